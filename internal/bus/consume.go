@@ -1,0 +1,251 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A Delivery is a message of a work queue in the hands of one worker.
+type Delivery struct {
+	Msg
+	Deliveries int // how often it was delivered, this time included
+
+	beats *beater
+}
+
+// Until sets the moment at which the worker's signs of life stop. A handler that
+// hangs longer loses the message to another worker.
+func (d *Delivery) Until(deadline time.Time) { d.beats.until(deadline) }
+
+// A Handler acts on one delivery. What it returns becomes the verdict:
+//
+//	nil              the message is acknowledged
+//	Permanent(err)   a dead letter is written, then the message is acknowledged
+//	ErrNotMine       nothing at all is sent: another worker has the message
+//	any other error  the message comes again after a delay
+type Handler func(ctx context.Context, d *Delivery) error
+
+// ErrNotMine is the verdict of a worker that was superseded. An acknowledgement
+// from a superseded delivery would delete the winner's message.
+var ErrNotMine = errors.New("another worker has it")
+
+type permanentError struct{ error }
+
+func (e permanentError) Unwrap() error { return e.error }
+
+// Permanent marks an error that no repetition will mend.
+func Permanent(err error) error { return permanentError{err} }
+
+// retryDelay is how long a message rests that could not be handled now.
+const retryDelay = 5 * time.Second
+
+// firstBeats is how long signs of life go on when the handler sets no deadline.
+const firstBeats = 2 * time.Minute
+
+// Consume hands messages of the shared durables to handler, at most slots at a
+// time, until ctx ends; then it waits for the handlers, whose ctx has ended too.
+// A durable that does not exist yet is waited for. It pulls only when a slot is
+// free; a message that arrives when the last one was just taken goes back at once.
+func (c *Conn) Consume(ctx context.Context, slots int, durables []Consumer, handler Handler) error {
+	var wg sync.WaitGroup
+	free := make(chan struct{}, slots)
+	for range slots {
+		free <- struct{}{}
+	}
+	for _, con := range durables {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c.pull(ctx, con, free, &wg, handler)
+		}()
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+func (c *Conn) pull(ctx context.Context, con Consumer, free chan struct{}, wg *sync.WaitGroup, handler Handler) {
+	cons := c.awaitConsumer(ctx, con)
+	for ctx.Err() == nil {
+		// Wait for a slot, and put it back: it is taken for good when a message is here.
+		select {
+		case <-ctx.Done():
+			return
+		case slot := <-free:
+			free <- slot
+		}
+		batch, err := cons.Fetch(1, jetstream.FetchContext(ctx))
+		if err != nil {
+			c.log.Warn("cannot pull work", "consumer", con.Name, "err", err)
+			wait(ctx, time.Second)
+			continue
+		}
+		for msg := range batch.Messages() {
+			select {
+			case <-free:
+			default:
+				_ = msg.Nak() //nolint:errcheck // it comes again after the ack wait then
+				continue
+			}
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				defer func() { free <- struct{}{} }()
+				c.handle(ctx, con, msg, handler)
+			}()
+		}
+		if err := batch.Error(); err != nil && ctx.Err() == nil {
+			if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, nats.ErrNoResponders) {
+				c.log.Warn("the consumer is gone, waiting for it", "consumer", con.Name, "err", err)
+				wait(ctx, time.Second)
+				cons = c.awaitConsumer(ctx, con)
+			} else if !errors.Is(err, nats.ErrTimeout) && !errors.Is(err, context.DeadlineExceeded) {
+				c.log.Debug("pull ended", "consumer", con.Name, "err", err)
+				wait(ctx, 200*time.Millisecond)
+			}
+		}
+	}
+}
+
+// awaitConsumer returns the durable when it is there, or a useless one when ctx ends.
+func (c *Conn) awaitConsumer(ctx context.Context, con Consumer) jetstream.Consumer {
+	for tries := 0; ; tries++ {
+		cons, err := c.js.Consumer(ctx, con.Stream, con.Name)
+		if err == nil || ctx.Err() != nil {
+			return cons
+		}
+		if tries%30 == 0 {
+			c.log.Info("waiting for a consumer: a coordinator or `fleetlens setup` makes it", "consumer", con.Name, "stream", con.Stream, "err", err)
+		}
+		wait(ctx, time.Second)
+	}
+}
+
+func (c *Conn) handle(ctx context.Context, con Consumer, msg jetstream.Msg, handler Handler) {
+	meta, err := msg.Metadata()
+	if err != nil {
+		c.log.Error("a delivery without metadata", "err", err)
+		return
+	}
+	beats := startBeats(msg, con.AckWait/3)
+	d := &Delivery{
+		Msg: Msg{
+			Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers(), Stream: meta.Stream,
+			Sequence: meta.Sequence.Stream, Time: meta.Timestamp,
+		},
+		Deliveries: int(meta.NumDelivered), beats: beats,
+	}
+	err = guard(ctx, d, handler)
+	beats.stop()
+	c.verdict(ctx, msg, d, err)
+}
+
+// guard turns a panic of a handler into an error, so that one message cannot end the process.
+func guard(ctx context.Context, d *Delivery, handler Handler) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return handler(ctx, d)
+}
+
+func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err error) {
+	// The verdict is sent even when the process is about to stop.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var permanent permanentError
+	var sent error
+	switch {
+	case err == nil:
+		sent = msg.DoubleAck(ctx)
+	case errors.Is(err, ErrNotMine):
+		c.log.Info("another worker has it", "subject", d.Subject, "seq", d.Sequence, "err", err)
+	case errors.As(err, &permanent):
+		c.log.Error("giving a message up", "subject", d.Subject, "seq", d.Sequence, "err", err)
+		if sent = c.DeadLetter(ctx, d.Msg, permanent.Error()); sent == nil {
+			sent = msg.DoubleAck(ctx)
+		}
+	case errors.Is(err, context.Canceled):
+		sent = msg.Nak() // the process stops: somebody else may have it at once
+	default:
+		c.log.Warn("a message comes again", "subject", d.Subject, "seq", d.Sequence, "err", err, "delay", retryDelay)
+		sent = msg.NakWithDelay(retryDelay)
+	}
+	if sent != nil {
+		c.log.Warn("the verdict did not reach the server; the message comes again", "subject", d.Subject, "seq", d.Sequence, "err", sent)
+	}
+}
+
+// DeadLetter writes down a message that nobody can handle, and why.
+func (c *Conn) DeadLetter(ctx context.Context, m Msg, reason string) error {
+	letter := protocol.DeadLetter{
+		Stream: m.Stream, Subject: m.Subject, Sequence: m.Sequence, Reason: reason, By: c.source, At: time.Now().UTC(), Header: m.Header, Body: m.Data,
+	}
+	if len(letter.Body) > protocol.MaxDeadLetterBody {
+		letter.Body, letter.Truncated = letter.Body[:protocol.MaxDeadLetterBody], true
+	}
+	if len(letter.Reason) > 4096 {
+		letter.Reason = letter.Reason[:4096]
+	}
+	_, err := c.Publish(ctx, Outgoing{
+		Subject: protocol.DeadLetterSubject(m.Stream), Body: letter, Dedupe: true,
+		ID: protocol.EffectID("deadletter", m.Stream, fmt.Sprint(m.Sequence), m.Time.String()),
+	})
+	if errors.Is(err, protocol.ErrTooLarge) { // headers of up to a megabyte
+		letter.Header = nil
+		_, err = c.Publish(ctx, Outgoing{Subject: protocol.DeadLetterSubject(m.Stream), Body: letter})
+	}
+	return err
+}
+
+// A beater tells the server that a message is being worked on.
+type beater struct {
+	mu       sync.Mutex
+	deadline time.Time
+	done     chan struct{}
+	ended    chan struct{}
+}
+
+func startBeats(msg jetstream.Msg, every time.Duration) *beater {
+	b := &beater{deadline: time.Now().Add(firstBeats), done: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(b.ended)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-b.done:
+				return
+			case now := <-tick.C:
+				b.mu.Lock()
+				late := now.After(b.deadline)
+				b.mu.Unlock()
+				if late {
+					return
+				}
+				_ = msg.InProgress() //nolint:errcheck // the next beat may reach the server
+			}
+		}
+	}()
+	return b
+}
+
+func (b *beater) until(t time.Time) {
+	b.mu.Lock()
+	b.deadline = t
+	b.mu.Unlock()
+}
+
+func (b *beater) stop() {
+	close(b.done)
+	<-b.ended
+}

@@ -1,0 +1,131 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// An Outgoing is one message on its way.
+type Outgoing struct {
+	Subject string
+	Body    protocol.Message
+	// ID is the envelope's id; empty: a random one. Dedupe lets the server drop a
+	// second message of this id.
+	ID     string
+	Dedupe bool
+	At     time.Time // when it was made; zero: now
+	Trace  string    // W3C traceparent
+	// ExpectLast, when set, is the sequence that the subject's last message must
+	// have: 0 for a subject without one.
+	ExpectLast *uint64
+	Header     map[string]string
+}
+
+// A Receipt is the server's word that a message is stored.
+type Receipt struct {
+	Sequence  uint64
+	Duplicate bool // a message of this id was there already; nothing was stored
+}
+
+// ErrWrongLast says that the subject's last message was not the expected one.
+var ErrWrongLast = errors.New("the subject's last message is not the expected one")
+
+// Publish stores a message and returns when the server has it. While NATS is
+// away it tries again until ctx ends; an ExpectLast keeps such a repeat harmless,
+// and so does Dedupe.
+func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
+	msg, err := c.message(out)
+	if err != nil {
+		return Receipt{}, err
+	}
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		ack, err := c.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
+		cancel()
+		if err == nil {
+			return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+		}
+		var api *jetstream.APIError
+		if errors.As(err, &api) {
+			if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == 10164 {
+				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, ErrWrongLast)
+			}
+			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, c.explain(err))
+		}
+		if ctx.Err() != nil || !transient(err) && !errors.Is(err, nats.ErrConnectionClosed) {
+			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+		}
+		if !wait(ctx, delay) {
+			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+		}
+	}
+}
+
+// PublishAsync sends a message to its stream without waiting. done is called
+// once, from another goroutine, with nil when the server has it. An error that
+// PublishAsync itself returns means that nothing was sent and done is not called.
+func (c *Conn) PublishAsync(out Outgoing, done func(error)) error {
+	msg, err := c.message(out)
+	if err != nil {
+		return err
+	}
+	if !c.nc.IsConnected() {
+		return nats.ErrDisconnected
+	}
+	future, err := c.js.PublishMsgAsync(msg)
+	if err != nil {
+		return err
+	}
+	go func() {
+		select {
+		case <-future.Ok():
+			done(nil)
+		case err := <-future.Err():
+			done(err)
+		}
+	}()
+	return nil
+}
+
+// Send publishes without a stream's acknowledgement, on core NATS.
+func (c *Conn) Send(subject string, body []byte) error { return c.nc.Publish(subject, body) }
+
+// Reply sends a message to the subject that somebody waits at.
+func (c *Conn) Reply(subject string, body protocol.Message) error {
+	msg, err := c.message(Outgoing{Subject: subject, Body: body})
+	if err != nil {
+		return err
+	}
+	return c.nc.PublishMsg(msg)
+}
+
+func (c *Conn) message(out Outgoing) (*nats.Msg, error) {
+	body, err := protocol.Encode(out.Body)
+	if err != nil {
+		return nil, err
+	}
+	if out.ID == "" {
+		out.ID = protocol.NewID()
+	}
+	if out.At.IsZero() {
+		out.At = time.Now()
+	}
+	env := protocol.NewEnvelope(out.Body, out.ID, c.source, out.At)
+	env.TraceParent = out.Trace
+	msg := &nats.Msg{Subject: out.Subject, Data: body, Header: nats.Header(env.Header(out.Dedupe))}
+	if out.ExpectLast != nil {
+		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(*out.ExpectLast, 10)}
+	}
+	for k, v := range out.Header {
+		msg.Header[k] = []string{v}
+	}
+	return msg, nil
+}

@@ -1,0 +1,290 @@
+package bus
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A Msg is a message as it was read from a stream or a subscription.
+type Msg struct {
+	Subject  string
+	Data     []byte
+	Header   map[string][]string
+	Stream   string    // empty on core NATS
+	Sequence uint64    // in the stream; 0 on core NATS
+	Time     time.Time // when the stream stored it, or when it arrived
+}
+
+// ErrNotFound says that no message matches.
+var ErrNotFound = errors.New("no such message")
+
+// readBatch is how many messages one direct get asks for.
+const readBatch = 512
+
+// Last returns the last message of a subject, from the stream's leader.
+func (c *Conn) Last(ctx context.Context, stream, subject string) (Msg, error) {
+	return c.get(ctx, stream, map[string]any{"last_by_subj": subject})
+}
+
+// Get returns the message of a sequence, from the stream's leader.
+func (c *Conn) Get(ctx context.Context, stream string, seq uint64) (Msg, error) {
+	return c.get(ctx, stream, map[string]any{"seq": seq})
+}
+
+// Range reads the messages of a stream that match a subject filter, from a
+// sequence on, oldest first, up to what is stored now. It makes no consumer:
+// viewers may read with it, and any number of readers cost the server nothing.
+// A stream without direct get is read from its leader, message by message.
+func (c *Conn) Range(ctx context.Context, stream, filter string, from uint64) iter.Seq2[Msg, error] {
+	row, ok := StreamOf(stream)
+	if !ok {
+		return func(yield func(Msg, error) bool) { yield(Msg{}, fmt.Errorf("stream %q is not in the table", stream)) }
+	}
+	if from == 0 {
+		from = 1
+	}
+	if row.Direct {
+		return c.rangeDirect(ctx, stream, filter, from)
+	}
+	return func(yield func(Msg, error) bool) {
+		for seq := from; ; {
+			m, err := c.get(ctx, stream, map[string]any{"seq": seq, "next_by_subj": filter})
+			if errors.Is(err, ErrNotFound) {
+				return
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+			seq = m.Sequence + 1
+		}
+	}
+}
+
+func (c *Conn) get(ctx context.Context, stream string, query map[string]any) (Msg, error) {
+	var reply struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Header  string    `json:"hdrs"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := c.apiRequest(ctx, "STREAM.MSG.GET."+stream, query, &reply); err != nil {
+		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
+	}
+	if reply.Error != nil {
+		if reply.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
+			return Msg{}, ErrNotFound
+		}
+		return Msg{}, fmt.Errorf("read %s: %w", stream, reply.Error)
+	}
+	m := Msg{Stream: stream, Subject: reply.Message.Subject, Sequence: reply.Message.Seq, Data: reply.Message.Data, Time: reply.Message.Time}
+	if reply.Message.Header != "" {
+		raw, err := base64.StdEncoding.DecodeString(reply.Message.Header)
+		if err != nil {
+			return Msg{}, fmt.Errorf("read %s: headers: %w", stream, err)
+		}
+		h, err := nats.DecodeHeadersMsg(raw)
+		if err != nil {
+			return Msg{}, fmt.Errorf("read %s: headers: %w", stream, err)
+		}
+		m.Header = h
+	}
+	return m, nil
+}
+
+func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) error {
+	body, err := json.Marshal(query)
+	if err != nil {
+		return err
+	}
+	for delay := 50 * time.Millisecond; ; delay = min(2*delay, time.Second) {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		resp, err := c.nc.RequestWithContext(try, c.api+verb, body)
+		cancel()
+		if err == nil {
+			return json.Unmarshal(resp.Data, reply)
+		}
+		if ctx.Err() != nil || !transient(err) || !wait(ctx, delay) {
+			return err
+		}
+	}
+}
+
+func (c *Conn) rangeDirect(ctx context.Context, stream, filter string, from uint64) iter.Seq2[Msg, error] {
+	return func(yield func(Msg, error) bool) {
+		for seq := from; ; {
+			batch, more, err := c.directBatch(ctx, stream, filter, seq)
+			for _, m := range batch {
+				if !yield(m, nil) {
+					return
+				}
+				seq = m.Sequence + 1
+			}
+			if err != nil {
+				yield(Msg{}, fmt.Errorf("read %s: %w", stream, err))
+				return
+			}
+			if !more || len(batch) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// directBatch asks for a batch by direct get (NATS ADR-31): messages come one by
+// one to an inbox, then an empty one with status 204.
+func (c *Conn) directBatch(ctx context.Context, stream, filter string, from uint64) (batch []Msg, more bool, err error) {
+	inbox := c.nc.NewInbox()
+	sub, err := c.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, false, err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then, and the subscription with it
+	query, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter, "batch": readBatch})
+	if err != nil {
+		return nil, false, err
+	}
+	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+stream, inbox, query); err != nil {
+		return nil, false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return batch, false, err
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+		case "404":
+			return batch, false, nil
+		case "204":
+			pending, _ := strconv.Atoi(m.Header.Get("Nats-Num-Pending")) //nolint:errcheck // absent: none pending
+			return batch, pending > 0, nil
+		case "503":
+			return batch, false, nats.ErrNoResponders
+		default:
+			return batch, false, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
+		}
+		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+		if err != nil {
+			return batch, false, fmt.Errorf("Nats-Sequence: %w", err)
+		}
+		at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+		if err != nil {
+			return batch, false, fmt.Errorf("Nats-Time-Stamp: %w", err)
+		}
+		batch = append(batch, Msg{
+			Stream: stream, Subject: m.Header.Get("Nats-Subject"), Sequence: seq, Time: at, Data: m.Data, Header: ownHeaders(m.Header),
+		})
+	}
+}
+
+// ownHeaders drops what the server added to describe a stored message.
+func ownHeaders(h nats.Header) map[string][]string {
+	out := make(map[string][]string, len(h))
+	for k, v := range h {
+		switch k {
+		case "Nats-Sequence", "Nats-Time-Stamp", "Nats-Subject", "Nats-Stream", "Nats-Num-Pending", "Nats-Last-Sequence", "Nats-UpTo-Sequence":
+		default:
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// LastDirect returns the last message of a subject by direct get, from any
+// replica: for readers that may see one a moment old.
+func (c *Conn) LastDirect(ctx context.Context, stream, subject string) (Msg, error) {
+	m, err := c.nc.RequestWithContext(ctx, c.api+"DIRECT.GET."+stream+"."+subject, nil)
+	if err != nil {
+		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
+	}
+	switch m.Header.Get("Status") {
+	case "":
+	case "404":
+		return Msg{}, ErrNotFound
+	default:
+		return Msg{}, fmt.Errorf("read %s: %s %s", stream, m.Header.Get("Status"), m.Header.Get("Description"))
+	}
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return Msg{}, fmt.Errorf("read %s: Nats-Sequence: %w", stream, err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	if err != nil {
+		return Msg{}, fmt.Errorf("read %s: Nats-Time-Stamp: %w", stream, err)
+	}
+	return Msg{Stream: stream, Subject: subject, Sequence: seq, Time: at, Data: m.Data, Header: ownHeaders(m.Header)}, nil
+}
+
+// A StreamState is what a stream holds now.
+type StreamState struct {
+	Messages uint64    `json:"messages"`
+	Bytes    uint64    `json:"bytes"`
+	Subjects uint64    `json:"num_subjects"`
+	FirstSeq uint64    `json:"first_seq"`
+	LastSeq  uint64    `json:"last_seq"`
+	LastTime time.Time `json:"last_ts"`
+}
+
+// StreamState returns what a stream holds now.
+func (c *Conn) StreamState(ctx context.Context, name string) (StreamState, error) {
+	info, err := c.streamInfo(ctx, name)
+	if err != nil {
+		return StreamState{}, fmt.Errorf("stream %s: %w", name, c.explain(err))
+	}
+	return info, nil
+}
+
+func (c *Conn) streamInfo(ctx context.Context, name string) (StreamState, error) {
+	var reply struct {
+		Error *jetstream.APIError `json:"error"`
+		State StreamState         `json:"state"`
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	m, err := c.nc.RequestWithContext(ctx, c.api+"STREAM.INFO."+name, nil)
+	if err != nil {
+		return StreamState{}, err
+	}
+	if err := json.Unmarshal(m.Data, &reply); err != nil {
+		return StreamState{}, err
+	}
+	if reply.Error != nil {
+		if strings.Contains(reply.Error.Description, "stream not found") {
+			return StreamState{}, jetstream.ErrStreamNotFound
+		}
+		return StreamState{}, reply.Error
+	}
+	return reply.State, nil
+}
+
+// Subscribe calls handler for every message of a subject on core NATS, one at a
+// time, until stop is called. A message that comes while the connection is away
+// is lost: what must not be lost is read with Range as well.
+func (c *Conn) Subscribe(subject string, handler func(Msg)) (stop func(), err error) {
+	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) {
+		handler(Msg{Subject: m.Subject, Data: m.Data, Header: m.Header, Time: time.Now()})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = sub.Unsubscribe() }, nil //nolint:errcheck // the connection is gone then, and the subscription with it
+}
+
+// Flush returns when the server has processed what was sent so far.
+func (c *Conn) Flush(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }

@@ -1,0 +1,182 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A Service answers requests. `nats micro ls` shows it.
+type Service struct {
+	Name        string
+	Version     string // semantic version
+	Description string
+	Metadata    map[string]string
+	Endpoints   []Endpoint
+	Concurrency int           // requests answered at a time; more are refused as busy
+	Timeout     time.Duration // of one request
+}
+
+// An Endpoint answers the requests of one subject.
+type Endpoint struct {
+	Name    string
+	Subject string
+	Handler func(ctx context.Context, r Req) (any, error)
+}
+
+// A Req is one request.
+type Req struct {
+	Subject string
+	Data    []byte
+	Header  map[string][]string
+}
+
+// A Refusal is an error with a code, as services give it: 400 for a request that
+// is wrong, 404 for something unknown, 429 when busy, 503 when it cannot be done
+// now. Other errors are 500.
+type Refusal struct {
+	Code int
+	Err  error
+}
+
+// Error implements error.
+func (r Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r Refusal) Unwrap() error { return r.Err }
+
+// Refuse returns a Refusal.
+func Refuse(code int, format string, args ...any) error {
+	return Refusal{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// Serve starts a service; stop ends it. A handler that panics answers with an error.
+func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
+	if s.Concurrency == 0 {
+		s.Concurrency = 16
+	}
+	svc, err := micro.AddService(c.nc, micro.Config{Name: s.Name, Version: s.Version, Description: s.Description, Metadata: s.Metadata})
+	if err != nil {
+		return nil, fmt.Errorf("service %s: %w", s.Name, err)
+	}
+	slots := make(chan struct{}, s.Concurrency)
+	for _, e := range s.Endpoints {
+		handler := micro.HandlerFunc(func(r micro.Request) {
+			select {
+			case slots <- struct{}{}:
+			default:
+				c.refuse(r, Refuse(429, "busy: %d requests are being answered", s.Concurrency))
+				return
+			}
+			go func() {
+				defer func() { <-slots }()
+				c.answer(ctx, s.Timeout, e, r)
+			}()
+		})
+		if err := svc.AddEndpoint(e.Name, handler, micro.WithEndpointSubject(e.Subject)); err != nil {
+			return nil, errors.Join(fmt.Errorf("endpoint %s: %w", e.Subject, err), svc.Stop())
+		}
+	}
+	return func() { _ = svc.Stop() }, nil //nolint:errcheck // the connection is gone then, and the service with it
+}
+
+func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r micro.Request) {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("a handler panicked", "subject", r.Subject(), "panic", p, "stack", string(debug.Stack()))
+			c.refuse(r, fmt.Errorf("internal error: %v", p))
+		}
+	}()
+	v, err := e.Handler(ctx, Req{Subject: r.Subject(), Data: r.Data(), Header: r.Headers()})
+	if err != nil {
+		c.refuse(r, err)
+		return
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		c.refuse(r, fmt.Errorf("the answer is not JSON: %w", err))
+		return
+	}
+	if err := r.Respond(body); err != nil {
+		c.log.Warn("an answer was not sent", "subject", r.Subject(), "err", err)
+	}
+}
+
+func (c *Conn) refuse(r micro.Request, err error) {
+	code := 500
+	var refusal Refusal
+	if errors.As(err, &refusal) {
+		code = refusal.Code
+	}
+	body, marshalErr := json.Marshal(map[string]any{"error": err.Error(), "code": code})
+	if marshalErr != nil {
+		body = nil
+	}
+	text := err.Error()
+	if len(text) > 512 {
+		text = text[:512] + "…"
+	}
+	if err := r.Error(fmt.Sprint(code), oneLine(text), body); err != nil {
+		c.log.Warn("a refusal was not sent", "subject", r.Subject(), "err", err)
+	}
+}
+
+func oneLine(s string) string {
+	b := []byte(s)
+	for i, ch := range b {
+		if ch == '\n' || ch == '\r' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// ErrNobody says that nobody answers at a subject.
+var ErrNobody = errors.New("nobody answers")
+
+// Request asks and waits for the answer. A service's refusal is a Refusal, no
+// responder is ErrNobody.
+func (c *Conn) Request(ctx context.Context, subject string, body any) ([]byte, error) {
+	var data []byte
+	var err error
+	if m, ok := body.(protocol.Message); ok {
+		data, err = protocol.Encode(m)
+	} else if body != nil {
+		data, err = json.Marshal(body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.nc.RequestWithContext(ctx, subject, data)
+	if errors.Is(err, nats.ErrNoResponders) {
+		return nil, fmt.Errorf("%s: %w", subject, ErrNobody)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	if text := m.Header.Get(micro.ErrorHeader); text != "" {
+		code := 500
+		fmt.Sscanf(m.Header.Get(micro.ErrorCodeHeader), "%d", &code) //nolint:errcheck // 500 then
+		var full struct {
+			Error string `json:"error"`
+		}
+		if json.Unmarshal(m.Data, &full) == nil && full.Error != "" {
+			text = full.Error
+		}
+		return nil, Refusal{Code: code, Err: errors.New(text)}
+	}
+	return m.Data, nil
+}

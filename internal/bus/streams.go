@@ -1,0 +1,167 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// SchemaVersion is the version of the table below. It stands in the metadata of
+// each stream, and setup never goes back behind a newer one.
+const SchemaVersion = 1
+
+const schemaKey = "fleetlens_schema"
+
+// A Stream is one row of the table: a stream with its limits and consumers.
+type Stream struct {
+	Name          string
+	Doc           string // who writes, who reads
+	Subjects      []string
+	WorkQueue     bool
+	MaxAge        time.Duration
+	MaxPerSubject int64 // 0: no limit
+	MaxBytes      int64
+	Duplicates    time.Duration
+	DiscardNew    bool
+	Compress      bool
+	Direct        bool // direct get: reads by subject without a consumer
+	Schedules     bool // messages that the server delivers later
+	Consumers     []Consumer
+}
+
+// A Consumer is a durable that several processes share.
+type Consumer struct {
+	Stream  string
+	Name    string
+	Filter  string
+	AckWait time.Duration
+}
+
+// Names of the streams.
+const (
+	Nodes       = "FL_NODES"
+	Snapshots   = "FL_SNAPSHOTS"
+	Events      = "FL_EVENTS"
+	Work        = "FL_WORK"
+	Findings    = "FL_FINDINGS"
+	Insights    = "FL_INSIGHTS"
+	Journal     = "FL_JOURNAL"
+	People      = "FL_PEOPLE"
+	DeadLetters = "FL_DEADLETTERS"
+)
+
+// StateBucket is the KV bucket of coordinators and operators.
+const StateBucket = "fl_state"
+
+const (
+	day = 24 * time.Hour
+	mib = 1 << 20
+	gib = 1 << 30
+	// effectWindow outlasts the longest deadline, so that an effect repeated by a
+	// worker that took a run over is dropped. A stream must keep messages as long.
+	effectWindow = 25 * time.Hour
+)
+
+// ackWait is how long the server waits for a sign of life of a worker before it
+// gives its message to another.
+const ackWait = 30 * time.Second
+
+// Requests is the durable of the coordinators.
+var Requests = Consumer{Stream: Work, Name: "coordinator", Filter: protocol.RequestSubject, AckWait: ackWait}
+
+// Tasks returns the durable that the operators of one skill share.
+func Tasks(skill string) Consumer {
+	return Consumer{Stream: Work, Name: "operator_" + protocol.Token(skill), Filter: protocol.TaskSubject(skill), AckWait: ackWait}
+}
+
+// Streams is the one table of streams. Setup applies it; fleetlens streams and
+// docs/reference/streams.md print it.
+func Streams() []Stream {
+	return []Stream{
+		{
+			Name: Nodes, Doc: "Heartbeats: probes write, all read.",
+			Subjects: []string{"nodes.*"}, MaxAge: 30 * day, MaxPerSubject: 1, MaxBytes: 64 * mib, Direct: true,
+		},
+		{
+			Name: Snapshots, Doc: "Metrics: probes write; operators, coordinators and anyone read.",
+			Subjects: []string{"snapshots.*.*.*"}, MaxAge: day, MaxPerSubject: 120, MaxBytes: 2 * gib, Compress: true, Direct: true,
+		},
+		{
+			Name: Events, Doc: "Anomalies, changes and alerts: probes, delivery systems and intake write; triage reads.",
+			Subjects: []string{"anomalies.*.*.*", "changes.*.*", "alerts.*"}, MaxAge: 30 * day, MaxBytes: 256 * mib,
+			Duplicates: time.Hour, Direct: true,
+		},
+		{
+			Name: Work, Doc: "Requests and tasks: clients and coordinators write; coordinators and operators take.",
+			Subjects: []string{protocol.RequestSubject, "operator.task.*", "schedule.>"}, WorkQueue: true, MaxAge: effectWindow, MaxBytes: 256 * mib,
+			Duplicates: effectWindow, Schedules: true, Consumers: []Consumer{Requests},
+		},
+		{
+			Name: Findings, Doc: "Notifications, completions, states and phases: operators and coordinators write, anyone reads.",
+			Subjects: []string{"operator.notification.*.*.*", "operator.completion.*.*", "operator.state.*.*", "investigations.*.*"},
+			MaxAge:   7 * day, MaxBytes: 512 * mib, Duplicates: effectWindow, Direct: true,
+		},
+		{
+			Name: Insights, Doc: "Conclusions: coordinators write, downstream reads.",
+			Subjects: []string{"insights.*.*.*"}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: effectWindow, Direct: true,
+		},
+		{
+			Name: Journal, Doc: "Runs: an agent writes its own; whoever resumes, replays or shows it reads.",
+			Subjects: []string{"journal.coordinator.*", "journal.operator.*"}, MaxAge: 7 * day, MaxBytes: gib, DiscardNew: true, Compress: true,
+		},
+		{
+			Name: People, Doc: "Feedback, acknowledgements, notes and silences: people write; triage reads.",
+			Subjects: []string{"people.*.*"}, MaxAge: 365 * day, MaxBytes: 64 * mib, Direct: true,
+		},
+		{
+			Name: DeadLetters, Doc: "What nobody could handle, with the reason: whatever gave up writes, people read.",
+			Subjects: []string{"deadletters.*"}, MaxAge: 30 * day, MaxBytes: 128 * mib, Duplicates: time.Hour, Direct: true,
+		},
+	}
+}
+
+// StreamOf returns the row of a stream.
+func StreamOf(name string) (Stream, bool) {
+	for _, s := range Streams() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Stream{}, false
+}
+
+func (s Stream) config(replicas int) jetstream.StreamConfig {
+	c := jetstream.StreamConfig{
+		Name: s.Name, Description: s.Doc, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxMsgsPerSubject: s.MaxPerSubject,
+		MaxBytes: s.MaxBytes, MaxMsgSize: protocol.MaxMessage, Duplicates: s.Duplicates, AllowDirect: s.Direct,
+		AllowMsgSchedules: s.Schedules, Replicas: replicas, Storage: jetstream.FileStorage,
+	}
+	if s.MaxPerSubject == 0 {
+		c.MaxMsgsPerSubject = -1
+	}
+	if s.WorkQueue {
+		c.Retention = jetstream.WorkQueuePolicy
+	}
+	if s.DiscardNew {
+		c.Discard = jetstream.DiscardNew
+	}
+	if s.Compress {
+		c.Compression = jetstream.S2Compression
+	}
+	if s.Duplicates == 0 {
+		c.Duplicates = min(2*time.Minute, s.MaxAge)
+	}
+	// A stream that probes may write refuses rollups and purges by header: one of
+	// them would erase what other nodes published.
+	c.AllowRollup = false
+	return c
+}
+
+func (c Consumer) config() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable: c.Name, FilterSubject: c.Filter, AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.AckWait,
+		MaxDeliver: -1, MaxAckPending: 10_000,
+	}
+}

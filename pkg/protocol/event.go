@@ -1,0 +1,97 @@
+package protocol
+
+import "time"
+
+// An Anomaly is a metric that left its baseline on one target.
+type Anomaly struct {
+	ID         string    `json:"id"`
+	Node       string    `json:"node"`
+	Target     string    `json:"target"`
+	Kind       string    `json:"kind"`
+	Skill      string    `json:"skill"`
+	Metric     string    `json:"metric"`
+	Value      float64   `json:"value"`
+	Baseline   float64   `json:"baseline"`
+	Score      float64   `json:"score"` // distance from the baseline in its own deviations
+	Severity   Severity  `json:"severity"`
+	Since      time.Time `json:"since"` // when it left the baseline
+	DetectedAt time.Time `json:"detected_at"`
+	Series     []Point   `json:"series,omitempty"`
+}
+
+// MessageType implements Message.
+func (Anomaly) MessageType() string { return "anomaly" }
+
+// Validate implements Message.
+func (a Anomaly) Validate() error {
+	return problems(required("id", a.ID), required("node", a.Node), required("target", a.Target), required("skill", a.Skill),
+		required("metric", a.Metric), requiredTime("detected_at", a.DetectedAt))
+}
+
+// A Change is something that was done to a node: a deploy, an upgrade, a restart.
+type Change struct {
+	ID     string    `json:"id"`
+	Node   string    `json:"node"`
+	Target string    `json:"target,omitempty"`
+	Source string    `json:"source"` // who reports it: "probe", "github-actions"
+	What   string    `json:"what"`   // "deploy", "package", "restart", "config", "kernel"
+	Text   string    `json:"text"`
+	From   string    `json:"from,omitempty"`
+	To     string    `json:"to,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// MessageType implements Message.
+func (Change) MessageType() string { return "change" }
+
+// Validate implements Message.
+func (c Change) Validate() error {
+	return problems(required("id", c.ID), required("node", c.Node), required("source", c.Source), required("what", c.What),
+		requiredTime("at", c.At))
+}
+
+// An Alert is what another system reported.
+type Alert struct {
+	ID          string            `json:"id"`
+	Source      string            `json:"source"` // "alertmanager"
+	State       string            `json:"state"`  // "firing" or "resolved"
+	Name        string            `json:"name"`
+	Severity    Severity          `json:"severity"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	StartsAt    time.Time         `json:"starts_at"`
+	EndsAt      time.Time         `json:"ends_at,omitzero"`
+}
+
+// MessageType implements Message.
+func (Alert) MessageType() string { return "alert" }
+
+// Validate implements Message.
+func (a Alert) Validate() error {
+	return problems(required("id", a.ID), required("source", a.Source), required("name", a.Name),
+		oneOf("state", a.State, "firing", "resolved"), requiredTime("starts_at", a.StartsAt))
+}
+
+// A DeadLetter is a message that nobody could handle, and why.
+type DeadLetter struct {
+	Stream    string              `json:"stream"`
+	Subject   string              `json:"subject"`
+	Sequence  uint64              `json:"sequence"`
+	Reason    string              `json:"reason"`
+	By        string              `json:"by"`
+	At        time.Time           `json:"at"`
+	Header    map[string][]string `json:"header,omitempty"`
+	Body      []byte              `json:"body"` // base64 in JSON
+	Truncated bool                `json:"truncated,omitempty"`
+}
+
+// MaxDeadLetterBody is how much of a message a dead letter keeps, in bytes.
+const MaxDeadLetterBody = 64 << 10
+
+// MessageType implements Message.
+func (DeadLetter) MessageType() string { return "deadletter" }
+
+// Validate implements Message.
+func (d DeadLetter) Validate() error {
+	return problems(required("stream", d.Stream), required("subject", d.Subject), required("reason", d.Reason))
+}

@@ -1,0 +1,205 @@
+package protocol
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Severity says how bad a finding is.
+type Severity string
+
+// Severities.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+)
+
+// Rank orders severities: 0 for info, 2 for critical, -1 for none of them.
+func (s Severity) Rank() int {
+	switch s {
+	case SeverityInfo:
+		return 0
+	case SeverityWarning:
+		return 1
+	case SeverityCritical:
+		return 2
+	}
+	return -1
+}
+
+// MaxNotificationSnapshots is how many bytes of snapshots a notification carries at most.
+const MaxNotificationSnapshots = 32 << 10
+
+// A Notification is what an operator found on one node: facts in Context and
+// Observation, speculation in Hypothesis.
+type Notification struct {
+	ID              string     `json:"id"`
+	InvestigationID string     `json:"investigation_id"`
+	RunID           string     `json:"run_id"`
+	Operator        string     `json:"operator"` // the skill
+	Node            string     `json:"node"`
+	Target          string     `json:"target"`
+	AnomalyType     string     `json:"anomaly_type"`
+	Severity        Severity   `json:"severity"`
+	Context         string     `json:"context"`
+	Observation     string     `json:"observation"`
+	Hypothesis      string     `json:"hypothesis,omitempty"`
+	Snapshots       []Snapshot `json:"snapshots"`
+	Evidence        []Evidence `json:"evidence,omitempty"`
+	Verified        bool       `json:"verified"`          // every figure was found in the evidence
+	Figures         []Figure   `json:"figures,omitempty"` // the fact check's answer for each number
+	DetectedAt      time.Time  `json:"detected_at"`
+	TraceID         string     `json:"trace_id,omitempty"`
+	Origin          string     `json:"origin,omitempty"` // "request" when the client pre-seeded it
+}
+
+// A Figure is the fact check's answer for one number of a text.
+type Figure struct {
+	Text     string  `json:"text"` // as written: "91 %"
+	Value    float64 `json:"value"`
+	Unit     string  `json:"unit,omitempty"`
+	Found    bool    `json:"found"`
+	Evidence string  `json:"evidence,omitempty"` // the address where it was found
+	Nearest  string  `json:"nearest,omitempty"`  // when not found: the nearest value and its address
+}
+
+// Evidence is one addressable fact: "SNAPSHOT_ID#field" or "RUN_ID/STEP#path".
+type Evidence struct {
+	Address   string   `json:"address"`
+	Node      string   `json:"node,omitempty"`
+	Target    string   `json:"target,omitempty"`
+	Name      string   `json:"name"` // the metric or path
+	Value     any      `json:"value"`
+	Unit      Unit     `json:"unit,omitempty"`
+	Threshold *float64 `json:"threshold,omitempty"`
+	Baseline  *float64 `json:"baseline,omitempty"`
+	Series    []Point  `json:"series,omitempty"` // at most 120 points, oldest first
+}
+
+// A Point is one value of a series.
+type Point struct {
+	At    int64   `json:"t"` // Unix milliseconds
+	Value float64 `json:"v"`
+}
+
+// MessageType implements Message.
+func (Notification) MessageType() string { return "notification" }
+
+// Validate implements Message.
+func (n Notification) Validate() error {
+	size := 0
+	for _, s := range n.Snapshots {
+		for name, v := range s.Data {
+			size += len(name) + len(fmt.Sprint(v)) + 4
+		}
+	}
+	var big error
+	if size > MaxNotificationSnapshots {
+		big = fmt.Errorf(`"snapshots" hold about %d bytes, at most %d`, size, MaxNotificationSnapshots)
+	}
+	return problems(required("id", n.ID), required("operator", n.Operator), required("node", n.Node), required("anomaly_type", n.AnomalyType),
+		required("context", n.Context), required("observation", n.Observation), requiredTime("detected_at", n.DetectedAt),
+		oneOf("severity", n.Severity, SeverityInfo, SeverityWarning, SeverityCritical), big)
+}
+
+// A Health is an operator's assessment of its targets.
+type Health string
+
+// Assessments.
+const (
+	Healthy   Health = "healthy"
+	Observing Health = "observing" // something looks off, gathering more
+	Warning   Health = "warning"
+	Critical  Health = "critical"
+)
+
+// Healths returns the assessments there are, the best first.
+func Healths() []Health { return []Health{Healthy, Observing, Warning, Critical} }
+
+// State says that an operator changed its assessment.
+type State struct {
+	RunID           string    `json:"run_id"`
+	InvestigationID string    `json:"investigation_id"`
+	Skill           string    `json:"skill"`
+	State           Health    `json:"state"`
+	Reason          string    `json:"reason"`
+	At              time.Time `json:"at"`
+}
+
+// MessageType implements Message.
+func (State) MessageType() string { return "operator_state" }
+
+// Validate implements Message.
+func (s State) Validate() error {
+	return problems(required("run_id", s.RunID), required("skill", s.Skill), oneOf("state", s.State, Healths()...))
+}
+
+// An Outcome says how a run ended.
+type Outcome string
+
+// Outcomes of a run.
+const (
+	OutcomeDone          Outcome = "done"
+	OutcomeMaxIterations Outcome = "max_iterations"
+	OutcomeDeadline      Outcome = "deadline"
+	OutcomeCancelled     Outcome = "cancelled"
+	OutcomeFailed        Outcome = "failed"
+)
+
+// A Completion says how an operator's run ended. A run that failed is never healthy.
+type Completion struct {
+	RunID           string      `json:"run_id"`
+	InvestigationID string      `json:"investigation_id"`
+	Skill           string      `json:"skill"`
+	Targets         []TargetRef `json:"targets"`
+	State           Health      `json:"state"`
+	Outcome         Outcome     `json:"outcome"`
+	Error           string      `json:"error,omitempty"`
+	NotificationIDs []string    `json:"notification_ids"`
+	SnapshotIDs     []string    `json:"snapshot_ids"`
+	NotChecked      []string    `json:"not_checked,omitempty"` // targets that did not answer, with the reason
+	RuledOut        []string    `json:"ruled_out,omitempty"`   // checks that stood below their thresholds
+	Model           string      `json:"model,omitempty"`
+	Usage           Usage       `json:"usage"`
+	At              time.Time   `json:"at"`
+}
+
+// Usage counts what models were asked. CostUSD is null where a price is unknown.
+type Usage struct {
+	InputTokens  int      `json:"input_tokens"`
+	OutputTokens int      `json:"output_tokens"`
+	CachedTokens int      `json:"cached_tokens"`
+	LLMCalls     int      `json:"llm_calls"`
+	CostUSD      *float64 `json:"cost_usd"`
+}
+
+// Plus returns the sum. The sum's cost is unknown when one of them is and models were called.
+func (u Usage) Plus(v Usage) Usage {
+	sum := Usage{
+		InputTokens: u.InputTokens + v.InputTokens, OutputTokens: u.OutputTokens + v.OutputTokens,
+		CachedTokens: u.CachedTokens + v.CachedTokens, LLMCalls: u.LLMCalls + v.LLMCalls,
+	}
+	known := func(x Usage) (float64, bool) {
+		if x.CostUSD != nil {
+			return *x.CostUSD, true
+		}
+		return 0, x.LLMCalls == 0
+	}
+	a, okA := known(u)
+	b, okB := known(v)
+	if okA && okB && sum.LLMCalls > 0 {
+		cost := a + b
+		sum.CostUSD = &cost
+	}
+	return sum
+}
+
+// MessageType implements Message.
+func (Completion) MessageType() string { return "completion" }
+
+// Validate implements Message.
+func (c Completion) Validate() error {
+	return problems(required("run_id", c.RunID), required("skill", c.Skill), oneOf("state", c.State, Healths()...),
+		oneOf("outcome", c.Outcome, OutcomeDone, OutcomeMaxIterations, OutcomeDeadline, OutcomeCancelled, OutcomeFailed))
+}

@@ -1,0 +1,127 @@
+package protocol
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Record is one entry of a run's journal. The journal is the run: whoever
+// reads all of it can go on where its last worker stopped.
+type Record struct {
+	RunID  string     `json:"run_id"`
+	N      int        `json:"n"` // position in the journal, from 1
+	Kind   RecordKind `json:"kind"`
+	Worker string     `json:"worker"` // the instance that wrote it
+	At     time.Time  `json:"at"`
+	// Data is a Start, Claim, Answer, ToolResult, Input, Retry, Cancel or Finish, by Kind.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// A RecordKind says what a record holds.
+type RecordKind string
+
+// Kinds of record.
+const (
+	RecordStart  RecordKind = "start"    // the rendered prompt and the settings
+	RecordClaim  RecordKind = "claim"    // a worker owns the run from here on
+	RecordAnswer RecordKind = "answer"   // what the decider chose, before it is acted upon
+	RecordResult RecordKind = "result"   // what one tool call gave
+	RecordInput  RecordKind = "input"    // what reached the run from outside: findings of operators
+	RecordRetry  RecordKind = "retry"    // an attempt to decide that failed
+	RecordCancel RecordKind = "cancel"   // somebody ended the run
+	RecordFinish RecordKind = "finished" // how the run ended
+)
+
+// MessageType implements Message.
+func (Record) MessageType() string { return "record" }
+
+// Validate implements Message.
+func (r Record) Validate() error {
+	return problems(required("run_id", r.RunID), required("kind", string(r.Kind)), requiredTime("at", r.At))
+}
+
+// Start is the first record's data.
+type Start struct {
+	Agent     string          `json:"agent"`  // CoordinatorAgent or OperatorAgent
+	System    string          `json:"system"` // the rendered prompt
+	User      string          `json:"user"`   // the question, with its context
+	Subject   json.RawMessage `json:"subject,omitempty"`
+	Settings  RunSettings     `json:"settings"`
+	TraceID   string          `json:"trace_id,omitempty"`
+	StartedAt time.Time       `json:"started_at"`
+}
+
+// RunSettings are a run's limits.
+type RunSettings struct {
+	Model         string    `json:"model"`
+	MaxIterations int       `json:"max_iterations"`
+	MaxTokens     int       `json:"max_tokens,omitempty"` // 0: no limit
+	Deadline      time.Time `json:"deadline"`
+}
+
+// Claim says which worker goes on with the run.
+type Claim struct {
+	Worker  string `json:"worker"`
+	Attempt int    `json:"attempt"` // from 1
+}
+
+// Answer is what the decider chose.
+type Answer struct {
+	Step  int        `json:"step"` // the iteration, from 1
+	Text  string     `json:"text,omitempty"`
+	Calls []ToolCall `json:"calls,omitempty"`
+	Model string     `json:"model"`
+	Usage Usage      `json:"usage"`
+	// Extra is what a provider wants back unchanged, such as signed thinking.
+	Extra map[string]any `json:"extra,omitempty"`
+}
+
+// A ToolCall is one tool that the decider calls, with its arguments as JSON.
+type ToolCall struct {
+	ID   string `json:"id"`
+	Tool string `json:"tool"`
+	Args string `json:"args"`
+}
+
+// ToolResult is what one tool call gave. Content is what the decider reads;
+// Effect is what it changed in the run.
+type ToolResult struct {
+	Step    int             `json:"step"`
+	CallID  string          `json:"call_id"`
+	Tool    string          `json:"tool"`
+	Content string          `json:"content"`
+	Failed  bool            `json:"failed,omitempty"`  // the tool answered with an error
+	Invalid bool            `json:"invalid,omitempty"` // no such tool, or arguments it does not take
+	Effect  json.RawMessage `json:"effect,omitempty"`
+}
+
+// Input is what reached the run from outside between two turns.
+type Input struct {
+	Step   int             `json:"step"`
+	Text   string          `json:"text"` // what the decider reads
+	Effect json.RawMessage `json:"effect,omitempty"`
+}
+
+// Retry is an attempt to decide that failed.
+type Retry struct {
+	Step    int    `json:"step"`
+	Attempt int    `json:"attempt"`
+	Error   string `json:"error"`
+	DelayMS int64  `json:"delay_ms"`
+}
+
+// Cancel ends a run from outside.
+type Cancel struct {
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Finish says how a run ended.
+type Finish struct {
+	Outcome Outcome         `json:"outcome"`
+	Error   string          `json:"error,omitempty"`
+	Usage   Usage           `json:"usage"`
+	Steps   int             `json:"steps"`
+	Model   string          `json:"model"`
+	Summary json.RawMessage `json:"summary,omitempty"`
+}

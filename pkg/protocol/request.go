@@ -1,0 +1,189 @@
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Defaults and bounds of a request.
+const (
+	DefaultDeadline      = 5 * time.Minute
+	MaxDeadline          = 24 * time.Hour
+	DefaultMaxIterations = 25
+	MaxIterations        = 1000
+	AgentLoop            = "agent_loop"
+	Pipeline             = "pipeline"
+)
+
+// A Request asks why. Only Reason is required.
+type Request struct {
+	ID                  string            `json:"id,omitempty"` // idempotent; empty: made from the stream
+	Reason              string            `json:"reason"`
+	Context             map[string]any    `json:"context,omitempty"`
+	Nodes               []string          `json:"nodes,omitempty"`  // empty: every node
+	Labels              map[string]string `json:"labels,omitempty"` // nodes must have them all
+	Skills              []string          `json:"skills,omitempty"` // empty: every skill
+	Strategy            string            `json:"strategy,omitempty"`
+	Model               string            `json:"model,omitempty"` // a name of the configuration
+	DeadlineMS          int64             `json:"deadline_ms,omitempty"`
+	MaxIterations       int               `json:"max_iterations,omitempty"`
+	MaxTokens           int               `json:"max_tokens,omitempty"`
+	CompactionMaxTokens int               `json:"compaction_max_tokens,omitempty"`
+	CompactionKeepLast  int               `json:"compaction_keep_last,omitempty"`
+	Notifications       []Notification    `json:"notifications,omitempty"` // pre-seeded; never count as verified
+}
+
+// MessageType implements Message.
+func (Request) MessageType() string { return "request" }
+
+// Validate implements Message.
+func (r Request) Validate() error {
+	errs := []error{
+		required("reason", strings.TrimSpace(r.Reason)),
+		within("deadline_ms", r.DeadlineMS, 0, MaxDeadline.Milliseconds()),
+		within("max_iterations", r.MaxIterations, 0, MaxIterations),
+		within("max_tokens", r.MaxTokens, 0, 100_000_000),
+		within("compaction_max_tokens", r.CompactionMaxTokens, 0, 100_000_000),
+		within("compaction_keep_last", r.CompactionKeepLast, 0, 10_000),
+	}
+	if r.Strategy != "" {
+		errs = append(errs, oneOf("strategy", r.Strategy, AgentLoop, Pipeline))
+	}
+	if len(r.ID) > MaxToken {
+		errs = append(errs, fmt.Errorf(`"id" must have at most %d bytes`, MaxToken))
+	}
+	return problems(errs...)
+}
+
+// Deadline returns how long the investigation may take.
+func (r Request) Deadline() time.Duration {
+	if r.DeadlineMS == 0 {
+		return DefaultDeadline
+	}
+	return time.Duration(r.DeadlineMS) * time.Millisecond
+}
+
+// ReadRequest reads a request as people send it: an object, a JSON string, or
+// plain text, which is its reason. Text that begins as a JSON object or list but
+// is none, text without a letter and bytes that are no text are errors.
+func ReadRequest(body []byte) (Request, error) {
+	trimmed := bytes.TrimSpace(body)
+	switch {
+	case len(trimmed) == 0:
+		return Request{}, errors.New(`request: the body is empty; send {"reason":"…"} or the reason as text`)
+	case len(body) > Limit("request"):
+		return Request{}, fmt.Errorf("request: %d bytes: %w (at most %d)", len(body), ErrTooLarge, Limit("request"))
+	case trimmed[0] == '{':
+		return Decode[Request](body)
+	case json.Valid(trimmed):
+		var reason string
+		if err := json.Unmarshal(trimmed, &reason); err != nil {
+			return Request{}, fmt.Errorf(`request: it must be an object with "reason" or a string, not %s`, cut(trimmed, 40))
+		}
+		r := Request{Reason: reason}
+		return r, r.Validate()
+	case !isText(trimmed) || trimmed[0] == '[' || trimmed[0] == '"':
+		return Request{}, fmt.Errorf(`request: not JSON: %s; send {"reason":"…"} or the reason as text`, cut(trimmed, 40))
+	}
+	return Request{Reason: string(trimmed)}, nil
+}
+
+func isText(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
+	letters := false
+	for _, r := range string(b) {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' {
+			return false
+		}
+		letters = letters || unicode.IsLetter(r)
+	}
+	return letters
+}
+
+func cut(b []byte, n int) string {
+	if len(b) > n {
+		return fmt.Sprintf("%.*q…", n, b)
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+// A Task asks the operators of one skill to look at targets of one kind.
+type Task struct {
+	RunID           string         `json:"run_id"`
+	InvestigationID string         `json:"investigation_id"`
+	Skill           string         `json:"skill"`
+	Targets         []TargetRef    `json:"targets"`
+	Reason          string         `json:"reason"`
+	Context         map[string]any `json:"context,omitempty"`
+	Model           string         `json:"model,omitempty"`
+	Deadline        time.Time      `json:"deadline"` // by the stream's clock
+	MaxIterations   int            `json:"max_iterations,omitempty"`
+	MaxTokens       int            `json:"max_tokens,omitempty"`
+	TraceID         string         `json:"trace_id,omitempty"`
+}
+
+// MaxTaskTargets is how many targets one task names at most.
+const MaxTaskTargets = 50
+
+// MessageType implements Message.
+func (Task) MessageType() string { return "task" }
+
+// Validate implements Message.
+func (t Task) Validate() error {
+	errs := []error{
+		required("run_id", t.RunID), required("investigation_id", t.InvestigationID), required("skill", t.Skill),
+		required("reason", t.Reason), requiredTime("deadline", t.Deadline),
+		within("targets", len(t.Targets), 1, MaxTaskTargets),
+	}
+	for _, ref := range t.Targets {
+		if ref.Kind != t.Targets[0].Kind {
+			errs = append(errs, fmt.Errorf(`"targets" are of the kinds %q and %q; a task has one`, t.Targets[0].Kind, ref.Kind))
+			break
+		}
+	}
+	return problems(errs...)
+}
+
+// Accepted says that a coordinator took a request.
+type Accepted struct {
+	InvestigationID string    `json:"investigation_id"`
+	RunID           string    `json:"run_id"`
+	Coordinator     string    `json:"coordinator"`
+	Request         Request   `json:"request"`
+	Deadline        time.Time `json:"deadline"`
+	At              time.Time `json:"at"`
+}
+
+// MessageType implements Message.
+func (Accepted) MessageType() string { return "accepted" }
+
+// Validate implements Message.
+func (a Accepted) Validate() error {
+	return problems(required("investigation_id", a.InvestigationID), required("run_id", a.RunID))
+}
+
+// Progress is one line of what an investigation does.
+type Progress struct {
+	InvestigationID string    `json:"investigation_id"`
+	RunID           string    `json:"run_id"`
+	Agent           string    `json:"agent"` // "coordinator" or the operator's skill
+	Step            int       `json:"step"`
+	Text            string    `json:"text"`
+	At              time.Time `json:"at"`
+}
+
+// MessageType implements Message.
+func (Progress) MessageType() string { return "progress" }
+
+// Validate implements Message.
+func (p Progress) Validate() error {
+	return problems(required("investigation_id", p.InvestigationID), required("text", p.Text))
+}

@@ -1,0 +1,85 @@
+package skills
+
+import (
+	"context"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// The words of a source are protocol types: they travel to operators, models and people.
+type (
+	Metric     = protocol.Metric
+	Check      = protocol.Check
+	Param      = protocol.Param
+	Unit       = protocol.Unit
+	MetricKind = protocol.MetricKind
+)
+
+// A Kind is a kind of target.
+type Kind string
+
+// Kinds of target.
+const (
+	Host     Kind = "host"     // the machine the probe runs on
+	Go       Kind = "go"       // a Go service
+	Beam     Kind = "beam"     // an Erlang or Elixir node
+	Postgres Kind = "postgres" // a PostgreSQL server
+)
+
+// Data is one snapshot: flat, a field per metric. Numbers, strings and booleans
+// only. What could not be read is absent, never zero.
+type Data map[string]any
+
+// A Skill is a domain of diagnosis.
+type Skill struct {
+	Name    string // one lower-case word with underscores: "os"
+	Title   string // what people read: "System resources"
+	Summary string // one line, by which a coordinator chooses
+	Prefix  string // how its callbacks' names begin: "system_"
+	Sources []Source
+}
+
+// A Source is how one kind of target answers a skill.
+type Source struct {
+	Kind    Kind
+	Prompt  string // what a model should know to read the metrics; Markdown
+	Metrics []Metric
+	Checks  []Check
+	Calls   []Call
+	// Snapshot reads every metric once. It must return before ctx ends, is never
+	// called twice at a time, and returns what it could read together with an
+	// error for what it could not.
+	Snapshot func(ctx context.Context) (Data, error)
+}
+
+// A Call is a callback: a read-only question.
+type Call struct {
+	Name    string // begins with the skill's prefix
+	Doc     string // what it returns, field by field with units
+	Params  []Param
+	Example string // how it is called: system_top_processes(5, "memory")
+	Level   string // what the host's configuration must grant: "" (observe), "events", "trace"
+	// Run answers. The result must be expressible in JSON. It must return before
+	// ctx ends and may be called from several goroutines at once.
+	Run func(ctx context.Context, a Args) (any, error)
+}
+
+// Words returns what travels of the source of skill s.
+func (s Skill) Words(src Source) protocol.Words {
+	w := protocol.Words{
+		Skill: s.Name, Kind: string(src.Kind), Title: s.Title, Summary: s.Summary,
+		Prompt: src.Prompt, Metrics: src.Metrics, Checks: src.Checks,
+	}
+	for _, c := range src.Calls {
+		w.Calls = append(w.Calls, c.Words())
+	}
+	return w
+}
+
+// Words returns what travels of the callback.
+func (c Call) Words() protocol.CallDoc {
+	return protocol.CallDoc{Name: c.Name, Doc: c.Doc, Params: c.Params, Example: c.Example, Level: c.Level}
+}
+
+// Level returns p, for the Warn and Critical of a check and the bounds of a parameter.
+func Level(p float64) *float64 { return &p }
