@@ -98,8 +98,9 @@ func (c *Conn) PublishAsync(out Outgoing, done func(error)) error {
 // Send publishes without a stream's acknowledgement, on core NATS.
 func (c *Conn) Send(subject string, body []byte) error { return c.nc.Publish(subject, body) }
 
-// Reply sends a message to the subject that somebody waits at.
-func (c *Conn) Reply(subject string, body protocol.Message) error {
+// Announce sends a message without waiting for anything: an answer to a subject that
+// somebody waits at, or a line of progress that may be lost.
+func (c *Conn) Announce(subject string, body protocol.Message) error {
 	msg, err := c.message(Outgoing{Subject: subject, Body: body})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,18 +57,7 @@ func (c *Conn) Range(ctx context.Context, stream, filter string, from uint64) it
 	if row.Direct {
 		return c.rangeDirect(ctx, stream, filter, from)
 	}
-	return func(yield func(Msg, error) bool) {
-		for seq := from; ; {
-			m, err := c.get(ctx, stream, map[string]any{"seq": seq, "next_by_subj": filter})
-			if errors.Is(err, ErrNotFound) {
-				return
-			}
-			if !yield(m, err) || err != nil {
-				return
-			}
-			seq = m.Sequence + 1
-		}
-	}
+	return c.RangeLeader(ctx, stream, filter, from)
 }
 
 func (c *Conn) get(ctx context.Context, stream string, query map[string]any) (Msg, error) {
@@ -126,7 +116,7 @@ func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) er
 func (c *Conn) rangeDirect(ctx context.Context, stream, filter string, from uint64) iter.Seq2[Msg, error] {
 	return func(yield func(Msg, error) bool) {
 		for seq := from; ; {
-			batch, more, err := c.directBatch(ctx, stream, filter, seq)
+			batch, more, err := c.direct(ctx, stream, map[string]any{"seq": seq, "next_by_subj": filter, "batch": readBatch})
 			for _, m := range batch {
 				if !yield(m, nil) {
 					return
@@ -144,20 +134,20 @@ func (c *Conn) rangeDirect(ctx context.Context, stream, filter string, from uint
 	}
 }
 
-// directBatch asks for a batch by direct get (NATS ADR-31): messages come one by
-// one to an inbox, then an empty one with status 204.
-func (c *Conn) directBatch(ctx context.Context, stream, filter string, from uint64) (batch []Msg, more bool, err error) {
+// direct asks for a batch by direct get (NATS ADR-31): messages come one by one
+// to an inbox, then an empty one with status 204.
+func (c *Conn) direct(ctx context.Context, stream string, query map[string]any) (batch []Msg, more bool, err error) {
 	inbox := c.nc.NewInbox()
 	sub, err := c.nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, false, err
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then, and the subscription with it
-	query, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter, "batch": readBatch})
+	body, err := json.Marshal(query)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+stream, inbox, query); err != nil {
+	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+stream, inbox, body); err != nil {
 		return nil, false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -288,3 +278,42 @@ func (c *Conn) Subscribe(subject string, handler func(Msg)) (stop func(), err er
 
 // Flush returns when the server has processed what was sent so far.
 func (c *Conn) Flush(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }
+
+// RangeLeader is Range from the stream's leader, message by message: for readers
+// that must see what was stored a moment ago.
+func (c *Conn) RangeLeader(ctx context.Context, stream, filter string, from uint64) iter.Seq2[Msg, error] {
+	return func(yield func(Msg, error) bool) {
+		for seq := max(from, 1); ; {
+			m, err := c.get(ctx, stream, map[string]any{"seq": seq, "next_by_subj": filter})
+			if errors.Is(err, ErrNotFound) {
+				return
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+			seq = m.Sequence + 1
+		}
+	}
+}
+
+// LastMany returns the last message of each subject that has one, by direct get.
+func (c *Conn) LastMany(ctx context.Context, stream string, subjects []string) ([]Msg, error) {
+	var out []Msg
+	for chunk := range slices.Chunk(subjects, readBatch) {
+		batch, _, err := c.direct(ctx, stream, map[string]any{"multi_last": chunk, "batch": len(chunk)})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", stream, err)
+		}
+		out = append(out, batch...)
+	}
+	return out, nil
+}
+
+// Created returns when a stream was made.
+func (c *Conn) Created(ctx context.Context, stream string) (time.Time, error) {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("stream %s: %w", stream, c.explain(err))
+	}
+	return s.CachedInfo().Created, nil
+}

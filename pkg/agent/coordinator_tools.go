@@ -1,0 +1,516 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/pkg/agent/grounding"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// CoordinatorDeps is what a coordinator's tools need.
+type CoordinatorDeps struct {
+	Fleet       Fleet
+	Operators   Operators
+	Conclusions Conclusions
+	Decider     string // what insights say decided
+	TraceID     string
+}
+
+// maxTasks is how many tasks one invocation starts for one skill.
+const maxTasks = 4
+
+// NewCoordinatorTools returns a coordinator's tools with an empty state.
+func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
+	c := &CoordinatorTools{deps: deps, state: &CoordinatorState{}}
+	c.tools = []Tool{
+		newTool[statusFilter, none]("get_notifications", "Lists the notifications of this investigation, all or of one status.", c.notifications, nil),
+		newTool("update_notification_statuses", "Sets the status of notifications.", c.update, c.foldUpdate),
+		newTool("produce_insight", "Publishes a conclusion and resolves the notifications it names. Code checks the figures of summary, the matched observations and the grounding.", c.insight, c.foldInsight),
+		newTool("invoke_operators", "Starts operators of the named skills on the nodes of the request, or on some of them. Those that stand out are taken first; what is left out is said.", c.invoke, c.foldInvoke),
+		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
+		newTool[none, none]("fleet_overview", "Shows the fleet: nodes by label, silent nodes, nodes that stand out among their peers.", c.overview, nil),
+		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(deps.Operators.Wake), nil),
+		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
+		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
+	}
+	return c
+}
+
+// CoordinatorTools implements Toolset for coordinators.
+type CoordinatorTools struct {
+	deps  CoordinatorDeps
+	tools []Tool
+	state *CoordinatorState
+}
+
+var _ Toolset = (*CoordinatorTools)(nil)
+
+// Tools implements Toolset.
+func (c *CoordinatorTools) Tools() []Tool { return c.tools }
+
+// State implements Toolset; it is a *CoordinatorState.
+func (c *CoordinatorTools) State() any { return c.state }
+
+// Begin implements Toolset.
+func (c *CoordinatorTools) Begin(s protocol.Start) error {
+	if err := json.Unmarshal(s.Subject, &c.state.Subject); err != nil {
+		return fmt.Errorf("subject of a coordinator's run: %w", err)
+	}
+	for _, n := range c.state.Subject.Request.Notifications {
+		c.state.Notifications = append(c.state.Notifications, Received{Notification: n, Status: Unread})
+	}
+	return nil
+}
+
+// findings is the effect of what operators reported.
+type findings struct {
+	Notifications []protocol.Notification `json:"notifications,omitempty"`
+	Completions   []protocol.Completion   `json:"completions,omitempty"`
+	Cursor        Cursor                  `json:"cursor"`
+}
+
+// Input implements Toolset: it reads what the operators found since the last turn.
+func (c *CoordinatorTools) Input(ctx context.Context) (protocol.Input, bool, error) {
+	if len(c.state.Running()) == 0 {
+		return protocol.Input{}, false, nil
+	}
+	ns, cs, cursor, err := c.deps.Operators.Findings(ctx, c.state.Subject.InvestigationID, c.state.Cursor)
+	if err != nil || len(ns)+len(cs) == 0 {
+		return protocol.Input{}, false, err
+	}
+	var lines []string
+	for i := range ns {
+		ns[i].Snapshots = nil // they stay on the stream; evidence is addressed
+		lines = append(lines, fmt.Sprintf("notification %s: %s on %s/%s: %s: %s", ns[i].ID, ns[i].Operator, ns[i].Node, ns[i].Target, ns[i].Severity, ns[i].Observation))
+	}
+	for _, done := range cs {
+		lines = append(lines, fmt.Sprintf("operator %s (%d targets) ended as %s, state %s %s", done.Skill, len(done.Targets), done.Outcome, done.State, done.Error))
+	}
+	raw, err := json.Marshal(findings{Notifications: ns, Completions: cs, Cursor: cursor})
+	if err != nil {
+		return protocol.Input{}, false, err
+	}
+	return protocol.Input{Text: "Reported:\n" + strings.Join(lines, "\n"), Effect: raw}, true, nil
+}
+
+// FoldInput implements Toolset. A notification that is known keeps its status.
+func (c *CoordinatorTools) FoldInput(in protocol.Input) error {
+	var f findings
+	if err := json.Unmarshal(in.Effect, &f); err != nil {
+		return err
+	}
+	for _, n := range f.Notifications {
+		if _, known := c.state.notification(n.ID); !known {
+			c.state.Notifications = append(c.state.Notifications, Received{Notification: n, Status: Unread})
+		}
+	}
+	for _, done := range f.Completions {
+		for i := range c.state.Runs {
+			if c.state.Runs[i].RunID == done.RunID {
+				c.state.Runs[i].Completion = &done
+			}
+		}
+	}
+	c.state.Cursor = f.Cursor
+	return nil
+}
+
+// Summary implements Toolset; it is a CoordinatorSummary.
+func (c *CoordinatorTools) Summary() any {
+	insights := c.state.Insights
+	if insights == nil {
+		insights = []protocol.Insight{}
+	}
+	return CoordinatorSummary{Insights: insights, Completions: c.state.Completions(), NotChecked: c.state.Unchecked()}
+}
+
+type statusFilter struct {
+	Status string `json:"status,omitempty" jsonschema:"enum=unread,enum=acknowledged,enum=resolved,enum=all"`
+}
+
+// notificationView is what the coordinator's model reads of a notification.
+type notificationView struct {
+	ID          string            `json:"id"`
+	Status      Status            `json:"status"`
+	Operator    string            `json:"operator"`
+	Node        string            `json:"node"`
+	AnomalyType string            `json:"anomaly_type"`
+	Severity    protocol.Severity `json:"severity"`
+	Context     string            `json:"context"`
+	Observation string            `json:"observation"`
+	Hypothesis  string            `json:"hypothesis,omitempty"`
+	Verified    bool              `json:"verified"`
+	DetectedAt  time.Time         `json:"detected_at"`
+}
+
+func (c *CoordinatorTools) notifications(_ context.Context, _ Call, a statusFilter) (Outcome, error) {
+	views := []notificationView{}
+	for _, n := range c.state.Notifications {
+		if a.Status == "" || a.Status == "all" || string(n.Status) == a.Status {
+			views = append(views, notificationView{
+				n.ID, n.Status, n.Operator, n.Node, n.AnomalyType, n.Severity, n.Context, n.Observation, n.Hypothesis, n.Verified, n.DetectedAt,
+			})
+		}
+	}
+	return Outcome{Content: views}, nil
+}
+
+type updateArgs struct {
+	IDs    []string `json:"notification_ids" jsonschema:"required"`
+	Status Status   `json:"status" jsonschema:"required,enum=acknowledged,enum=resolved"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+func (c *CoordinatorTools) update(_ context.Context, _ Call, a updateArgs) (Outcome, error) {
+	known, unknown := []string{}, []string{}
+	for _, id := range a.IDs {
+		if _, ok := c.state.notification(id); ok {
+			known = append(known, id)
+		} else {
+			unknown = append(unknown, id)
+		}
+	}
+	content := map[string]any{"updated": known, "status": a.Status}
+	if len(unknown) > 0 {
+		content["unknown"] = unknown
+	}
+	a.IDs = known
+	return Outcome{Content: content, Effect: a}, nil
+}
+
+func (c *CoordinatorTools) foldUpdate(a updateArgs) error {
+	for _, id := range a.IDs {
+		if n, ok := c.state.notification(id); ok {
+			n.Status = a.Status
+		}
+	}
+	return nil
+}
+
+type insightArgs struct {
+	NotificationIDs     []string             `json:"notification_ids" jsonschema:"required"`
+	CorrelationType     protocol.Correlation `json:"correlation_type" jsonschema:"required,enum=temporal,enum=causal,enum=symptomatic,enum=none"`
+	Severity            protocol.Severity    `json:"severity,omitempty" jsonschema:"enum=info,enum=warning,enum=critical"`
+	Summary             string               `json:"summary" jsonschema:"required,description=observations only"`
+	MatchedObservations []string             `json:"matched_observations" jsonschema:"required,description=the exact text of the observations that correlate"`
+	HypothesisGrounded  bool                 `json:"hypothesis_grounded" jsonschema:"required"`
+	SupportingIDs       []string             `json:"supporting_ids,omitempty"`
+	RootCauseHypothesis string               `json:"root_cause_hypothesis,omitempty"`
+	Confidence          protocol.Confidence  `json:"confidence" jsonschema:"required,enum=high,enum=medium,enum=low"`
+	SuggestedActions    []string             `json:"suggested_actions,omitempty" jsonschema:"description=what a person may do"`
+	Chain               []protocol.ChainLink `json:"chain,omitempty"`
+}
+
+// concluded is the effect of produce_insight: an insight, or a refusal of the fact check.
+type concluded struct {
+	Insight *protocol.Insight `json:"insight,omitempty"`
+	Refused bool              `json:"refused,omitempty"`
+}
+
+func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs) (Outcome, error) {
+	if err := c.checkInsight(a); err != nil {
+		return Outcome{}, err
+	}
+	if a.SupportingIDs == nil {
+		a.SupportingIDs = a.NotificationIDs
+	}
+	evidence := c.state.evidence(a.NotificationIDs, a.CorrelationType)
+	figures := grounding.Check(a.Summary, c.state.facts(evidence, a.NotificationIDs))
+	if problem := missing(figures); problem != nil && c.state.refused < maxFactRefusals {
+		return Outcome{Effect: concluded{Refused: true}}, problem
+	}
+	i := protocol.Insight{
+		ID: call.EffectID("insight"), InvestigationID: c.state.Subject.InvestigationID, NotificationIDs: a.NotificationIDs,
+		SupportingIDs: a.SupportingIDs, CorrelationType: a.CorrelationType, Severity: a.Severity, Summary: a.Summary,
+		MatchedObservations: a.MatchedObservations, RootCauseHypothesis: a.RootCauseHypothesis, Confidence: a.Confidence,
+		Evidence: evidence, Figures: figures, Chain: a.Chain, RuledOut: c.state.RuledOut(), NotChecked: c.state.Unchecked(),
+		Trigger: c.state.Subject.Request.Reason, SuggestedActions: a.SuggestedActions, CreatedAt: call.At, Model: c.deps.Decider,
+	}
+	i.HypothesisGrounded, i.Grounding = c.state.grounded(a.HypothesisGrounded, a.RootCauseHypothesis, a.SupportingIDs)
+	c.place(&i)
+	for k := range i.Evidence[:min(len(i.Evidence), maxSeries)] {
+		if _, numeric := i.Evidence[k].Value.(float64); numeric {
+			i.Evidence[k].Series = c.deps.Conclusions.Series(ctx, c.skillOf(i.Evidence[k], i), i.Evidence[k])
+		}
+	}
+	for _, done := range c.state.Completions() {
+		i.Usage = i.Usage.Plus(done.Usage)
+	}
+	if i.SuggestedActions == nil {
+		i.SuggestedActions = []string{}
+	}
+	if err := c.deps.Conclusions.Publish(ctx, i); err != nil {
+		return Outcome{}, err
+	}
+	content := map[string]any{"insight_produced": i.ID, "hypothesis_grounded": i.HypothesisGrounded, "grounding": i.Grounding}
+	return Outcome{Content: content, Effect: concluded{Insight: &i}}, nil
+}
+
+// maxSeries is how many pieces of evidence carry a series: the insight outlives
+// the snapshots, but it has a size.
+const maxSeries = 12
+
+func (c *CoordinatorTools) skillOf(e protocol.Evidence, i protocol.Insight) string {
+	for _, id := range i.NotificationIDs {
+		if n, ok := c.state.notification(id); ok && n.Node == e.Node {
+			return n.Operator
+		}
+	}
+	for _, k := range c.state.Checked() {
+		if k.Address == e.Address {
+			return k.Skill
+		}
+	}
+	return ""
+}
+
+// place sets the severity, nodes and skills of an insight from its notifications.
+func (c *CoordinatorTools) place(i *protocol.Insight) {
+	i.Nodes, i.Skills = []string{}, []string{}
+	worst := protocol.SeverityInfo
+	for _, id := range i.NotificationIDs {
+		n, ok := c.state.notification(id)
+		if !ok {
+			continue
+		}
+		i.Nodes, i.Skills = append(i.Nodes, n.Node), append(i.Skills, n.Operator)
+		if n.Severity.Rank() > worst.Rank() {
+			worst = n.Severity
+		}
+	}
+	if i.CorrelationType == protocol.None {
+		i.Nodes = append(i.Nodes, c.state.Nodes()...)
+		for _, done := range c.state.Completions() {
+			i.Skills = append(i.Skills, done.Skill)
+		}
+	}
+	slices.Sort(i.Nodes)
+	slices.Sort(i.Skills)
+	i.Nodes, i.Skills = slices.Compact(i.Nodes), slices.Compact(i.Skills)
+	if i.Severity == "" {
+		i.Severity = worst
+	}
+}
+
+func (c *CoordinatorTools) checkInsight(a insightArgs) error {
+	var problems []error
+	for _, id := range slices.Concat(a.NotificationIDs, a.SupportingIDs) {
+		if _, ok := c.state.notification(id); !ok {
+			problems = append(problems, fmt.Errorf("unknown notification %q", id))
+		}
+	}
+	if len(a.NotificationIDs) == 0 && a.CorrelationType != protocol.None {
+		problems = append(problems, errors.New("name the notifications it correlates; only correlation_type none has none"))
+	}
+	if a.CorrelationType == protocol.None && len(c.state.Nodes()) == 0 {
+		problems = append(problems, errors.New("no operator has completed: nothing can be said to be fine yet"))
+	}
+	for _, text := range a.MatchedObservations {
+		matches := func(id string) bool {
+			n, ok := c.state.notification(id)
+			return ok && n.Observation == text
+		}
+		if !slices.ContainsFunc(a.NotificationIDs, matches) {
+			problems = append(problems, fmt.Errorf("matched_observations: %q is not the exact observation of a notification that is named", text))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// missing says which figures of a summary are not in the evidence, or nil.
+func missing(figures []protocol.Figure) error {
+	var problems []string
+	for _, f := range figures {
+		if !f.Found {
+			problems = append(problems, fmt.Sprintf("%q (nearest: %s)", f.Text, f.Nearest))
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("summary: figures that are not in the evidence of the named notifications: %s", strings.Join(problems, ", "))
+}
+
+func (c *CoordinatorTools) foldInsight(e concluded) error {
+	if e.Refused {
+		c.state.refused++
+		return nil
+	}
+	c.state.refused = 0
+	c.state.Insights = append(c.state.Insights, *e.Insight)
+	for _, id := range e.Insight.NotificationIDs {
+		if n, ok := c.state.notification(id); ok {
+			n.Status = Resolved
+		}
+	}
+	return nil
+}
+
+type invokeArgs struct {
+	Skills  []string          `json:"skills" jsonschema:"required"`
+	Context string            `json:"context,omitempty" jsonschema:"description=what the operators should look for"`
+	Nodes   []string          `json:"nodes,omitempty" jsonschema:"description=only these nodes"`
+	Labels  map[string]string `json:"labels,omitempty" jsonschema:"description=only nodes with these labels"`
+}
+
+// invoked is the effect of invoke_operators.
+type invoked struct {
+	Runs       []OperatorRun `json:"runs"`
+	NotChecked []string      `json:"not_checked,omitempty"`
+}
+
+func (c *CoordinatorTools) invoke(ctx context.Context, call Call, a invokeArgs) (Outcome, error) {
+	e := invoked{Runs: []OperatorRun{}}
+	for _, skill := range slices.Compact(a.Skills) {
+		if err := c.invokeSkill(ctx, call, a, skill, &e); err != nil {
+			return Outcome{}, err
+		}
+	}
+	type started struct {
+		Skill   string `json:"skill"`
+		RunID   string `json:"run_id"`
+		Targets int    `json:"targets"`
+	}
+	list := []started{}
+	for _, r := range e.Runs {
+		list = append(list, started{r.Skill, r.RunID, len(r.Targets)})
+	}
+	content := map[string]any{"started": list, "count": len(list)}
+	if len(e.NotChecked) > 0 {
+		content["not_started"] = e.NotChecked
+	}
+	return Outcome{Content: content, Effect: e}, nil
+}
+
+// invokeSkill starts the tasks of one skill. Only what the worker itself cannot
+// go on with is an error; a skill that cannot be served is noted.
+func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeArgs, skill string, e *invoked) error {
+	note := func(format string, args ...any) { e.NotChecked = append(e.NotChecked, fmt.Sprintf(format, args...)) }
+	sub := c.state.Subject
+	if !slices.ContainsFunc(sub.Skills, func(s SkillInfo) bool { return s.Name == skill }) {
+		var have []string
+		for _, s := range sub.Skills {
+			have = append(have, s.Name)
+		}
+		note("%s: not among the skills of this investigation (%s)", skill, strings.Join(have, ", "))
+		return nil
+	}
+	if slices.ContainsFunc(c.state.Running(), func(r OperatorRun) bool { return r.Skill == skill }) {
+		note("%s: it is running already", skill)
+		return nil
+	}
+	nodes, labels := sub.Request.Nodes, sub.Request.Labels
+	if len(a.Nodes) > 0 {
+		nodes = a.Nodes
+	}
+	if len(a.Labels) > 0 {
+		labels = a.Labels
+	}
+	targets, leftOut, err := c.deps.Fleet.Targets(ctx, skill, nodes, labels, maxTasks*protocol.MaxTaskTargets)
+	if err != nil {
+		return err
+	}
+	e.NotChecked = append(e.NotChecked, leftOut...)
+	if len(targets) == 0 {
+		note("%s: no node that matches has it", skill)
+		return nil
+	}
+	if err := c.deps.Operators.Serves(ctx, skill); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		note("%s: %v", skill, err)
+		return nil
+	}
+	for n, chunk := range chunks(targets) {
+		task := protocol.Task{
+			RunID: call.EffectID("task", skill, fmt.Sprint(n)), InvestigationID: sub.InvestigationID, Skill: skill, Targets: chunk,
+			Reason: sub.Request.Reason, Context: sub.Request.Context, Model: sub.Request.Model, Deadline: operatorDeadline(call.At, sub.Deadline),
+			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens, TraceID: c.deps.TraceID,
+		}
+		if a.Context != "" {
+			task.Reason += "\n" + a.Context
+		}
+		if err := c.deps.Operators.Start(ctx, task); err != nil {
+			return err
+		}
+		e.Runs = append(e.Runs, OperatorRun{RunID: task.RunID, Skill: skill, Targets: chunk, StartedAt: call.At})
+	}
+	return nil
+}
+
+// operatorDeadline leaves the coordinator a tenth of the time that is left, at
+// least one second and at most fifteen, to conclude.
+func operatorDeadline(now, deadline time.Time) time.Time {
+	reserve := deadline.Sub(now) / 10
+	return deadline.Add(-min(max(reserve, time.Second), 15*time.Second))
+}
+
+// chunks splits targets into tasks: of one kind each, and of a size.
+func chunks(targets []protocol.TargetRef) [][]protocol.TargetRef {
+	var kinds []string
+	byKind := map[string][]protocol.TargetRef{}
+	for _, t := range targets {
+		if byKind[t.Kind] == nil {
+			kinds = append(kinds, t.Kind)
+		}
+		byKind[t.Kind] = append(byKind[t.Kind], t)
+	}
+	var out [][]protocol.TargetRef
+	for _, kind := range kinds {
+		out = slices.AppendSeq(out, slices.Chunk(byKind[kind], protocol.MaxTaskTargets))
+	}
+	return out
+}
+
+func (c *CoordinatorTools) foldInvoke(e invoked) error {
+	c.state.Invoked = true
+	c.state.Runs = append(c.state.Runs, e.Runs...)
+	c.state.NotChecked = append(c.state.NotChecked, e.NotChecked...)
+	return nil
+}
+
+func (c *CoordinatorTools) statuses(ctx context.Context, _ Call, _ none) (Outcome, error) {
+	type view struct {
+		Skill     string          `json:"skill"`
+		RunID     string          `json:"run_id"`
+		Targets   int             `json:"targets"`
+		Running   bool            `json:"running"`
+		State     protocol.Health `json:"state,omitempty"`
+		StartedAt time.Time       `json:"started_at"`
+		RunStatus
+	}
+	views := []view{}
+	for _, r := range c.state.Runs {
+		v := view{Skill: r.Skill, RunID: r.RunID, Targets: len(r.Targets), Running: r.Completion == nil, StartedAt: r.StartedAt}
+		if r.Completion != nil {
+			v.State, v.RunStatus.State = r.Completion.State, r.Completion.Outcome
+		} else if st, err := c.deps.Operators.Status(ctx, r.RunID); err == nil {
+			v.RunStatus = st
+		}
+		views = append(views, v)
+	}
+	return Outcome{Content: views}, nil
+}
+
+func (c *CoordinatorTools) overview(ctx context.Context, _ Call, _ none) (Outcome, error) {
+	v, err := c.deps.Fleet.Overview(ctx, c.state.Subject.Request.Nodes, c.state.Subject.Request.Labels)
+	return Outcome{Content: v}, err
+}
+
+func (c *CoordinatorTools) done(context.Context, Call, none) (Outcome, error) {
+	if running := c.state.Running(); len(running) > 0 {
+		var names []string
+		for _, r := range running {
+			names = append(names, r.Skill+" "+r.RunID)
+		}
+		return Outcome{}, fmt.Errorf("operators are running: %s; wait for them or look at get_operator_statuses", strings.Join(names, ", "))
+	}
+	return Outcome{Content: map[string]bool{"done": true}}, nil
+}

@@ -1,0 +1,147 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	schemagen "github.com/eino-contrib/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A Tool is one thing a decider may do.
+type Tool struct {
+	Name   string
+	Doc    string
+	Schema *schemagen.Schema // of the arguments
+	// Ends says that the run is over when the tool succeeded.
+	Ends bool
+
+	run    func(ctx context.Context, c Call) (Outcome, error)
+	fold   func(effect json.RawMessage) error
+	checks *jsonschema.Schema
+}
+
+// A Call is one use of a tool.
+type Call struct {
+	RunID string
+	Step  int
+	N     int       // position among the calls of the step, from 0
+	At    time.Time // when the step was decided: the same on every replay
+	// Stopping is closed when the worker wants to hand the run back.
+	Stopping <-chan struct{}
+}
+
+// EffectID returns the id of what this call causes; a repeated call gives the same.
+func (c Call) EffectID(parts ...string) string {
+	return protocol.EffectID(append([]string{c.RunID, fmt.Sprint(c.Step), fmt.Sprint(c.N)}, parts...)...)
+}
+
+// Address returns the address of this call's result, for evidence.
+func (c Call) Address() string { return ResultAddress(c.RunID, c.Step, c.N) }
+
+// ResultAddress returns the address of the result of the n-th call of a step.
+func ResultAddress(run string, step, n int) string {
+	if n == 0 {
+		return fmt.Sprintf("%s/%d", run, step)
+	}
+	return fmt.Sprintf("%s/%d.%d", run, step, n)
+}
+
+// An Outcome is what a tool gives: what the decider reads, and what changed.
+type Outcome struct {
+	Content any // a string as it is, anything else as JSON
+	Effect  any // what the fold gets, as JSON; nil: nothing changed
+}
+
+// errStopping says that a call was left because the worker stops; it is made again.
+var errStopping = errors.New("the worker stops")
+
+// newTool makes a tool whose arguments are a struct of type A and whose effect
+// is of type E. run must not change state: fold does, live and on replay.
+func newTool[A, E any](name, doc string, run func(ctx context.Context, c Call, args A) (Outcome, error), fold func(E) error) Tool {
+	var zero A
+	reflector := schemagen.Reflector{DoNotReference: true, Anonymous: true}
+	schema := reflector.Reflect(&zero)
+	schema.Version = ""
+	t := Tool{Name: name, Doc: doc, Schema: schema, checks: compile(name, schema)}
+	t.run = func(ctx context.Context, c Call) (Outcome, error) {
+		var args A
+		raw, _ := ctx.Value(argsKey{}).(string)
+		if err := json.Unmarshal([]byte(raw), &args); err != nil {
+			return Outcome{}, err
+		}
+		return run(ctx, c, args)
+	}
+	if fold != nil {
+		t.fold = func(raw json.RawMessage) error {
+			var e E
+			if err := json.Unmarshal(raw, &e); err != nil {
+				return fmt.Errorf("effect of %s: %w", name, err)
+			}
+			return fold(e)
+		}
+	}
+	return t
+}
+
+type argsKey struct{}
+
+func compile(name string, schema *schemagen.Schema) *jsonschema.Schema {
+	raw, err := json.Marshal(schema)
+	if err != nil {
+		panic(fmt.Sprintf("agent: schema of %s: %v", name, err)) // a fault of this package
+	}
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(raw)))
+	if err != nil {
+		panic(fmt.Sprintf("agent: schema of %s: %v", name, err))
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(name+".json", doc); err != nil {
+		panic(fmt.Sprintf("agent: schema of %s: %v", name, err))
+	}
+	return c.MustCompile(name + ".json")
+}
+
+// validate checks arguments against the tool's schema. The error names each
+// fault in words that a model can act upon.
+func (t Tool) validate(args string) error {
+	if strings.TrimSpace(args) == "" {
+		args = "{}"
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(args))
+	if err != nil {
+		return fmt.Errorf("arguments of %s are not JSON: %w", t.Name, err)
+	}
+	err = t.checks.Validate(v)
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	var faults []string
+	var walk func(e *jsonschema.ValidationError)
+	walk = func(e *jsonschema.ValidationError) {
+		if len(e.Causes) == 0 {
+			at := strings.Join(e.InstanceLocation, ".")
+			if at != "" {
+				at += ": "
+			}
+			faults = append(faults, at+strings.TrimPrefix(e.Error(), "jsonschema validation failed with "))
+		}
+		for _, c := range e.Causes {
+			walk(c)
+		}
+	}
+	walk(invalid)
+	for i, f := range faults {
+		if _, rest, ok := strings.Cut(f, "- at "); ok {
+			faults[i] = strings.TrimSpace(rest)
+		}
+	}
+	return fmt.Errorf("arguments of %s: %s", t.Name, strings.Join(faults, "; "))
+}

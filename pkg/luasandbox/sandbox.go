@@ -1,0 +1,117 @@
+package luasandbox
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// A Sandbox runs scripts, each in a process of its own. It holds nothing but its
+// limits and is safe for concurrent use.
+type Sandbox struct {
+	limits Limits
+}
+
+// New returns a sandbox with those limits.
+func New(limits Limits) *Sandbox {
+	return &Sandbox{limits: limits.orDefaults()}
+}
+
+// A Func is a callback: a Go function that a script calls by Name, as a global.
+type Func struct {
+	// Name is a Lua name that is no keyword and no function of the library.
+	Name string
+	// Call is made in the parent, never two at a time for one run. Its arguments
+	// are JSON values as encoding/json decodes them (nil, bool, float64, string,
+	// []any, map[string]any), and the script chooses them: check them. Its result
+	// is anything that encoding/json encodes; the script sees null as nil. An
+	// error or a panic becomes a Lua error with its message, which the script may
+	// catch. Call returns soon after ctx ends: the run waits 250 ms for it
+	// and then goes on without it.
+	Call func(ctx context.Context, args []any) (any, error)
+}
+
+// A Result is what a run came to.
+type Result struct {
+	// Value is what the script returned, as a JSON value: nil, bool, float64,
+	// string, []any or map[string]any. Nothing is nil, several values are an
+	// array. A table is an array where its keys are 1 to n or it is empty, and an
+	// object otherwise, its numbers as keys in decimal. Bytes that are not UTF-8
+	// become U+FFFD.
+	Value any
+	// Output is what the script printed, up to the limit. After an error it is
+	// what the child had still been able to send.
+	Output string
+	// OutputCut is whether the script printed more than that.
+	OutputCut bool
+	// Usage is what the run took.
+	Usage Usage
+}
+
+// Usage is what a run took.
+type Usage struct {
+	Wall         time.Duration // in the child, its start and callbacks excluded
+	CallbackTime time.Duration // in callbacks
+	Callbacks    int           // made, failed ones included
+	Instructions int64         // executed; up to 1023 too few where the clock ended the run, and 0 where the child died before it said
+}
+
+// Run runs one script and returns when its process is gone. The result has the
+// output and the usage beside an error too.
+//
+// The error is a *LimitError for a limit that was reached; a *ScriptError for a
+// fault of the script, NaN or an infinity in its result among them; a
+// *ChildError where the child could not be started or died for a reason of its
+// own; and wraps ctx's cause when ctx ended first, whereupon the child is killed
+// at once.
+func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result, error) {
+	named, err := byName(calls)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(script) > s.limits.Source {
+		return Result{}, s.reached(LimitSource, 0)
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, ended(ctx)
+	}
+	// The kernel kills a child when the thread that started it ends, so the
+	// thread has to outlast the run.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	p, err := start()
+	if err != nil {
+		return Result{}, err
+	}
+	defer p.close()
+	defer p.killWith(ctx)()
+
+	r := run{sandbox: s, process: p, calls: named}
+	err = r.converse(ctx, script)
+	if ctx.Err() != nil && err != nil {
+		err = ended(ctx)
+	}
+	return r.result, err
+}
+
+// Check reports whether this program can run scripts on this platform, and
+// within every limit. It returns nil; or ErrNoResourceLimits where the kernel
+// bounds nothing; or a *ChildError with the reason for which every Run will fail.
+func Check() error {
+	if err := startable(); err != nil {
+		return err
+	}
+	if !limited {
+		return ErrNoResourceLimits
+	}
+	return nil
+}
+
+func (s *Sandbox) reached(limit string, line int) *LimitError {
+	return &LimitError{Limit: limit, Bound: s.limits.bound(limit), Line: line}
+}
+
+func ended(ctx context.Context) error {
+	return fmt.Errorf("luasandbox: run script: %w", context.Cause(ctx))
+}
