@@ -1,0 +1,286 @@
+// Package operator is the worker: it takes tasks of its skills from the work
+// queue, runs an agent's loop over the task's targets, and reports what it found.
+// It keeps nothing: every worker can go on with every run.
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// Config is an operator's configuration.
+type Config struct {
+	Name        string        // of this worker; empty: a random one
+	Skills      []string      // those it serves; empty: all it knows
+	Concurrency int           // tasks at a time
+	CallTimeout time.Duration // of one question to a probe
+	Execute     bool          // let models run Lua
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{Concurrency: 4, CallTimeout: 5 * time.Second}
+}
+
+// Flags declares the flags.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Name, "name", c.Name, "name of this worker (default: a random one)")
+	fs.StringSliceVar(&c.Skills, "skills", c.Skills, "skills to serve, separated by commas (default: all)")
+	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "tasks to run at a time")
+	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one question to a probe may take")
+	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits")
+}
+
+// Validate names wrong settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Concurrency < 1 {
+		errs = append(errs, fmt.Errorf("--concurrency %d: it must be at least 1", c.Concurrency))
+	}
+	if c.CallTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("--call-timeout %s: it must be more than 0", c.CallTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// Deps is what an operator works with.
+type Deps struct {
+	Log      *slog.Logger
+	Bus      *bus.Conn
+	Words    []protocol.Words                         // of the skills it was built with
+	Deciders func(model string) (agent.Decider, error) // by name; "" is the default
+	Scripts  agent.Scripts                            // nil: no execute tool
+	Version  string
+	// Ready, when set, is called once the worker takes tasks.
+	Ready func()
+}
+
+// endGrace is how long past its deadline a task is held to write its end.
+const endGrace = 15 * time.Second
+
+// maxStalled is how many workers may claim a run in a row without progress
+// before it is given up: it is the run that kills them.
+const maxStalled = 5
+
+// Run takes tasks until ctx ends, then hands back what is in flight.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	if cfg.Name == "" {
+		cfg.Name = "op-" + protocol.NewID()[:8]
+	}
+	w := &worker{cfg: cfg, Deps: deps}
+	if err := w.selectSkills(); err != nil {
+		return err
+	}
+	if err := deps.Bus.Wait(ctx, bus.Work, bus.Findings, bus.Journal, bus.Snapshots); err != nil {
+		return err
+	}
+	svc := bus.Service{
+		Name: "fleetlens-operator", Version: semver(deps.Version), Description: "runs investigations of its skills",
+		Metadata: map[string]string{"name": cfg.Name},
+	}
+	var durables []bus.Consumer
+	for _, skill := range w.skills {
+		durables = append(durables, bus.Tasks(skill))
+		svc.Endpoints = append(svc.Endpoints, bus.Endpoint{
+			Name: "serves-" + protocol.Token(skill), Subject: protocol.ServesSubject(skill),
+			Handler: func(context.Context, bus.Req) (any, error) { return map[string]string{"operator": cfg.Name}, nil },
+		})
+	}
+	stop, err := deps.Bus.Serve(ctx, svc)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	deps.Log.Info("operator serves", "name", cfg.Name, "skills", w.skills, "concurrency", cfg.Concurrency)
+	if deps.Ready != nil {
+		deps.Ready()
+	}
+	return deps.Bus.Consume(ctx, cfg.Concurrency, durables, w.handle)
+}
+
+// semver makes a version that a NATS service accepts.
+func semver(v string) string {
+	if len(v) > 1 && v[0] == 'v' && v[1] >= '0' && v[1] <= '9' {
+		return v[1:]
+	}
+	return "0.0.0"
+}
+
+type worker struct {
+	cfg Config
+	Deps
+	skills []string
+}
+
+func (w *worker) selectSkills() error {
+	var known []string
+	for _, words := range w.Words {
+		if !slices.Contains(known, words.Skill) {
+			known = append(known, words.Skill)
+		}
+	}
+	w.skills = w.cfg.Skills
+	if len(w.skills) == 0 {
+		w.skills = known
+	}
+	for _, s := range w.skills {
+		if !slices.Contains(known, s) {
+			return fmt.Errorf("--skills: unknown skill %q (have %v)", s, known)
+		}
+	}
+	return nil
+}
+
+// handle runs one task to its end.
+func (w *worker) handle(ctx context.Context, d *bus.Delivery) error {
+	task, err := protocol.Decode[protocol.Task](d.Data)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	d.Until(task.Deadline.Add(endGrace))
+	log := w.Log.With("run", task.RunID, "skill", task.Skill, "investigation", task.InvestigationID)
+	j, err := journal.Claim(ctx, w.Bus, protocol.OperatorAgent, task.RunID, w.cfg.Name)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", task.RunID, err)
+	}
+	finish, ended := journal.Finished(j.Records())
+	if !ended {
+		finish, err = w.run(ctx, log, j, task, d.Deliveries)
+		switch {
+		case errors.Is(err, agent.ErrSuperseded):
+			return fmt.Errorf("%w: %w", bus.ErrNotMine, err)
+		case err != nil:
+			return err
+		}
+	}
+	return w.complete(ctx, d, task, finish)
+}
+
+// complete announces how a run ended. It is announced again when a worker finds a
+// finished run whose task was not acknowledged; the server drops the repeat.
+func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Task, f protocol.Finish) error {
+	var sum agent.OperatorSummary
+	if len(f.Summary) > 0 {
+		if err := json.Unmarshal(f.Summary, &sum); err != nil {
+			return bus.Permanent(fmt.Errorf("summary of run %s: %w", task.RunID, err))
+		}
+	}
+	done := agent.Completion(task, f, sum, time.Now().UTC())
+	// The end is written even when this worker stops right now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	_, err := w.Bus.Publish(ctx, bus.Outgoing{
+		Subject: protocol.CompletionSubject(task.Skill, task.InvestigationID), Body: done,
+		ID: protocol.EffectID(task.RunID, "completion"), Dedupe: true,
+	})
+	if err != nil {
+		return fmt.Errorf("completion of run %s: %w", task.RunID, err)
+	}
+	if to := d.Header[protocol.HeaderReply]; len(to) > 0 {
+		return w.Bus.Announce(to[0], done)
+	}
+	return nil
+}
+
+// run takes the run from where its journal stands to its end.
+func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, task protocol.Task, deliveries int) (protocol.Finish, error) {
+	// Two counts, because each alone is wrong: a delivery that was handed back is
+	// no failure, and a claim can follow a restart of NATS.
+	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && deliveries > maxStalled {
+		return w.giveUp(ctx, j, task, fmt.Errorf("%d workers claimed the run in a row and none wrote a step: it is given up", stalled))
+	}
+	decider, err := w.Deciders(task.Model)
+	if err != nil {
+		return w.giveUp(ctx, j, task, err)
+	}
+	words, err := w.words(task)
+	if err != nil {
+		return w.giveUp(ctx, j, task, err)
+	}
+	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout}
+	now := time.Now().UTC()
+	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},
+		protocol.RunSettings{Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, Deadline: task.Deadline}, now)
+	if err != nil {
+		return w.giveUp(ctx, j, task, err)
+	}
+	aborted := make(chan struct{})
+	var closed bool
+	stop, err := w.Bus.Subscribe(protocol.CancelledSubject(task.RunID), func(bus.Msg) {
+		if !closed {
+			closed = true
+			close(aborted)
+		}
+	})
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	defer stop()
+	deps := agent.OperatorDeps{Probes: asker, Findings: findings{w.Bus}, TraceID: task.TraceID}
+	if w.cfg.Execute {
+		deps.Scripts = w.Scripts
+	}
+	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
+	f, err := agent.Run(ctx, agent.Spec{
+		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
+		OnStep: func(step int, text string) { w.progress(task, step, text) },
+	})
+	if err == nil {
+		log.Info("run ended", "outcome", f.Outcome, "steps", f.Steps, "err", f.Error)
+	}
+	return f, err
+}
+
+// giveUp ends a run that cannot be run: it is a failure that its caller hears of.
+func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.Task, cause error) (protocol.Finish, error) {
+	w.Log.Error("a run is given up", "run", task.RunID, "err", cause)
+	raw, err := json.Marshal(agent.OperatorSummary{Health: protocol.Observing, NotificationIDs: []string{}, SnapshotIDs: []string{}})
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	f := protocol.Finish{Outcome: protocol.OutcomeFailed, Error: cause.Error(), Summary: raw}
+	if _, err := j.Append(ctx, protocol.RecordFinish, f); err != nil {
+		return f, err
+	}
+	body, err := json.Marshal(task)
+	if err != nil {
+		return f, err
+	}
+	return f, w.Bus.DeadLetter(ctx, bus.Msg{Stream: bus.Work, Subject: protocol.TaskSubject(task.Skill), Data: body, Time: task.Deadline}, cause.Error())
+}
+
+func (w *worker) words(task protocol.Task) (protocol.Words, error) {
+	kind := task.Targets[0].Kind
+	for _, words := range w.Words {
+		if words.Skill == task.Skill && words.Kind == kind {
+			return words, nil
+		}
+	}
+	return protocol.Words{}, fmt.Errorf("skill %q has no source for targets of kind %q in this operator", task.Skill, kind)
+}
+
+func (w *worker) progress(task protocol.Task, step int, text string) {
+	p := protocol.Progress{InvestigationID: task.InvestigationID, RunID: task.RunID, Agent: task.Skill, Step: step, Text: text, At: time.Now().UTC()}
+	if err := w.Bus.Announce(protocol.InvestigationSubject(task.InvestigationID, protocol.PhaseProgress), p); err != nil {
+		w.Log.Debug("progress was not sent", "run", task.RunID, "err", err)
+	}
+}
+
+func orDefault(iterations int) int {
+	if iterations == 0 {
+		return protocol.DefaultMaxIterations
+	}
+	return iterations
+}

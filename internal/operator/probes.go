@@ -1,0 +1,125 @@
+package operator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// probes asks hosts over NATS, and the stream where a host does not answer.
+type probes struct {
+	conn    *bus.Conn
+	timeout time.Duration
+}
+
+var _ agent.Probes = (*probes)(nil)
+
+// Snapshot implements agent.Probes.
+func (p *probes) Snapshot(ctx context.Context, t protocol.TargetRef, skill string) (protocol.Snapshot, error) {
+	fresh, err := p.ask(ctx, t, "snapshot", protocol.Call{Target: t.Target, Skill: skill, DeadlineMS: p.timeout.Milliseconds()})
+	if err == nil {
+		return protocol.Decode[protocol.Snapshot](fresh)
+	}
+	if ctx.Err() != nil {
+		return protocol.Snapshot{}, context.Cause(ctx)
+	}
+	last, lastErr := p.last(ctx, t, skill)
+	if lastErr != nil {
+		return protocol.Snapshot{}, fmt.Errorf("%w, and %w", err, lastErr)
+	}
+	return last, nil
+}
+
+// Call implements agent.Probes.
+func (p *probes) Call(ctx context.Context, t protocol.TargetRef, callback string, args []any) (protocol.CallReply, error) {
+	call := protocol.Call{Target: t.Target, Callback: callback, DeadlineMS: p.timeout.Milliseconds()}
+	if len(args) > 0 {
+		call.Args = args
+	}
+	raw, err := p.ask(ctx, t, "call", call)
+	if err != nil {
+		return protocol.CallReply{}, err
+	}
+	return protocol.Decode[protocol.CallReply](raw)
+}
+
+// answerGrace is how much longer than the probe's own deadline an answer may take.
+const answerGrace = 500 * time.Millisecond
+
+func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, call protocol.Call) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout+answerGrace)
+	defer cancel()
+	raw, err := p.conn.Request(ctx, protocol.ProbeSubject(t.Node, verb), call)
+	switch {
+	case errors.Is(err, bus.ErrNobody):
+		return nil, fmt.Errorf("the probe of %s does not answer: it is not connected", t.Node)
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the probe of %s did not answer within %s", t.Node, p.timeout)
+	}
+	return raw, err
+}
+
+// last returns the latest snapshot that the target's probe published.
+func (p *probes) last(ctx context.Context, t protocol.TargetRef, skill string) (protocol.Snapshot, error) {
+	m, err := p.conn.LastDirect(ctx, bus.Snapshots, protocol.SnapshotSubject(t.Node, t.Target, skill))
+	if errors.Is(err, bus.ErrNotFound) {
+		return protocol.Snapshot{}, errors.New("it published no snapshot in the last day")
+	}
+	if err != nil {
+		return protocol.Snapshot{}, err
+	}
+	return protocol.Decode[protocol.Snapshot](m.Data)
+}
+
+// latest returns the latest published snapshot of each target that has one.
+func (p *probes) latest(ctx context.Context, task protocol.Task) []protocol.Snapshot {
+	found := make([]*protocol.Snapshot, len(task.Targets))
+	var wg sync.WaitGroup
+	for i, t := range task.Targets {
+		wg.Go(func() {
+			if s, err := p.last(ctx, t, task.Skill); err == nil {
+				found[i] = &s
+			}
+		})
+	}
+	wg.Wait()
+	out := []protocol.Snapshot{}
+	for _, s := range found {
+		if s != nil {
+			out = append(out, *s)
+		}
+	}
+	return out
+}
+
+// findings publishes what operators find.
+type findings struct{ conn *bus.Conn }
+
+var _ agent.Findings = findings{}
+
+// Notify implements agent.Findings.
+func (f findings) Notify(ctx context.Context, n protocol.Notification) error {
+	_, err := f.conn.Publish(ctx, bus.Outgoing{
+		Subject: protocol.NotificationSubject(n.Operator, n.Node, n.InvestigationID), Body: n, ID: n.ID, Dedupe: true, At: n.DetectedAt,
+	})
+	return err
+}
+
+// StateChanged implements agent.Findings.
+func (f findings) StateChanged(ctx context.Context, s protocol.State) error {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	_, err = f.conn.Publish(ctx, bus.Outgoing{
+		Subject: protocol.StateSubject(s.Skill, s.InvestigationID), Body: s, ID: protocol.EffectID(s.RunID, "state", string(raw)), Dedupe: true, At: s.At,
+	})
+	return err
+}

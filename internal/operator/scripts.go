@@ -1,0 +1,25 @@
+package operator
+
+import (
+	"context"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/luasandbox"
+)
+
+// Sandbox runs a model's scripts in pkg/luasandbox.
+type Sandbox struct{ *luasandbox.Sandbox }
+
+var _ agent.Scripts = Sandbox{}
+
+// Run implements agent.Scripts.
+func (s Sandbox) Run(ctx context.Context, code string, callbacks []string, call func(context.Context, string, []any) (any, error)) (any, string, error) {
+	funcs := make([]luasandbox.Func, 0, len(callbacks))
+	for _, name := range callbacks {
+		funcs = append(funcs, luasandbox.Func{Name: name, Call: func(ctx context.Context, args []any) (any, error) {
+			return call(ctx, name, args)
+		}})
+	}
+	res, err := s.Sandbox.Run(ctx, code, funcs)
+	return res.Value, res.Output, err
+}

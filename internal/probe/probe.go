@@ -1,0 +1,359 @@
+// Package probe watches one host: it takes snapshots of its targets, publishes
+// them, says that it lives, and answers read-only questions. It changes nothing
+// on the host, runs no program and no code that it is sent.
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+)
+
+// Config is a probe's configuration.
+type Config struct {
+	Node        string
+	Labels      map[string]string
+	Interval    time.Duration // between two snapshots of a source
+	Heartbeat   time.Duration // between two heartbeats
+	Buffer      int           // bytes kept while NATS is away; the oldest go first
+	CallTimeout time.Duration // of one callback
+	Level       string        // what callbacks may do: observe, events or trace
+	Proc        string        // where the host's /proc is
+	Sys         string        // where the host's /sys is
+	Root        string        // where the host's / is
+	// Thresholds override those of the skills' checks, by "skill.metric".
+	Thresholds map[string]skills.Threshold
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
+		Level: "observe", Proc: "/proc", Sys: "/sys",
+	}
+}
+
+// Flags declares the flags.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Node, "node", c.Node, "name of this node (default: the host's name)")
+	fs.StringToStringVar(&c.Labels, "label", c.Labels, "labels of this node: role=web,zone=a")
+	fs.DurationVar(&c.Interval, "interval", c.Interval, "time between two snapshots")
+	fs.DurationVar(&c.Heartbeat, "heartbeat", c.Heartbeat, "time between two heartbeats; a node that misses three is silent")
+	fs.IntVar(&c.Buffer, "buffer", c.Buffer, "bytes of snapshots to keep while NATS is away")
+	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one callback may take")
+	fs.StringVar(&c.Level, "level", c.Level, "what callbacks may do: observe (read only), events or trace")
+	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")
+	fs.StringVar(&c.Sys, "sys", c.Sys, "`folder` of the host's /sys")
+	fs.StringVar(&c.Root, "root", c.Root, "`folder` of the host's / when it is mounted elsewhere")
+	fs.Var(thresholdFlag{&c.Thresholds}, "threshold", "levels of a check, as often as needed: os.memory_used_pct=85:95 (warning:critical)")
+}
+
+// Validate names wrong settings, and fills in the node's name.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Node == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--node: the host's name is not known: %w", err))
+		}
+		c.Node = name
+	}
+	for flag, d := range map[string]time.Duration{"interval": c.Interval, "heartbeat": c.Heartbeat, "call-timeout": c.CallTimeout} {
+		if d < 10*time.Millisecond {
+			errs = append(errs, fmt.Errorf("--%s %s: it must be at least 10ms", flag, d))
+		}
+	}
+	if c.Buffer < 64<<10 {
+		errs = append(errs, fmt.Errorf("--buffer %d: it must be at least %d", c.Buffer, 64<<10))
+	}
+	if levels[c.Level] == 0 {
+		errs = append(errs, fmt.Errorf("--level %q: it is observe, events or trace", c.Level))
+	}
+	return errors.Join(errs...)
+}
+
+var levels = map[string]int{"observe": 1, "": 1, "events": 2, "trace": 3}
+
+// Deps is what a probe works with.
+type Deps struct {
+	Log      *slog.Logger
+	Bus      *bus.Conn
+	Skills   []skills.Skill
+	Node     func(ctx context.Context) (skills.Node, error) // for get_node_info
+	Identity Identity
+	Version  string
+	// Ready, when set, is called once the probe answers and has said that it lives.
+	Ready func()
+}
+
+// Run watches the host until ctx ends. It returns an error when another machine
+// has the node's name.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	p := &probe{cfg: cfg, Deps: deps, instance: protocol.NewID(), started: time.Now().UTC()}
+	registry, err := p.registry()
+	if err != nil {
+		return err
+	}
+	p.skills = registry
+	if err := deps.Bus.Wait(ctx, bus.Nodes, bus.Snapshots); err != nil {
+		return err
+	}
+	if err := p.checkName(ctx); err != nil {
+		return err
+	}
+	p.outbox = newOutbox(deps.Bus, deps.Log, cfg.Buffer)
+	p.open()
+	stop, err := p.serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { p.outbox.run(ctx); return nil })
+	g.Go(func() error { return p.beat(ctx) })
+	for _, src := range p.sources {
+		g.Go(func() error { p.watch(ctx, src); return nil })
+	}
+	err = g.Wait()
+	p.outbox.drain()
+	return err
+}
+
+type probe struct {
+	cfg Config
+	Deps
+	skills   *skills.Registry
+	base     []skills.Call
+	outbox   *outbox
+	sources  []*source
+	instance string
+	started  time.Time
+}
+
+func (p *probe) registry() (*skills.Registry, error) {
+	list, err := skills.OverrideAll(p.Skills, p.cfg.Thresholds)
+	if err != nil {
+		return nil, err
+	}
+	p.base = skills.BaseCalls(func() skills.Time {
+		now := time.Now().UTC()
+		return skills.Time{Timestamp: now.Format(time.RFC3339Nano), UnixMS: now.UnixMilli()}
+	}, func(ctx context.Context) (skills.Node, error) {
+		n, err := p.Node(ctx)
+		n.Name = p.cfg.Node
+		return n, err
+	})
+	return skills.NewRegistry(list...)
+}
+
+// hostTarget is the one target of kind host that every node has.
+const hostTarget = "host"
+
+// A source is one source of a skill on one target.
+type source struct {
+	skill  string
+	target protocol.TargetRef
+	words  protocol.Words
+	skills.Source
+
+	taking chan struct{} // holds one token: a snapshot is never taken twice at a time
+}
+
+func (p *probe) open() {
+	for _, s := range p.skills.All() {
+		for _, src := range s.Sources {
+			if src.Kind != skills.Host {
+				continue
+			}
+			one := &source{
+				skill: s.Name, Source: src, words: s.Words(src), taking: make(chan struct{}, 1),
+				target: protocol.TargetRef{Node: p.cfg.Node, Target: hostTarget, Kind: string(src.Kind)},
+			}
+			p.sources = append(p.sources, one)
+		}
+	}
+}
+
+// watch publishes a snapshot at once and then at every interval, a tenth more or
+// less, from a random moment on: a fleet that starts together does not publish together.
+func (p *probe) watch(ctx context.Context, src *source) {
+	delay := time.Duration(rand.Int64N(int64(p.cfg.Interval)) + 1)
+	for {
+		if snap, err := p.take(ctx, src); err == nil {
+			p.publish(snap)
+		} else if ctx.Err() == nil {
+			p.Log.Warn("a snapshot failed", "skill", src.skill, "target", src.target.Target, "err", err)
+		}
+		if !sleep(ctx, delay) {
+			return
+		}
+		delay = p.cfg.Interval*9/10 + time.Duration(rand.Int64N(int64(p.cfg.Interval)/5+1))
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// take takes one snapshot. A source that hangs past its time is left behind: its
+// next snapshot fails until it returns.
+func (p *probe) take(ctx context.Context, src *source) (protocol.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.CallTimeout)
+	defer cancel()
+	select {
+	case src.taking <- struct{}{}:
+	case <-ctx.Done():
+		return protocol.Snapshot{}, fmt.Errorf("the snapshot before this one still hangs: %w", ctx.Err())
+	}
+	type taken struct {
+		data skills.Data
+		err  error
+	}
+	done := make(chan taken, 1)
+	go func() {
+		defer func() { <-src.taking }()
+		var t taken
+		t.err = safely(func() (err error) { t.data, err = src.Snapshot(ctx); return err })
+		done <- t
+	}()
+	var t taken
+	select {
+	case t = <-done:
+	case <-ctx.Done():
+		return protocol.Snapshot{}, fmt.Errorf("the snapshot hangs: %w", ctx.Err())
+	}
+	if len(t.data) == 0 {
+		if t.err == nil {
+			t.err = errors.New("the source gave nothing")
+		}
+		return protocol.Snapshot{}, t.err
+	}
+	snap := protocol.Snapshot{
+		ID: protocol.NewID(), Node: src.target.Node, Target: src.target.Target, Kind: src.target.Kind, Skill: src.skill,
+		CapturedAt: time.Now().UTC(), Data: t.data,
+	}
+	if t.err != nil { // part of it could not be read: say so beside what was
+		snap.Errors = []string{t.err.Error()}
+	}
+	return snap, nil
+}
+
+func (p *probe) publish(snap protocol.Snapshot) {
+	p.outbox.add(bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt})
+}
+
+// safely turns a panic of a source into an error: it cannot end the probe.
+func safely(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the source panicked: %v", p)
+		}
+	}()
+	return f()
+}
+
+// An Identity tells one machine from another.
+type Identity struct {
+	MachineID string // a digest, stable over restarts
+	BootID    string
+}
+
+// takenError says that another machine has the node's name.
+func takenError(node string, h protocol.Heartbeat) error {
+	return fmt.Errorf("node %q is taken by another machine (machine id %s, it said so at %s): give this probe another name with --node",
+		node, h.MachineID, h.SentAt.UTC().Format(time.RFC3339))
+}
+
+// checkName refuses to start where another machine with this name lives.
+func (p *probe) checkName(ctx context.Context) error {
+	h, at, err := p.lastBeat(ctx)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if h.MachineID != p.Identity.MachineID && time.Since(at) < 3*time.Duration(h.IntervalMS)*time.Millisecond {
+		return takenError(p.cfg.Node, h)
+	}
+	return nil
+}
+
+func (p *probe) lastBeat(ctx context.Context) (protocol.Heartbeat, time.Time, error) {
+	m, err := p.Bus.LastDirect(ctx, bus.Nodes, protocol.NodeSubject(p.cfg.Node))
+	if err != nil {
+		return protocol.Heartbeat{}, time.Time{}, err
+	}
+	h, err := protocol.Decode[protocol.Heartbeat](m.Data)
+	return h, m.Time, err
+}
+
+// beat says that the probe lives until ctx ends. Beats are never kept for later:
+// what counts is when they arrive.
+func (p *probe) beat(ctx context.Context) error {
+	ready := sync.OnceFunc(func() {
+		p.Log.Info("probe watches", "node", p.cfg.Node, "sources", len(p.sources), "interval", p.cfg.Interval)
+		if p.Ready != nil {
+			p.Ready()
+		}
+	})
+	for {
+		try, cancel := context.WithTimeout(ctx, min(p.cfg.Heartbeat, 5*time.Second))
+		err := p.sendBeat(try)
+		cancel()
+		var taken nameTaken
+		switch {
+		case err == nil:
+			ready()
+		case errors.As(err, &taken):
+			return taken
+		case ctx.Err() == nil:
+			p.Log.Warn("a heartbeat was not sent", "err", err)
+		}
+		if !sleep(ctx, p.cfg.Heartbeat) {
+			return nil
+		}
+	}
+}
+
+type nameTaken struct{ error }
+
+func (p *probe) sendBeat(ctx context.Context) error {
+	last, _, err := p.lastBeat(ctx)
+	if err == nil && last.MachineID != p.Identity.MachineID && last.SentAt.After(p.started) {
+		return nameTaken{takenError(p.cfg.Node, last)}
+	}
+	h := protocol.Heartbeat{
+		Node: p.cfg.Node, Version: p.Version, MachineID: p.Identity.MachineID, BootID: p.Identity.BootID, InstanceID: p.instance,
+		Labels: p.cfg.Labels, SentAt: time.Now().UTC(), IntervalMS: p.cfg.Heartbeat.Milliseconds(),
+	}
+	h.Buffered, h.Dropped = p.outbox.stats()
+	target := protocol.HeartbeatTarget{Name: hostTarget, Kind: string(skills.Host)}
+	for _, src := range p.sources {
+		target.Skills = append(target.Skills, src.skill)
+		h.Skills = append(h.Skills, protocol.HeartbeatSkill{Skill: src.skill, Kind: src.target.Kind, Hash: src.words.Hash()})
+	}
+	h.Targets = []protocol.HeartbeatTarget{target}
+	_, err = p.Bus.Publish(ctx, bus.Outgoing{Subject: protocol.NodeSubject(p.cfg.Node), Body: h, At: h.SentAt})
+	return err
+}

@@ -1,0 +1,150 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+// Load sets the flags that were not given on the command line: from the
+// environment (FLEETLENS_LOG_LEVEL for --log-level), then from the file. The
+// error names every unknown key, with the nearest one there is.
+func Load(fs *pflag.FlagSet, file string, sections map[string]any) error {
+	given := map[string]bool{}
+	fs.Visit(func(f *pflag.Flag) { given[f.Name] = true })
+	if file == "" && !given["config"] {
+		file = os.Getenv("FLEETLENS_CONFIG")
+	}
+	var errs []error
+	fs.VisitAll(func(f *pflag.Flag) {
+		if v, ok := os.LookupEnv(EnvName(f.Name)); ok && !given[f.Name] {
+			given[f.Name] = true
+			if err := fs.Set(f.Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", EnvName(f.Name), err))
+			}
+		}
+	})
+	if file != "" {
+		errs = append(errs, loadFile(fs, file, given, sections))
+	}
+	return errors.Join(errs...)
+}
+
+// EnvName returns the environment variable that stands in for a flag.
+func EnvName(flag string) string {
+	return "FLEETLENS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func loadFile(fs *pflag.FlagSet, file string, given map[string]bool, sections map[string]any) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	var doc map[string]yaml.Node
+	if err := yaml.Unmarshal(raw, &doc); err != nil {
+		return fmt.Errorf("configuration %s: %w", file, err)
+	}
+	var known []string
+	fs.VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	for k := range sections {
+		known = append(known, k)
+	}
+	keys := make([]string, 0, len(doc))
+	for k := range doc {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	var errs []error
+	for _, key := range keys {
+		node := doc[key]
+		at := fmt.Sprintf("%s:%d: %s", file, node.Line, key)
+		if section, ok := sections[key]; ok {
+			if err := decodeStrict(&node, section); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", at, err))
+			}
+			continue
+		}
+		f := fs.Lookup(key)
+		if f == nil || key == "config" {
+			errs = append(errs, fmt.Errorf("%s: unknown key; the nearest is %q", at, Nearest(key, known)))
+			continue
+		}
+		if given[key] {
+			continue
+		}
+		if err := setFlag(fs, key, &node); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func decodeStrict(node *yaml.Node, into any) error {
+	raw, err := yaml.Marshal(node)
+	if err != nil {
+		return err
+	}
+	dec := yaml.NewDecoder(strings.NewReader(string(raw)))
+	dec.KnownFields(true)
+	return dec.Decode(into)
+}
+
+func setFlag(fs *pflag.FlagSet, name string, node *yaml.Node) error {
+	switch node.Kind {
+	case yaml.SequenceNode:
+		var list []string
+		if err := node.Decode(&list); err != nil {
+			return err
+		}
+		return fs.Set(name, strings.Join(list, ","))
+	case yaml.MappingNode:
+		var m map[string]string
+		if err := node.Decode(&m); err != nil {
+			return err
+		}
+		pairs := make([]string, 0, len(m))
+		for k, v := range m {
+			pairs = append(pairs, k+"="+v)
+		}
+		sort.Strings(pairs)
+		return fs.Set(name, strings.Join(pairs, ","))
+	default:
+		return fs.Set(name, node.Value)
+	}
+}
+
+// Nearest returns the candidate with the fewest edits to s.
+func Nearest(s string, candidates []string) string {
+	best, dist := "", 1<<30
+	for _, c := range candidates {
+		if d := edits(s, c); d < dist {
+			best, dist = c, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
+}

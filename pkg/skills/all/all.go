@@ -1,0 +1,25 @@
+// Package all lists the skills that come with Fleetlens, by hand and in order.
+package all
+
+import (
+	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
+)
+
+// Options say where the machine that the skills read has its trees. The zero
+// value is the machine the process runs on.
+type Options struct {
+	Proc string // the proc filesystem; empty means /proc
+	Sys  string // the sys filesystem; empty means /sys
+	Root string // where the machine's root is mounted, when it is not the process's own
+}
+
+// Skills returns every skill, in the order people see them. It reads nothing
+// yet, so it is also the way to get the skills' words.
+func Skills(o Options) []skills.Skill {
+	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
+	return []skills.Skill{
+		hostos.Skill(machine),
+	}
+}
