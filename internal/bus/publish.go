@@ -60,7 +60,7 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 			}
 			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, c.explain(err))
 		}
-		if ctx.Err() != nil || !transient(err) && !errors.Is(err, nats.ErrConnectionClosed) {
+		if ctx.Err() != nil || !Transient(err) && !errors.Is(err, nats.ErrConnectionClosed) {
 			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
 		}
 		if !wait(ctx, delay) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ func (c *Conn) Range(ctx context.Context, stream, filter string, from uint64) it
 		from = 1
 	}
 	if row.Direct {
-		return c.rangeDirect(ctx, stream, filter, from)
+		return c.rangeDirect(ctx, stream, map[string]any{"seq": from, "next_by_subj": filter, "batch": readBatch})
 	}
 	return c.RangeLeader(ctx, stream, filter, from)
 }
@@ -107,21 +108,28 @@ func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) er
 		if err == nil {
 			return json.Unmarshal(resp.Data, reply)
 		}
-		if ctx.Err() != nil || !transient(err) || !wait(ctx, delay) {
+		if ctx.Err() != nil || !Transient(err) || !wait(ctx, delay) {
 			return err
 		}
 	}
 }
 
-func (c *Conn) rangeDirect(ctx context.Context, stream, filter string, from uint64) iter.Seq2[Msg, error] {
+// RangeSince is Range from a moment on, of a stream with direct get.
+func (c *Conn) RangeSince(ctx context.Context, stream, filter string, since time.Time) iter.Seq2[Msg, error] {
+	return c.rangeDirect(ctx, stream, map[string]any{"start_time": since.UTC(), "next_by_subj": filter, "batch": readBatch})
+}
+
+func (c *Conn) rangeDirect(ctx context.Context, stream string, query map[string]any) iter.Seq2[Msg, error] {
 	return func(yield func(Msg, error) bool) {
-		for seq := from; ; {
-			batch, more, err := c.direct(ctx, stream, map[string]any{"seq": seq, "next_by_subj": filter, "batch": readBatch})
+		query := maps.Clone(query)
+		for {
+			batch, more, err := c.direct(ctx, stream, query)
 			for _, m := range batch {
 				if !yield(m, nil) {
 					return
 				}
-				seq = m.Sequence + 1
+				delete(query, "start_time")
+				query["seq"] = m.Sequence + 1
 			}
 			if err != nil {
 				yield(Msg{}, fmt.Errorf("read %s: %w", stream, err))
@@ -137,50 +145,90 @@ func (c *Conn) rangeDirect(ctx context.Context, stream, filter string, from uint
 // direct asks for a batch by direct get (NATS ADR-31): messages come one by one
 // to an inbox, then an empty one with status 204.
 func (c *Conn) direct(ctx context.Context, stream string, query map[string]any) (batch []Msg, more bool, err error) {
-	inbox := c.nc.NewInbox()
-	sub, err := c.nc.SubscribeSync(inbox)
-	if err != nil {
-		return nil, false, err
-	}
-	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then, and the subscription with it
 	body, err := json.Marshal(query)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+stream, inbox, body); err != nil {
-		return nil, false, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	answers, stop, err := c.askDirect(stream, body)
+	if err != nil {
+		return nil, false, err
+	}
+	defer stop()
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
+		select {
+		case <-ctx.Done():
+			return batch, false, ctx.Err()
+		case a := <-answers:
+			m, err := stored(stream, a)
+			if err == nil {
+				batch = append(batch, m)
+				continue
+			}
+			if errors.Is(err, errEndOfBatch) {
+				pending, _ := strconv.Atoi(a.Header.Get("Nats-Num-Pending")) //nolint:errcheck // absent: none pending
+				return batch, pending > 0, nil
+			}
+			if errors.Is(err, ErrNotFound) {
+				err = nil
+			}
 			return batch, false, err
 		}
-		switch status := m.Header.Get("Status"); status {
-		case "":
-		case "404":
-			return batch, false, nil
-		case "204":
-			pending, _ := strconv.Atoi(m.Header.Get("Nats-Num-Pending")) //nolint:errcheck // absent: none pending
-			return batch, pending > 0, nil
-		case "503":
-			return batch, false, nats.ErrNoResponders
-		default:
-			return batch, false, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
-		}
-		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-		if err != nil {
-			return batch, false, fmt.Errorf("Nats-Sequence: %w", err)
-		}
-		at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
-		if err != nil {
-			return batch, false, fmt.Errorf("Nats-Time-Stamp: %w", err)
-		}
-		batch = append(batch, Msg{
-			Stream: stream, Subject: m.Header.Get("Nats-Subject"), Sequence: seq, Time: at, Data: m.Data, Header: ownHeaders(m.Header),
-		})
 	}
+}
+
+// askDirect sends a direct get. The answers come on a channel, because NextMsg
+// and Request take a stored message with a header Status: 503 for "no responders".
+func (c *Conn) askDirect(object string, body []byte) (answers chan *nats.Msg, stop func(), err error) {
+	inbox := c.nc.NewInbox()
+	answers = make(chan *nats.Msg, readBatch+1)
+	sub, err := c.nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() { _ = sub.Unsubscribe() } //nolint:errcheck // the connection is gone then, and the subscription with it
+	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+object, inbox, body); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return answers, stop, nil
+}
+
+var errEndOfBatch = errors.New("end of batch")
+
+// stored reads one answer to a direct get. The server's description stands last
+// among the headers: what comes before it under the same names, and a Status
+// beside it, is the publisher's.
+func stored(stream string, m *nats.Msg) (Msg, error) {
+	said := func(header string) string {
+		v := m.Header[header]
+		if len(v) == 0 {
+			return ""
+		}
+		return v[len(v)-1]
+	}
+	if said("Nats-Sequence") == "" || said("Nats-Stream") == "" {
+		switch status := m.Header.Get("Status"); status {
+		case "404":
+			return Msg{}, ErrNotFound
+		case "204":
+			return Msg{}, errEndOfBatch
+		case "503":
+			return Msg{}, nats.ErrNoResponders
+		default:
+			return Msg{}, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
+		}
+	}
+	seq, err := strconv.ParseUint(said("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return Msg{}, fmt.Errorf("Nats-Sequence: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, said("Nats-Time-Stamp"))
+	if err != nil {
+		return Msg{}, fmt.Errorf("Nats-Time-Stamp: %w", err)
+	}
+	return Msg{Stream: stream, Subject: said("Nats-Subject"), Sequence: seq, Time: at, Data: m.Data, Header: ownHeaders(m.Header)}, nil
 }
 
 // ownHeaders drops what the server added to describe a stored message.
@@ -199,26 +247,21 @@ func ownHeaders(h nats.Header) map[string][]string {
 // LastDirect returns the last message of a subject by direct get, from any
 // replica: for readers that may see one a moment old.
 func (c *Conn) LastDirect(ctx context.Context, stream, subject string) (Msg, error) {
-	m, err := c.nc.RequestWithContext(ctx, c.api+"DIRECT.GET."+stream+"."+subject, nil)
+	answers, stop, err := c.askDirect(stream+"."+subject, nil)
 	if err != nil {
 		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
 	}
-	switch m.Header.Get("Status") {
-	case "":
-	case "404":
-		return Msg{}, ErrNotFound
-	default:
-		return Msg{}, fmt.Errorf("read %s: %s %s", stream, m.Header.Get("Status"), m.Header.Get("Description"))
+	defer stop()
+	select {
+	case <-ctx.Done():
+		return Msg{}, fmt.Errorf("read %s: %w", stream, ctx.Err())
+	case a := <-answers:
+		m, err := stored(stream, a)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			err = fmt.Errorf("read %s: %w", stream, err)
+		}
+		return m, err
 	}
-	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-	if err != nil {
-		return Msg{}, fmt.Errorf("read %s: Nats-Sequence: %w", stream, err)
-	}
-	at, err := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
-	if err != nil {
-		return Msg{}, fmt.Errorf("read %s: Nats-Time-Stamp: %w", stream, err)
-	}
-	return Msg{Stream: stream, Subject: subject, Sequence: seq, Time: at, Data: m.Data, Header: ownHeaders(m.Header)}, nil
 }
 
 // A StreamState is what a stream holds now.
@@ -277,7 +320,11 @@ func (c *Conn) Subscribe(subject string, handler func(Msg)) (stop func(), err er
 }
 
 // Flush returns when the server has processed what was sent so far.
-func (c *Conn) Flush(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }
+func (c *Conn) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return c.nc.FlushWithContext(ctx)
+}
 
 // RangeLeader is Range from the stream's leader, message by message: for readers
 // that must see what was stored a moment ago.

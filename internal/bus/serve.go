@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -70,6 +71,10 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 	slots := make(chan struct{}, s.Concurrency)
 	for _, e := range s.Endpoints {
 		handler := micro.HandlerFunc(func(r micro.Request) {
+			if !IsInbox(r.Reply()) {
+				c.log.Warn("a request wants its answer where no inbox is", "subject", r.Subject(), "reply", r.Reply())
+				return
+			}
 			select {
 			case slots <- struct{}{}:
 			default:
@@ -144,6 +149,13 @@ func oneLine(s string) string {
 	return string(b)
 }
 
+// IsInbox reports whether an answer may be sent to a subject: an inbox, or where the
+// server sends it on to one of another account. A service may publish where who
+// asks it may not, so it must not let him choose any subject.
+func IsInbox(subject string) bool {
+	return strings.HasPrefix(subject, "_INBOX.") || strings.HasPrefix(subject, InboxPrefix("")) || strings.HasPrefix(subject, "_R_.")
+}
+
 // ErrNobody says that nobody answers at a subject.
 var ErrNobody = errors.New("nobody answers")
 
@@ -179,4 +191,39 @@ func (c *Conn) Request(ctx context.Context, subject string, body any) ([]byte, e
 		return nil, Refusal{Code: code, Err: errors.New(text)}
 	}
 	return m.Data, nil
+}
+
+// ServeDeferred takes requests whose answer comes later, from whoever has it:
+// accept gets the request and the subject that its sender waits at. Processes of
+// one group share the requests. An error of accept is answered at once.
+func (c *Conn) ServeDeferred(subject, group string, accept func(r Req, reply string) error) (stop func(), err error) {
+	sub, err := c.nc.QueueSubscribe(subject, group, func(m *nats.Msg) {
+		if !IsInbox(m.Reply) {
+			c.log.Warn("a request wants its answer where no inbox is", "subject", m.Subject, "reply", m.Reply)
+			return
+		}
+		go func() {
+			err := accept(Req{Subject: m.Subject, Data: m.Data, Header: m.Header}, m.Reply)
+			if err == nil || m.Reply == "" {
+				return
+			}
+			code := 500
+			var refusal Refusal
+			if errors.As(err, &refusal) {
+				code = refusal.Code
+			}
+			body, marshalErr := json.Marshal(map[string]any{"error": err.Error(), "code": code})
+			if marshalErr != nil {
+				body = nil
+			}
+			reply := &nats.Msg{Subject: m.Reply, Data: body, Header: nats.Header{micro.ErrorHeader: {oneLine(err.Error())}, micro.ErrorCodeHeader: {fmt.Sprint(code)}}}
+			if err := c.nc.PublishMsg(reply); err != nil {
+				c.log.Warn("a refusal was not sent", "subject", m.Subject, "err", err)
+			}
+		}()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("serve %s: %w", subject, err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil //nolint:errcheck // the connection is gone then, and the subscription with it
 }

@@ -133,7 +133,7 @@ func (c *Conn) Wait(ctx context.Context, streams ...string) error {
 		if missing == "" {
 			return nil
 		}
-		if !errors.Is(cause, jetstream.ErrStreamNotFound) && !transient(cause) {
+		if !errors.Is(cause, jetstream.ErrStreamNotFound) && !Transient(cause) {
 			return fmt.Errorf("stream %s: %w", missing, c.explain(cause))
 		}
 		if tries%20 == 0 {
@@ -165,7 +165,8 @@ func (c *Conn) explain(err error) error {
 	return err
 }
 
-func transient(err error) bool {
+// Transient reports whether an error of NATS may go away by itself.
+func Transient(err error) bool {
 	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrConnectionReconnecting) ||
 		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded)

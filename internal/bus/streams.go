@@ -44,6 +44,7 @@ const (
 	Nodes       = "FL_NODES"
 	Snapshots   = "FL_SNAPSHOTS"
 	Events      = "FL_EVENTS"
+	Intake      = "FL_REQUESTS"
 	Work        = "FL_WORK"
 	Findings    = "FL_FINDINGS"
 	Insights    = "FL_INSIGHTS"
@@ -69,7 +70,14 @@ const (
 const ackWait = 30 * time.Second
 
 // Requests is the durable of the coordinators.
-var Requests = Consumer{Stream: Work, Name: "coordinator", Filter: protocol.RequestSubject, AckWait: ackWait}
+var Requests = Consumer{Stream: Intake, Name: "coordinator", Filter: protocol.RequestSubject, AckWait: ackWait}
+
+// ScheduledSubject is what a schedule publishes requests to. The server wants it
+// in the stream of the schedules.
+const ScheduledSubject = "scheduled.request"
+
+// Scheduled is the durable of the coordinators for the requests of schedules.
+var Scheduled = Consumer{Stream: Work, Name: "coordinator", Filter: ScheduledSubject, AckWait: ackWait}
 
 // Tasks returns the durable that the operators of one skill share.
 func Tasks(skill string) Consumer {
@@ -94,9 +102,16 @@ func Streams() []Stream {
 			Duplicates: time.Hour, Direct: true,
 		},
 		{
-			Name: Work, Doc: "Requests and tasks: clients and coordinators write; coordinators and operators take.",
-			Subjects: []string{protocol.RequestSubject, "operator.task.*", "schedule.>"}, WorkQueue: true, MaxAge: effectWindow, MaxBytes: 256 * mib,
-			Duplicates: effectWindow, Schedules: true, Consumers: []Consumer{Requests},
+			// Apart from Work: whoever writes a stream with schedules can erase it, and
+			// publish under all of its subjects, by headers.
+			Name: Intake, Doc: "Requests: clients and coordinators write; coordinators take.",
+			Subjects: []string{protocol.RequestSubject}, WorkQueue: true, MaxAge: effectWindow, MaxBytes: 128 * mib,
+			Duplicates: effectWindow, Consumers: []Consumer{Requests},
+		},
+		{
+			Name: Work, Doc: "Tasks and schedules: coordinators write; operators and coordinators take.",
+			Subjects: []string{"operator.task.*", "schedule.>", ScheduledSubject}, WorkQueue: true, MaxAge: effectWindow, MaxBytes: 256 * mib,
+			Duplicates: effectWindow, Schedules: true, Consumers: []Consumer{Scheduled},
 		},
 		{
 			Name: Findings, Doc: "Notifications, completions, states and phases: operators and coordinators write, anyone reads.",
@@ -113,7 +128,7 @@ func Streams() []Stream {
 		},
 		{
 			Name: People, Doc: "Feedback, acknowledgements, notes and silences: people write; triage reads.",
-			Subjects: []string{"people.*.*"}, MaxAge: 365 * day, MaxBytes: 64 * mib, Direct: true,
+			Subjects: []string{"people.*.*"}, MaxAge: 365 * day, MaxBytes: 64 * mib,
 		},
 		{
 			Name: DeadLetters, Doc: "What nobody could handle, with the reason: whatever gave up writes, people read.",

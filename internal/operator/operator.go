@@ -16,8 +16,10 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // Config is an operator's configuration.
@@ -27,6 +29,8 @@ type Config struct {
 	Concurrency int           // tasks at a time
 	CallTimeout time.Duration // of one question to a probe
 	Execute     bool          // let models run Lua
+	// Thresholds change the levels of the skills' checks, by "skill.metric".
+	Thresholds map[string]skills.Threshold
 }
 
 // DefaultConfig returns the defaults.
@@ -41,6 +45,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "tasks to run at a time")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one question to a probe may take")
 	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits")
+	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
 // Validate names wrong settings.
@@ -59,9 +64,9 @@ func (c *Config) Validate() error {
 type Deps struct {
 	Log      *slog.Logger
 	Bus      *bus.Conn
-	Words    []protocol.Words                         // of the skills it was built with
+	Skills   []skills.Skill                            // those it was built with: their words
 	Deciders func(model string) (agent.Decider, error) // by name; "" is the default
-	Scripts  agent.Scripts                            // nil: no execute tool
+	Scripts  agent.Scripts                             // nil: no execute tool
 	Version  string
 	// Ready, when set, is called once the worker takes tasks.
 	Ready func()
@@ -79,7 +84,11 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if cfg.Name == "" {
 		cfg.Name = "op-" + protocol.NewID()[:8]
 	}
-	w := &worker{cfg: cfg, Deps: deps}
+	words, err := skills.Words(deps.Skills, cfg.Thresholds)
+	if err != nil {
+		return err
+	}
+	w := &worker{cfg: cfg, Deps: deps, known: words}
 	if err := w.selectSkills(); err != nil {
 		return err
 	}
@@ -121,12 +130,13 @@ func semver(v string) string {
 type worker struct {
 	cfg Config
 	Deps
+	known  []protocol.Words
 	skills []string
 }
 
 func (w *worker) selectSkills() error {
 	var known []string
-	for _, words := range w.Words {
+	for _, words := range w.known {
 		if !slices.Contains(known, words.Skill) {
 			known = append(known, words.Skill)
 		}
@@ -188,7 +198,7 @@ func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Ta
 	if err != nil {
 		return fmt.Errorf("completion of run %s: %w", task.RunID, err)
 	}
-	if to := d.Header[protocol.HeaderReply]; len(to) > 0 {
+	if to := d.Header[protocol.HeaderReply]; len(to) > 0 && bus.IsInbox(to[0]) {
 		return w.Bus.Announce(to[0], done)
 	}
 	return nil
@@ -199,7 +209,11 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	// Two counts, because each alone is wrong: a delivery that was handed back is
 	// no failure, and a claim can follow a restart of NATS.
 	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && deliveries > maxStalled {
-		return w.giveUp(ctx, j, task, fmt.Errorf("%d workers claimed the run in a row and none wrote a step: it is given up", stalled))
+		cause := fmt.Errorf("%d workers claimed the run in a row and none wrote a step: it is given up", stalled)
+		if err := w.deadLetter(ctx, task, cause); err != nil {
+			return protocol.Finish{}, err
+		}
+		return w.giveUp(ctx, j, task, cause)
 	}
 	decider, err := w.Deciders(task.Model)
 	if err != nil {
@@ -251,19 +265,26 @@ func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.T
 		return protocol.Finish{}, err
 	}
 	f := protocol.Finish{Outcome: protocol.OutcomeFailed, Error: cause.Error(), Summary: raw}
-	if _, err := j.Append(ctx, protocol.RecordFinish, f); err != nil {
-		return f, err
+	_, err = j.Append(ctx, protocol.RecordFinish, f)
+	if errors.Is(err, agent.ErrCancelled) {
+		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
+		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
+	return f, err
+}
+
+// deadLetter keeps a task that kills its workers for people to look at.
+func (w *worker) deadLetter(ctx context.Context, task protocol.Task, cause error) error {
 	body, err := json.Marshal(task)
 	if err != nil {
-		return f, err
+		return err
 	}
-	return f, w.Bus.DeadLetter(ctx, bus.Msg{Stream: bus.Work, Subject: protocol.TaskSubject(task.Skill), Data: body, Time: task.Deadline}, cause.Error())
+	return w.Bus.DeadLetter(ctx, bus.Msg{Stream: bus.Work, Subject: protocol.TaskSubject(task.Skill), Data: body, Time: task.Deadline}, cause.Error())
 }
 
 func (w *worker) words(task protocol.Task) (protocol.Words, error) {
 	kind := task.Targets[0].Kind
-	for _, words := range w.Words {
+	for _, words := range w.known {
 		if words.Skill == task.Skill && words.Kind == kind {
 			return words, nil
 		}

@@ -33,8 +33,6 @@ type Config struct {
 	Proc        string        // where the host's /proc is
 	Sys         string        // where the host's /sys is
 	Root        string        // where the host's / is
-	// Thresholds override those of the skills' checks, by "skill.metric".
-	Thresholds map[string]skills.Threshold
 }
 
 // DefaultConfig returns the defaults.
@@ -57,7 +55,6 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&c.Sys, "sys", c.Sys, "`folder` of the host's /sys")
 	fs.StringVar(&c.Root, "root", c.Root, "`folder` of the host's / when it is mounted elsewhere")
-	fs.Var(thresholdFlag{&c.Thresholds}, "threshold", "levels of a check, as often as needed: os.memory_used_pct=85:95 (warning:critical)")
 }
 
 // Validate names wrong settings, and fills in the node's name.
@@ -144,10 +141,6 @@ type probe struct {
 }
 
 func (p *probe) registry() (*skills.Registry, error) {
-	list, err := skills.OverrideAll(p.Skills, p.cfg.Thresholds)
-	if err != nil {
-		return nil, err
-	}
 	p.base = skills.BaseCalls(func() skills.Time {
 		now := time.Now().UTC()
 		return skills.Time{Timestamp: now.Format(time.RFC3339Nano), UnixMS: now.UnixMilli()}
@@ -156,7 +149,7 @@ func (p *probe) registry() (*skills.Registry, error) {
 		n.Name = p.cfg.Node
 		return n, err
 	})
-	return skills.NewRegistry(list...)
+	return skills.NewRegistry(p.Skills...)
 }
 
 // hostTarget is the one target of kind host that every node has.
@@ -300,7 +293,7 @@ func (p *probe) checkName(ctx context.Context) error {
 }
 
 func (p *probe) lastBeat(ctx context.Context) (protocol.Heartbeat, time.Time, error) {
-	m, err := p.Bus.LastDirect(ctx, bus.Nodes, protocol.NodeSubject(p.cfg.Node))
+	m, err := p.Bus.Last(ctx, bus.Nodes, protocol.NodeSubject(p.cfg.Node))
 	if err != nil {
 		return protocol.Heartbeat{}, time.Time{}, err
 	}
@@ -357,3 +350,6 @@ func (p *probe) sendBeat(ctx context.Context) error {
 	_, err = p.Bus.Publish(ctx, bus.Outgoing{Subject: protocol.NodeSubject(p.cfg.Node), Body: h, At: h.SentAt})
 	return err
 }
+
+// Sections implements proc.Settings: every setting of a probe is a flag.
+func (c *Config) Sections() map[string]any { return nil }

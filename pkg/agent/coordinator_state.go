@@ -273,6 +273,13 @@ func (s *CoordinatorState) Nodes() []string {
 	return slices.Compact(out)
 }
 
+// Looked reports whether an operator has seen anything at all.
+func (s *CoordinatorState) Looked() bool {
+	return slices.ContainsFunc(s.Completions(), func(c protocol.Completion) bool {
+		return c.Outcome == protocol.OutcomeDone && len(c.SnapshotIDs) > 0
+	})
+}
+
 // evidence returns the evidence of notifications, each address once; for the
 // finding that nothing is wrong, the worst value of every check.
 func (s *CoordinatorState) evidence(ids []string, correlation protocol.Correlation) []protocol.Evidence {
@@ -327,8 +334,15 @@ func (s *CoordinatorState) facts(evidence []protocol.Evidence, ids []string) []g
 	}
 	nodes := map[string]bool{}
 	for _, id := range ids {
-		if n, ok := s.notification(id); ok {
-			nodes[n.Node] = true
+		n, ok := s.notification(id)
+		if !ok {
+			continue
+		}
+		nodes[n.Node] = true
+		for _, f := range n.Figures { // what was checked once holds in the same words
+			if f.Found {
+				facts = append(facts, grounding.Fact{Address: f.Evidence, Name: "figure", Text: f.Text})
+			}
 		}
 	}
 	targets := 0

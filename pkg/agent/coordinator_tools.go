@@ -221,7 +221,9 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 		a.SupportingIDs = a.NotificationIDs
 	}
 	evidence := c.state.evidence(a.NotificationIDs, a.CorrelationType)
-	figures := grounding.Check(a.Summary, c.state.facts(evidence, a.NotificationIDs))
+	facts := c.state.facts(evidence, a.NotificationIDs)
+	figures := grounding.Check(a.Summary, facts)
+	evidence = append(evidence, counts(figures, facts)...)
 	if problem := missing(figures); problem != nil && c.state.refused < maxFactRefusals {
 		return Outcome{Effect: concluded{Refused: true}}, problem
 	}
@@ -250,6 +252,21 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 	}
 	content := map[string]any{"insight_produced": i.ID, "hypothesis_grounded": i.HypothesisGrounded, "grounding": i.Grounding}
 	return Outcome{Content: content, Effect: concluded{Insight: &i}}, nil
+}
+
+// counts returns the counts of the investigation that figures were found in, as
+// evidence: whatever a summary states stands in the evidence of its insight.
+func counts(figures []protocol.Figure, facts []grounding.Fact) []protocol.Evidence {
+	var out []protocol.Evidence
+	for _, f := range figures {
+		for _, fact := range facts {
+			if f.Found && f.Evidence == fact.Address && strings.HasPrefix(fact.Address, "investigation#") {
+				out = append(out, protocol.Evidence{Address: fact.Address, Name: fact.Name, Value: fact.Value, Unit: fact.Unit})
+				break
+			}
+		}
+	}
+	return out
 }
 
 // maxSeries is how many pieces of evidence carry a series: the insight outlives
@@ -308,8 +325,8 @@ func (c *CoordinatorTools) checkInsight(a insightArgs) error {
 	if len(a.NotificationIDs) == 0 && a.CorrelationType != protocol.None {
 		problems = append(problems, errors.New("name the notifications it correlates; only correlation_type none has none"))
 	}
-	if a.CorrelationType == protocol.None && len(c.state.Nodes()) == 0 {
-		problems = append(problems, errors.New("no operator has completed: nothing can be said to be fine yet"))
+	if a.CorrelationType == protocol.None && !c.state.Looked() {
+		problems = append(problems, errors.New("no operator has looked at anything: nothing can be said to be fine"))
 	}
 	for _, text := range a.MatchedObservations {
 		matches := func(id string) bool {

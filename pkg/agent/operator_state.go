@@ -105,6 +105,8 @@ func (s *OperatorState) Facts(node string) []grounding.Fact {
 				facts = append(facts, grounding.Fact{Address: "threshold#" + c.Metric + "." + name, Name: c.Metric, Value: *level, Unit: m.Unit})
 			}
 		}
+		// "in {value} % of the last 10 s": the window is part of the metric's meaning.
+		facts = append(facts, grounding.Fact{Address: "words#" + c.Metric, Name: c.Metric, Text: c.Says})
 	}
 	return facts
 }

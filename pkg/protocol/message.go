@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -70,10 +71,15 @@ func Encode(m Message) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.MessageType(), err)
 	}
-	b, err := json.Marshal(m)
-	if err != nil {
+	// Not json.Marshal: it writes <, > and & as six bytes each, which people cannot
+	// read and which makes a body grow each time it is passed on.
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.MessageType(), err)
 	}
+	b := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	if len(b) > Limit(m.MessageType()) {
 		return nil, fmt.Errorf("%s: %d bytes: %w (at most %d)", m.MessageType(), len(b), ErrTooLarge, Limit(m.MessageType()))
 	}
@@ -106,16 +112,22 @@ func Decode[M Message](body []byte) (M, error) {
 
 // plain says a JSON error in the words of the sender, who knows no Go types.
 func plain(err error) error {
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong) && wrong.Field != "":
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if wrong.Field == "" {
+			return fmt.Errorf("the body must be a JSON object (got: %s)", wrong.Value)
+		}
 		return fmt.Errorf("field %q must not be a JSON %s", wrong.Field, wrong.Value)
-	case errors.As(err, &wrong):
-		return fmt.Errorf("the body must be a JSON object, not a %s", wrong.Value)
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	}
+	if moment, ok := errors.AsType[*time.ParseError](err); ok {
+		return fmt.Errorf(`%q is no time; write it as "2026-03-14T09:26:53Z"`, moment.Value)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("not JSON: it ends too early")
 	}
-	return fmt.Errorf("not JSON: %w", err)
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("not JSON: %w", err)
+	}
+	return err
 }
 
 func problems(errs ...error) error { return errors.Join(errs...) }
@@ -128,10 +140,8 @@ func required(field, value string) error {
 }
 
 func oneOf[T ~string](field string, value T, allowed ...T) error {
-	for _, a := range allowed {
-		if value == a {
-			return nil
-		}
+	if slices.Contains(allowed, value) {
+		return nil
 	}
 	return fmt.Errorf("%q must be one of %q, not %q", field, allowed, value)
 }

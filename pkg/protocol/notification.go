@@ -159,10 +159,27 @@ type Completion struct {
 	NotificationIDs []string    `json:"notification_ids"`
 	SnapshotIDs     []string    `json:"snapshot_ids"`
 	NotChecked      []string    `json:"not_checked,omitempty"` // targets that did not answer, with the reason
-	RuledOut        []string    `json:"ruled_out,omitempty"`   // checks that stood below their thresholds
+	Checked         []Checked   `json:"checked,omitempty"`     // the worst value that each check met
 	Model           string      `json:"model,omitempty"`
 	Usage           Usage       `json:"usage"`
 	At              time.Time   `json:"at"`
+}
+
+// Checked is what one check met over the targets of a run: by it an insight says
+// what was ruled out.
+type Checked struct {
+	Skill    string   `json:"skill"`
+	Metric   string   `json:"metric"`
+	Unit     Unit     `json:"unit,omitempty"`
+	Op       Op       `json:"op"`
+	Warn     *float64 `json:"warn,omitempty"`
+	Critical *float64 `json:"critical,omitempty"`
+	Worst    float64  `json:"worst"`
+	Node     string   `json:"node"` // where it is worst
+	Target   string   `json:"target"`
+	Address  string   `json:"address"` // of the worst value
+	Targets  int      `json:"targets"` // how many have the metric
+	Crossed  int      `json:"crossed"` // how many of them crossed the check
 }
 
 // Usage counts what models were asked. CostUSD is null where a price is unknown.

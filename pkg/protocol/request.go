@@ -71,8 +71,20 @@ func (r Request) Deadline() time.Duration {
 
 // ReadRequest reads a request as people send it: an object, a JSON string, or
 // plain text, which is its reason. Text that begins as a JSON object or list but
-// is none, text without a letter and bytes that are no text are errors.
+// is none, text without a letter and bytes that are no text are errors, and so is
+// a request that would be over its limit when it is passed on as JSON.
 func ReadRequest(body []byte) (Request, error) {
+	r, err := readRequest(body)
+	if err != nil {
+		return Request{}, err
+	}
+	if _, err := Encode(r); err != nil {
+		return Request{}, err
+	}
+	return r, nil
+}
+
+func readRequest(body []byte) (Request, error) {
 	trimmed := bytes.TrimSpace(body)
 	switch {
 	case len(trimmed) == 0:
@@ -86,8 +98,7 @@ func ReadRequest(body []byte) (Request, error) {
 		if err := json.Unmarshal(trimmed, &reason); err != nil {
 			return Request{}, fmt.Errorf(`request: it must be an object with "reason" or a string, not %s`, cut(trimmed, 40))
 		}
-		r := Request{Reason: reason}
-		return r, r.Validate()
+		return Request{Reason: reason}, nil
 	case !isText(trimmed) || trimmed[0] == '[' || trimmed[0] == '"':
 		return Request{}, fmt.Errorf(`request: not JSON: %s; send {"reason":"…"} or the reason as text`, cut(trimmed, 40))
 	}

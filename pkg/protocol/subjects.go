@@ -14,9 +14,26 @@ const hexDigits = "0123456789ABCDEF"
 
 // Token returns a name as one subject token: letters, digits, '_' and '-' stay,
 // other bytes become _XX (upper-case hex), and so does an '_' that would read as
-// such an escape. A token over MaxToken bytes is cut and ends in '-' and a hash
-// of the name. Different names have different tokens; an empty name has none.
+// such an escape. A name whose token would be over MaxToken bytes is cut and ends
+// in '-' and a hash of the whole name. Different names have different tokens,
+// unless one is spelled as another was cut: Token(Name(token)) is token for
+// those too. An empty name has none.
 func Token(name string) string {
+	whole := escape(name)
+	if len(whole) <= MaxToken {
+		return whole
+	}
+	sum := sha256.Sum256([]byte(name))
+	tail := "-" + hex.EncodeToString(sum[:8])
+	for n := min(len(name), MaxToken-len(tail)); ; n-- {
+		// Together, because an '_' at the cut may need no escape before the tail.
+		if cut := escape(name[:n] + tail); len(cut) <= MaxToken {
+			return cut
+		}
+	}
+}
+
+func escape(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		c := name[i]
@@ -31,16 +48,11 @@ func Token(name string) string {
 			b.WriteByte(hexDigits[c&15])
 		}
 	}
-	if b.Len() <= MaxToken {
-		return b.String()
-	}
-	sum := sha256.Sum256([]byte(name))
-	tail := "-" + hex.EncodeToString(sum[:8])
-	return b.String()[:MaxToken-len(tail)] + tail
+	return b.String()
 }
 
 // Name returns the name that Token was given. Of a token that was cut it
-// returns the readable part: the full name is in the message's body.
+// returns the readable part with the hash: the full name is in the message's body.
 func Name(token string) string {
 	var b strings.Builder
 	for i := 0; i < len(token); i++ {

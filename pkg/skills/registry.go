@@ -64,6 +64,20 @@ func (r *Registry) Words() []protocol.Words {
 	return out
 }
 
+// Words returns the words of every source of the skills, with other thresholds
+// where some are given.
+func Words(list []Skill, thresholds map[string]Threshold) ([]protocol.Words, error) {
+	list, err := OverrideAll(list, thresholds)
+	if err != nil {
+		return nil, err
+	}
+	r, err := NewRegistry(list...)
+	if err != nil {
+		return nil, err
+	}
+	return r.Words(), nil
+}
+
 // A Bound is a callback found by name, with the skill it belongs to.
 type Bound struct {
 	Skill string

@@ -68,7 +68,9 @@ func DiskRates(prev, cur []Disk, elapsed time.Duration) []DiskRate {
 }
 
 // Disks reads the I/O counters of the disks: partitions, loop devices, RAM
-// disks, and optical and floppy drives are left out.
+// disks, and optical and floppy drives are left out. It is not gopsutil's
+// IOCounters: that looks up serial number and label of each device each time,
+// which with 92 devices takes 27 times as long, and drops disks without I/O.
 func (r *Reader) Disks() ([]Disk, error) {
 	b, err := r.readProc("diskstats")
 	if err != nil {

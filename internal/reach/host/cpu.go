@@ -52,7 +52,8 @@ func (c CPU) Since(prev CPU) (CPUShare, bool) {
 	}, true
 }
 
-// CPU reads the processor times.
+// CPU reads the processor times. It is not gopsutil's Times: the switches, forks
+// and cores are in the same file, which is the dearest to read on many cores.
 func (r *Reader) CPU() (*CPU, error) {
 	b, err := r.readProc("stat")
 	if err != nil {
@@ -99,7 +100,8 @@ type Load struct {
 	One, Five, Fifteen float64
 }
 
-// Load reads the load averages.
+// Load reads the load averages. It is not gopsutil's Avg: that panics on an empty
+// file, and for one it cannot read tells those of the machine it runs on.
 func (r *Reader) Load() (*Load, error) {
 	b, err := r.readProc("loadavg")
 	if err != nil {

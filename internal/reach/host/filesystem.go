@@ -146,6 +146,8 @@ type mount struct {
 }
 
 // parseMounts parses a mountinfo file; lines of another form are passed over.
+// It is not gopsutil's Partitions: that does not tell which mounts are of one
+// filesystem, nor a read-only filesystem from a read-only mount.
 func parseMounts(b []byte) []mount {
 	var out []mount
 	for line := range strings.Lines(string(b)) {

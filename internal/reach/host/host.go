@@ -6,6 +6,9 @@
 // here sleeps. What the kernel does not offer is absent from a result (nil, or not
 // Known), never zero. Parsers take bytes and never panic on what they are given.
 //
+// Memory and network counters are gopsutil's. The rest is read here: gopsutil does
+// not have it, or costs more, or says less; each place says why.
+//
 // The trees may be mounted elsewhere, as a container sees its host, or be plain
 // files, as a test does: see [Config].
 package host
@@ -22,6 +25,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/common"
 )
 
 // Config says where the machine's trees are.
@@ -84,6 +89,16 @@ func (r *Reader) fixture() bool {
 }
 
 func (r *Reader) proc(name string) string { return filepath.Join(r.cfg.Proc, name) }
+
+// roots tells gopsutil where the machine's trees are, so that it never asks the
+// environment of the process for them.
+func (r *Reader) roots() context.Context {
+	return context.WithValue(context.Background(), common.EnvKey, common.EnvMap{
+		common.HostProcEnvKey: r.cfg.Proc,
+		common.HostSysEnvKey:  r.cfg.Sys,
+		common.HostRootEnvKey: filepath.Join("/", r.cfg.Root),
+	})
+}
 
 func (r *Reader) readProc(name string) ([]byte, error) { return os.ReadFile(r.proc(name)) }
 
@@ -203,17 +218,13 @@ func (r *Reader) OSName() string {
 	return "Linux"
 }
 
-// keyed parses lines of "key: value kB" or "key value" and calls fn with the
-// key and the number. Lines of another form are passed over.
+// keyed parses lines of "key value" and calls fn with the key and the number.
+// Lines of another form are passed over.
 func keyed(b []byte, fn func(key string, n uint64)) {
 	for line := range strings.Lines(string(b)) {
-		key, rest, ok := strings.Cut(strings.TrimSpace(line), " ")
-		if !ok {
-			continue
-		}
-		rest = strings.TrimSuffix(strings.TrimSpace(rest), " kB")
-		if n, err := strconv.ParseUint(rest, 10, 64); err == nil {
-			fn(strings.TrimSuffix(key, ":"), n)
+		key, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if n := count(rest); n.Known {
+			fn(key, n.N)
 		}
 	}
 }

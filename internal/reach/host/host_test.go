@@ -425,11 +425,150 @@ func TestTheLowerLimitOnThreadsCounts(t *testing.T) {
 	}
 }
 
+const netHeader = "Inter-|   Receive                            |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
+
 func TestTheMachinesInterfacesAreThoseOfItsFirstProcess(t *testing.T) {
-	line := func(name string) string { return name + ": 1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n" }
-	r := New(Config{Proc: tree(t, map[string]string{"net/dev": line("container0"), "1/net/dev": line("eth0")})})
-	got, err := r.Interfaces()
-	if err != nil || len(got) != 1 || got[0].Name != "eth0" {
-		t.Errorf("got %+v, %v", got, err)
+	dev := func(name string) string { return netHeader + name + ": 1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n" }
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		want  string // empty: an error
+	}{
+		{"as a container sees its host", map[string]string{"net/dev": dev("container0"), "1/net/dev": dev("eth0")}, "eth0"},
+		{"when the first process may not be seen", map[string]string{"net/dev": dev("eth0")}, "eth0"},
+		{"but not another's when its own are cut off", map[string]string{"net/dev": dev("container0"), "1/net/dev": "Inter-|"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := New(Config{Proc: tree(t, tt.files)}).Interfaces()
+			if tt.want == "" {
+				if err == nil {
+					t.Errorf("got %+v", got)
+				}
+				return
+			}
+			if err != nil || len(got) != 1 || got[0].Name != tt.want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
 	}
+}
+
+func TestInterfaces(t *testing.T) {
+	read := func(lines string) ([]Interface, error) {
+		return New(Config{Proc: tree(t, map[string]string{"net/dev": lines})}).Interfaces()
+	}
+	got, err := read(netHeader + `    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0          0
+  eth0: 177276310   17103    1    2    0     0          0         0  1677053   14837    3    4    0     0       0          0
+eth0:1:177276310   17103    0    0    0     0          0         0  1677053   14837    0    0    0     0       0          0
+veth12ab: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0
+  wlp3s0: 5 1 0 0 0 0 0
+`)
+	want := []Interface{
+		{Name: "eth0", RxBytes: 177276310, TxBytes: 1677053, RxErrors: 1, TxErrors: 3, RxDrops: 2, TxDrops: 4},
+		{Name: "eth0:1", Virtual: true, RxBytes: 177276310, TxBytes: 1677053},
+		{Name: "veth12ab", Virtual: true, RxBytes: 5, TxBytes: 6},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, bad := range []string{"", "Inter-|", netHeader + "eth0: x 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n", netHeader + "eth0: -1 1 0 0 0 0 0 0 2 1 0 0 0 0 0 0\n"} {
+		if got, err := read(bad); err == nil {
+			t.Errorf("%q is accepted as %+v", bad, got)
+		}
+	}
+}
+
+func TestMemory(t *testing.T) {
+	const info = "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 250 kB\nBuffers: 10 kB\nCached: 200 kB\nSwapTotal: 400 kB\nSwapFree: 100 kB\nShmem: 50 kB\nSReclaimable: 30 kB\nSUnreclaim: 20 kB\nHugePages_Total: 0\n"
+	read := func(info string) (*Memory, error) {
+		return New(Config{Proc: tree(t, map[string]string{"meminfo": info})}).Memory()
+	}
+	got, err := read(info)
+	want := &Memory{
+		Total: 1000 << 10, Available: 250 << 10, Free: 100 << 10, Buffers: 10 << 10, Cached: 200 << 10,
+		Shared: 50 << 10, Slab: 20 << 10, SwapTotal: 400 << 10, SwapFree: 100 << 10,
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Fatalf("%v (-want +got):\n%s", err, diff)
+	}
+	if swap, ok := got.SwapUsedPct(); got.Used() != 750*1024 || got.UsedPct() != 75 || swap != 75 || !ok {
+		t.Errorf("used %d, %v %%, swap %v %% %v", got.Used(), got.UsedPct(), swap, ok)
+	}
+	for info, used := range map[string]float64{
+		"MemTotal: 1000 kB\nMemAvailable: 2000 kB\n":                               0, // more than there is
+		"MemTotal: 1000 kB\nMemFree: 9 kB\nMemAvailable: 0 kB\nCached: 50 kB\n":    100,
+		"MemTotal: 1000 kB\nMemFree: 100 kB\nCached: 50 kB\nSReclaimable: 50 kB\n": 80, // a kernel without MemAvailable
+	} {
+		if m, err := read(info); err != nil || m.UsedPct() != used {
+			t.Errorf("%q gives %+v, %v, want %v %% used", info, m, err, used)
+		}
+	}
+	for _, bad := range []string{"", "MemTotal: 1000 kB\n", "MemAvailable: 5 kB\n", "MemTotal: 0 kB\nMemAvailable: 0 kB\n", "MemTotal: x kB\nMemAvailable: 5 kB\n"} {
+		if m, err := read(bad); err == nil {
+			t.Errorf("%q is accepted as %+v", bad, m)
+		}
+	}
+}
+
+func TestMemoryOutlivesAPanicOfTheLibrary(t *testing.T) {
+	r := New(Config{Proc: tree(t, map[string]string{
+		"meminfo":  "MemTotal: 1000 kB\nMemFree: 100 kB\nActive(file): 9 kB\nInactive(file): 9 kB\nSReclaimable: 9 kB\n",
+		"zoneinfo": "Node 0, zone DMA\n\n  low 5\n",
+	})})
+	if m, err := r.Memory(); err == nil || m != nil {
+		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
+func TestTheEnvironmentOfTheProcessDoesNotMoveTheTrees(t *testing.T) {
+	for _, key := range []string{"HOST_PROC", "HOST_SYS", "HOST_ROOT"} {
+		t.Setenv(key, t.TempDir())
+	}
+	if _, err := New(Config{}).Memory(); err != nil {
+		t.Error(err)
+	}
+	r := New(Config{Proc: tree(t, map[string]string{"meminfo": "MemTotal: 1000 kB\nMemAvailable: 250 kB\n"})})
+	if m, err := r.Memory(); err != nil || m.Total != 1000<<10 {
+		t.Errorf("got %+v, %v", m, err)
+	}
+}
+
+// FuzzTrees gives the library files that no kernel writes.
+func FuzzTrees(f *testing.F) {
+	for _, seed := range []string{
+		"", "MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 4 kB\n",
+		"MemTotal: 18014398509481985 kB\nMemFree: 1 kB\nSwapTotal: 1 kB\nSwapFree: 9 kB\n",
+		"MemTotal: 1000 kB\nMemFree: 1 kB\nActive(file): 9 kB\nInactive(file): 9 kB\nSReclaimable: 9 kB\nlow 5\n",
+		"MemTotal: 1000 kB\nActive(file): 9 kB\nInactive(file): 9 kB\nSReclaimable: 9 kB\nlow\n",
+		netHeader + "  eth0: 177276310   17103    1    2    0     0          0         0  1677053   14837    3    4    0     0       0          0\n",
+		netHeader + "lo: 1 1 0 0 0 0 0 0 2 1 0 0 0\n: 1 1 0 0 0 0 0 0 2 1 0 0 0\n:\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	proc := f.TempDir()
+	if err := os.Mkdir(filepath.Join(proc, "net"), 0o755); err != nil {
+		f.Fatal(err)
+	}
+	r := New(Config{Proc: proc})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, name := range []string{"meminfo", "zoneinfo", "net/dev"} {
+			if err := os.WriteFile(filepath.Join(proc, name), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if m, err := r.Memory(); err == nil {
+			swap, _ := m.SwapUsedPct()
+			finite(t, "memory", m.UsedPct(), swap)
+			if m.UsedPct() > 100 || swap > 100 {
+				t.Errorf("memory used %v %%, swap %v %%", m.UsedPct(), swap)
+			}
+		}
+		interfaces, _ := r.Interfaces()
+		for _, i := range interfaces {
+			if i.Name == "" || i.Name == "lo" {
+				t.Errorf("an interface %q", i.Name)
+			}
+		}
+		InterfaceRates(interfaces, interfaces, time.Second)
+	})
 }

@@ -3,12 +3,14 @@ package host
 import (
 	"errors"
 	"fmt"
+
+	"github.com/shirou/gopsutil/v4/mem"
 )
 
 // Memory is the machine's memory, in bytes.
 type Memory struct {
 	Total     uint64
-	Available uint64 // what programs can still get without swapping, as the kernel estimates it
+	Available uint64 // what programs can still get without swapping, as the kernel (before 3.14: gopsutil) estimates it
 	Free      uint64
 	Buffers   uint64
 	Cached    uint64
@@ -33,48 +35,27 @@ func (m Memory) SwapUsedPct() (float64, bool) {
 }
 
 // Memory reads the machine's memory.
-func (r *Reader) Memory() (*Memory, error) {
-	b, err := r.readProc("meminfo")
+func (r *Reader) Memory() (m *Memory, err error) {
+	defer func() {
+		// Where there is no MemAvailable, gopsutil takes fields of zoneinfo without counting them.
+		if p := recover(); p != nil {
+			m, err = nil, fmt.Errorf("read memory: %v", p)
+		}
+	}()
+	v, err := mem.VirtualMemoryWithContext(r.roots())
 	if err != nil {
 		return nil, fmt.Errorf("read memory: %w", err)
 	}
-	m, err := parseMemory(b)
-	if err != nil {
-		return nil, err
+	// None available may be true, but not with none free and none cached.
+	if v.Total == 0 || v.Available == 0 && v.Free == 0 && v.Cached == 0 {
+		return nil, errors.New("read memory: no MemTotal or no MemAvailable")
 	}
-	return &m, nil
-}
-
-func parseMemory(b []byte) (Memory, error) {
-	var m Memory
-	available := false
-	keyed(b, func(key string, kib uint64) {
-		n := min(kib, 1<<53) * 1024
-		switch key {
-		case "MemTotal":
-			m.Total = n
-		case "MemAvailable":
-			m.Available, available = n, true
-		case "MemFree":
-			m.Free = n
-		case "Buffers":
-			m.Buffers = n
-		case "Cached":
-			m.Cached = n
-		case "Shmem":
-			m.Shared = n
-		case "SUnreclaim":
-			m.Slab = n
-		case "SwapTotal":
-			m.SwapTotal = n
-		case "SwapFree":
-			m.SwapFree = n
-		}
-	})
-	if m.Total == 0 || !available {
-		return Memory{}, errors.New("memory: no MemTotal or no MemAvailable")
-	}
-	return m, nil
+	return &Memory{
+		Total: v.Total, Available: v.Available, Free: v.Free, Buffers: v.Buffers,
+		Cached: v.Cached - v.Sreclaimable, // gopsutil adds it, the kernel does not
+		Shared: v.Shared, Slab: v.Sunreclaim,
+		SwapTotal: v.SwapTotal, SwapFree: v.SwapFree,
+	}, nil
 }
 
 // VM are the counters of the memory manager since boot.
@@ -85,7 +66,8 @@ type VM struct {
 	OOMKills    Count // processes killed for want of memory, in any cgroup
 }
 
-// VM reads the counters of the memory manager.
+// VM reads the counters of the memory manager. It is not gopsutil's
+// SwapMemory: that takes every page for 4 KiB and what is not there for zero.
 func (r *Reader) VM() (*VM, error) {
 	b, err := r.readProc("vmstat")
 	if err != nil {

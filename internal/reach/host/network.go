@@ -1,9 +1,13 @@
 package host
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/net"
 )
 
 // An Interface is the traffic of one network interface since it came up.
@@ -70,40 +74,35 @@ func InterfaceRates(prev, cur []Interface, elapsed time.Duration) []InterfaceRat
 func (r *Reader) Interfaces() ([]Interface, error) {
 	if r.cfg.Proc != "/proc" {
 		// net leads to the reader's own network namespace, not to the machine's.
-		if b, err := r.readProc("1/net/dev"); err == nil {
-			return parseInterfaces(b), nil
+		var unreadable *fs.PathError
+		if list, err := r.interfaces("1/net/dev"); !errors.As(err, &unreadable) {
+			return list, err
 		}
 	}
-	b, err := r.readProc("net/dev")
-	if err != nil {
-		if absent(err) {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("read network counters: %w", err)
+	list, err := r.interfaces("net/dev")
+	if absent(err) {
+		return nil, nil
 	}
-	return parseInterfaces(b), nil
+	return list, err
 }
 
-func parseInterfaces(b []byte) []Interface {
+func (r *Reader) interfaces(file string) ([]Interface, error) {
+	counters, err := net.IOCountersByFileWithContext(r.roots(), true, r.proc(file))
+	if err != nil {
+		return nil, fmt.Errorf("read network counters: %w", err)
+	}
 	var out []Interface
-	for line := range strings.Lines(string(b)) {
-		// The name may hold a colon (an alias: eth0:1), the numbers cannot.
-		at := strings.LastIndexByte(line, ':')
-		if at < 0 {
-			continue
-		}
-		name := strings.TrimSpace(line[:at])
-		n, err := uints(line[at+1:], 16)
-		if err != nil || name == "" || name == "lo" {
+	for _, c := range counters {
+		if c.Name == "lo" {
 			continue
 		}
 		out = append(out, Interface{
-			Name: name, Virtual: virtual(name),
-			RxBytes: n[0], RxErrors: n[2], RxDrops: n[3],
-			TxBytes: n[8], TxErrors: n[10], TxDrops: n[11],
+			Name: c.Name, Virtual: virtual(c.Name),
+			RxBytes: c.BytesRecv, RxErrors: c.Errin, RxDrops: c.Dropin,
+			TxBytes: c.BytesSent, TxErrors: c.Errout, TxDrops: c.Dropout,
 		})
 	}
-	return out
+	return out, nil
 }
 
 // virtual goes by the names that container runtimes, VPNs and administrators

@@ -231,29 +231,15 @@ func TestDiskRates(t *testing.T) {
 	}
 }
 
-func TestParseInterfaces(t *testing.T) {
-	const dev = `Inter-|   Receive                                                |  Transmit
- face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
-    lo:    3193      29    0    0    0     0          0         0     3193      29    0    0    0     0       0          0
-  eth0: 177276310   17103    1    2    0     0          0         0  1677053   14837    3    4    0     0       0          0
-eth0:1:177276310   17103    0    0    0     0          0         0  1677053   14837    0    0    0     0       0          0
-docker0: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0
-veth12ab: 5 1 0 0 0 0 0 0 6 1 0 0 0 0 0 0
-  wlp3s0: 5 1 0 0 0 0 0
-`
-	got := parseInterfaces([]byte(dev))
-	want := []Interface{
-		{Name: "eth0", RxBytes: 177276310, TxBytes: 1677053, RxErrors: 1, TxErrors: 3, RxDrops: 2, TxDrops: 4},
-		{Name: "eth0:1", Virtual: true, RxBytes: 177276310, TxBytes: 1677053},
-		{Name: "docker0", Virtual: true, RxBytes: 5, TxBytes: 6},
-		{Name: "veth12ab", Virtual: true, RxBytes: 5, TxBytes: 6},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("interfaces (-want +got):\n%s", diff)
-	}
+func TestVirtualInterfacesAreKnownByName(t *testing.T) {
 	for _, name := range []string{"eth0", "ens5", "eno1", "enp0s31f6", "wlan0", "ib0", "wwan0"} {
 		if virtual(name) {
 			t.Errorf("%s counts as virtual", name)
+		}
+	}
+	for _, name := range []string{"eth0:1", "eth0.100", "docker0", "veth12ab", "br-1a2b", "wg0", "cali1", "bond0"} {
+		if !virtual(name) {
+			t.Errorf("%s does not count as virtual", name)
 		}
 	}
 }
@@ -280,26 +266,6 @@ func TestParsePressure(t *testing.T) {
 	for _, bad := range []string{"", "full avg10=1\n", "some avg10=-1\n", "some avg10=101\n", "some avg10=NaN\n", "some avg10=x\n", "some total=-1\n"} {
 		if p, err := parsePressure([]byte(bad)); err == nil {
 			t.Errorf("%q is accepted as %+v", bad, p)
-		}
-	}
-}
-
-func TestParseMemory(t *testing.T) {
-	const info = "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 250 kB\nBuffers: 10 kB\nCached: 200 kB\nSwapTotal: 400 kB\nSwapFree: 100 kB\nShmem: 50 kB\nSUnreclaim: 20 kB\nHugePages_Total: 0\n"
-	m, err := parseMemory([]byte(info))
-	if err != nil {
-		t.Fatal(err)
-	}
-	swap, ok := m.SwapUsedPct()
-	if m.Used() != 750*1024 || m.UsedPct() != 75 || swap != 75 || !ok || m.Shared != 50*1024 || m.Slab != 20*1024 {
-		t.Errorf("got %+v", m)
-	}
-	if m, err := parseMemory([]byte("MemTotal: 1000 kB\nMemAvailable: 2000 kB\n")); err != nil || m.UsedPct() != 0 {
-		t.Errorf("more available than there is gives %v %%, %v", m.UsedPct(), err)
-	}
-	for _, bad := range []string{"", "MemTotal: 1000 kB\n", "MemAvailable: 5 kB\n", "MemTotal: 0 kB\nMemAvailable: 0 kB\n", "MemTotal: x kB\nMemAvailable: 5 kB\n"} {
-		if m, err := parseMemory([]byte(bad)); err == nil {
-			t.Errorf("%q is accepted as %+v", bad, m)
 		}
 	}
 }
@@ -411,24 +377,25 @@ func TestFilesystemUse(t *testing.T) {
 	}
 }
 
+func finite(t *testing.T, what string, v ...float64) {
+	t.Helper()
+	for _, v := range v {
+		if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+			t.Errorf("%s is %v", what, v)
+		}
+	}
+}
+
 func FuzzParsers(f *testing.F) {
 	for _, seed := range []string{
 		"", "4711 (a) b (c) S 1 42 42 0 -1 4194560 29022 289900 0 148 59 192 737 417 10 -10 13 0 23 41934848 2906 1\n",
 		"33 27 8:17 / /mnt/my\\040disk rw shared:1 - ext4 /dev/sdb1 rw\n",
 		"some avg10=1.50 avg60=2.25 avg300=3.75 total=5124811\nfull avg10=0.50 avg60=0.25 avg300=0.10 total=1\n",
-		"MemTotal: 1000 kB\nMemAvailable: 250 kB\nSwapTotal: 4 kB\n", "pswpin 1\noom_kill 3\n",
+		"pswpin 1\noom_kill 3\n",
 		"   8       0 sda 100 1 800 50 200 2 1600 60 3 70 110\n   8       1 sda1 90 0 700 40 190 0 1500 50 0 60 90\n",
-		"  eth0: 177276310   17103    1    2    0     0          0         0  1677053   14837    3    4    0     0       0          0\n",
 		"cpu  100 20 30 4000 50 6 7 8 0 0\ncpu0 1\nctxt 5\n", "0.50 1.25 2.00 2/81 3175\n", "0::/a/b\n1:name=systemd:/x\n", "150000 100000\n", "Uid:\t0\t0\t0\t0\n",
 	} {
 		f.Add([]byte(seed))
-	}
-	finite := func(t *testing.T, what string, v ...float64) {
-		for _, v := range v {
-			if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
-				t.Errorf("%s is %v", what, v)
-			}
-		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p Process
@@ -443,27 +410,14 @@ func FuzzParsers(f *testing.F) {
 		if p, err := parsePressure(b); err == nil {
 			finite(t, "pressure", p.Some.Avg10, p.Some.Avg60, p.Some.Avg300, p.Full.Avg10, p.Full.Avg60, p.Full.Avg300)
 		}
-		if m, err := parseMemory(b); err == nil {
-			swap, _ := m.SwapUsedPct()
-			finite(t, "memory", m.UsedPct(), swap)
-			if m.UsedPct() > 100 || swap > 100 {
-				t.Errorf("%q: memory used %v %%, swap %v %%", b, m.UsedPct(), swap)
-			}
-		}
 		if c, err := parseCPU(b); err == nil {
 			share, _ := c.Since(CPU{})
 			finite(t, "processor", share.Used, share.IOWait, share.Steal)
 		}
-		disks, interfaces := parseDisks(b), parseInterfaces(b)
+		disks := parseDisks(b)
 		for _, r := range DiskRates(disks, disks, time.Second) {
 			finite(t, "disk", r.ReadBytes, r.WriteBytes, r.UtilPct, r.AwaitMS)
 		}
-		for _, i := range interfaces {
-			if i.Name == "" || i.Name == "lo" {
-				t.Errorf("%q gives an interface %q", b, i.Name)
-			}
-		}
-		InterfaceRates(interfaces, interfaces, time.Second)
 		parseVM(b)
 		if l, err := parseLoad(b); err == nil {
 			finite(t, "load", l.One, l.Five, l.Fifteen)

@@ -1,4 +1,4 @@
-package probe
+package proc
 
 import (
 	"fmt"
@@ -6,8 +6,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
+
+// ThresholdFlag declares --threshold, which changes the levels of checks.
+func ThresholdFlag(fs *pflag.FlagSet, into *map[string]skills.Threshold) {
+	fs.Var(thresholdFlag{into}, "threshold", "levels of a check, as often as needed: os.memory_used_pct=85:95 (warning:critical)")
+}
 
 // thresholdFlag reads os.memory_used_pct=85:95, several separated by commas.
 type thresholdFlag struct{ into *map[string]skills.Threshold }
@@ -19,6 +26,10 @@ func (f thresholdFlag) String() string {
 	}
 	var out []string
 	for name, t := range *f.into {
+		if t.Off {
+			out = append(out, name+"=off")
+			continue
+		}
 		out = append(out, name+"="+level(t.Warn)+":"+level(t.Critical))
 	}
 	sort.Strings(out)
@@ -29,9 +40,16 @@ func (f thresholdFlag) String() string {
 func (f thresholdFlag) Set(s string) error {
 	for _, one := range strings.Split(s, ",") {
 		name, levels, ok := strings.Cut(strings.TrimSpace(one), "=")
+		if *f.into == nil {
+			*f.into = map[string]skills.Threshold{}
+		}
+		if levels == "off" {
+			(*f.into)[name] = skills.Threshold{Off: true}
+			continue
+		}
 		warn, critical, both := strings.Cut(levels, ":")
 		if !ok || !both {
-			return fmt.Errorf("%q: write skill.metric=warning:critical, e.g. os.memory_used_pct=85:95; leave one out to have no such level", one)
+			return fmt.Errorf("%q: write skill.metric=warning:critical, e.g. os.memory_used_pct=85:95; leave one out to keep it, or write skill.metric=off", one)
 		}
 		w, err := parseLevel(warn)
 		if err != nil {
@@ -40,9 +58,6 @@ func (f thresholdFlag) Set(s string) error {
 		c, err := parseLevel(critical)
 		if err != nil {
 			return fmt.Errorf("%q: %w", one, err)
-		}
-		if *f.into == nil {
-			*f.into = map[string]skills.Threshold{}
 		}
 		(*f.into)[name] = skills.Threshold{Warn: w, Critical: c}
 	}

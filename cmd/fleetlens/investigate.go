@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetlens/fleetlens/internal/allinone"
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+func (a *app) investigate() *cobra.Command {
+	var req protocol.Request
+	var local, watch bool
+	var deadline time.Duration
+	l := newLocalSettings()
+	cmd := &cobra.Command{
+		Use: "investigate REASON", Short: "Find out why, and print the insights",
+		Long: `Ask the fleet's coordinators to find out why, and print what they conclude.
+
+With --local nothing else is needed: NATS and every process run inside this one,
+for this host, and end with it.`,
+		Example: `  fleetlens investigate --local "is this host healthy?"
+  fleetlens investigate "checkout is slow" --label role=web --deadline 2m
+  fleetlens investigate --json "disk full?" --node db-3 | jq .insights[].summary`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&local, "local", false, "look at this host, with everything in this process")
+	cmd.Flags().StringSliceVar(&req.Nodes, "node", nil, "only these nodes")
+	cmd.Flags().StringToStringVar(&req.Labels, "label", nil, "only nodes with these labels")
+	cmd.Flags().StringSliceVar(&req.Skills, "skill", nil, "only these skills")
+	cmd.Flags().StringVar(&req.Model, "model", "", "model that decides: a name of the coordinators' configuration, or rules")
+	cmd.Flags().DurationVar(&deadline, "deadline", protocol.DefaultDeadline, "how long it may take")
+	cmd.Flags().BoolVar(&watch, "watch", false, "show every step of every agent, not only what is found")
+	l.flags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		req.ID, req.Reason, req.DeadlineMS = protocol.NewID(), args[0], deadline.Milliseconds()
+		if err := req.Validate(); err != nil {
+			return proc.UsageError{Err: err}
+		}
+		if !local {
+			conn, err := a.dial(cmd)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			return a.ask(cmd, conn, req, watch)
+		}
+		o, err := l.options(cmd, a)
+		if err != nil {
+			return err
+		}
+		if req.Model != "" {
+			o.LLM.Default = req.Model
+		}
+		stack, err := allinone.Start(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		defer stack.Stop()
+		return a.ask(cmd, stack.Bus, req, watch)
+	}
+	return cmd
+}
+
+// answerGrace is how much longer than the deadline the answer is waited for.
+const answerGrace = 30 * time.Second
+
+// ask sends the request, shows what happens, and prints the result.
+func (a *app) ask(cmd *cobra.Command, conn *bus.Conn, req protocol.Request, watch bool) error {
+	p := progress(cmd)
+	follow := &follower{printer: p, start: time.Now(), watch: watch}
+	stop, err := follow.subscribe(conn, req.ID)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	p.printf("investigation %s · deadline %s\n", req.ID, req.Deadline())
+	ctx, cancel := context.WithTimeout(cmd.Context(), req.Deadline()+answerGrace)
+	defer cancel()
+	raw, err := conn.Request(ctx, protocol.RunSubject, req)
+	var refusal bus.Refusal
+	switch {
+	case errors.Is(err, bus.ErrNobody):
+		return fmt.Errorf("no coordinator answers at %s: start one with `coordinator` or `fleetlens up`, or try --local", conn.URL())
+	case errors.As(err, &refusal) && refusal.Code == 400:
+		return proc.UsageError{Err: refusal}
+	case cmd.Context().Err() != nil:
+		return fmt.Errorf("the investigation goes on without you; end it with `fleetlens cancel %s`", req.ID)
+	case err != nil:
+		return proc.ExitError{Code: proc.ExitResult, Err: err}
+	}
+	result, err := protocol.Decode[protocol.Result](raw)
+	if err != nil {
+		return err
+	}
+	follow.finish(result)
+	return a.printResult(cmd, result)
+}
+
+func (a *app) printResult(cmd *cobra.Command, r protocol.Result) error {
+	if a.json {
+		if err := printJSON(cmd.OutOrStdout(), r); err != nil {
+			return err
+		}
+	} else {
+		p := out(cmd)
+		for _, i := range r.Insights {
+			p.printf("\n")
+			p.insight(i)
+		}
+	}
+	switch {
+	case r.State == protocol.ResultDone:
+		return nil
+	case a.json:
+		return proc.ExitError{Code: proc.ExitResult}
+	}
+	return proc.ExitError{Code: proc.ExitResult, Err: fmt.Errorf("the investigation ended as %s: %s", r.State, clean(r.Error))}
+}
+
+// follower shows what an investigation does while it runs, a line each.
+type follower struct {
+	printer
+	start time.Time
+	watch bool
+
+	mu   sync.Mutex
+	done bool
+}
+
+func (f *follower) subscribe(conn *bus.Conn, id string) (stop func(), err error) {
+	var stops []func()
+	stop = func() {
+		for _, s := range stops {
+			s()
+		}
+	}
+	for subject, show := range map[string]func(bus.Msg){
+		protocol.NotificationSubject(protocol.Any, protocol.Any, id): f.notification,
+		protocol.CompletionSubject(protocol.Any, id):                 f.completion,
+		protocol.InvestigationSubject(id, protocol.PhaseProgress):    f.step,
+		protocol.InsightSubject(protocol.Any, protocol.Any, id):      f.insightLine,
+	} {
+		s, err := conn.Subscribe(subject, show)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		stops = append(stops, s)
+	}
+	return stop, nil
+}
+
+func (f *follower) line(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done {
+		return
+	}
+	d := time.Since(f.start)
+	f.printf("  %s  %s\n", f.dim(fmt.Sprintf("%02d:%04.1f", int(d.Minutes()), (d%time.Minute).Seconds())), clean(fmt.Sprintf(format, args...)))
+}
+
+func (f *follower) notification(m bus.Msg) {
+	if n, err := protocol.Decode[protocol.Notification](m.Data); err == nil {
+		verified := "✓ verified"
+		if !n.Verified {
+			verified = "✗ not verified"
+		}
+		f.line("%-8s %s/%s  %s  %s  %s", n.Operator, n.Node, n.Target, n.Severity, n.Observation, verified)
+	}
+}
+
+func (f *follower) completion(m bus.Msg) {
+	if c, err := protocol.Decode[protocol.Completion](m.Data); err == nil {
+		text := fmt.Sprintf("%-8s %d targets looked into: %s", c.Skill, len(c.Targets), c.State)
+		if c.Outcome != protocol.OutcomeDone {
+			text = fmt.Sprintf("%-8s ended as %s: %s", c.Skill, c.Outcome, c.Error)
+		}
+		f.line("%s", text)
+	}
+}
+
+func (f *follower) step(m bus.Msg) {
+	p, err := protocol.Decode[protocol.Progress](m.Data)
+	if err != nil || !f.watch && !strings.Contains(p.Text, "refused:") {
+		return
+	}
+	f.line("%-8s step %d: %s", p.Agent, p.Step, p.Text)
+}
+
+func (f *follower) insightLine(m bus.Msg) {
+	if i, err := protocol.Decode[protocol.Insight](m.Data); err == nil {
+		f.line("insight  %s: %s", i.Severity, i.Summary)
+	}
+}
+
+func (f *follower) finish(r protocol.Result) {
+	tokens := "no tokens"
+	if n := r.Usage.InputTokens + r.Usage.OutputTokens; n > 0 {
+		tokens = fmt.Sprintf("%d tokens in %d calls", n, r.Usage.LLMCalls)
+	}
+	f.line("%s · %s", r.State, tokens)
+	f.mu.Lock()
+	f.done = true
+	f.mu.Unlock()
+}
+
+func (a *app) cancel() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel ID", Short: "End a running investigation", Args: cobra.ExactArgs(1),
+		Example: "  fleetlens cancel 5be0c2a47f19d3e8",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			conn, err := a.dial(cmd)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+			defer cancel()
+			raw, err := conn.Request(ctx, protocol.CancelSubject, map[string]string{"id": args[0], "by": "fleetlens"})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printJSON(cmd.OutOrStdout(), json.RawMessage(raw))
+			}
+			out(cmd).printf("investigation %s is being cancelled\n", args[0])
+			return nil
+		},
+	}
+}

@@ -1,0 +1,68 @@
+// Command fleetlens is Fleetlens for people: everything in one process, and the
+// reading side of a fleet.
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/proc"
+)
+
+func main() { proc.Exit(root()) }
+
+// app is what the commands share.
+type app struct {
+	nats    bus.Config
+	logging proc.Logging
+	json    bool
+}
+
+const rootDoc = `Find out why a fleet of machines misbehaves.
+
+Try it on this machine, without anything else:
+
+  fleetlens investigate --local "is this host healthy?"
+
+Run everything in one process, then ask from another terminal:
+
+  fleetlens up
+  fleetlens investigate "checkout is slow"
+  nats pub investigate.request '{"reason":"checkout is slow"}'; nats sub 'insights.>'
+
+Exit codes: 0 done, 1 could not do its work, 2 wrong use, 3 the investigation failed or ran out of time.`
+
+func root() *cobra.Command {
+	a := &app{}
+	cmd := &cobra.Command{
+		Use: "fleetlens", Short: "Find out why a fleet of machines misbehaves", Long: rootDoc,
+		SilenceUsage: true, SilenceErrors: true, Version: proc.Version(),
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := proc.Load(cmd.Flags(), "", nil); err != nil {
+				return proc.UsageError{Err: err}
+			}
+			if err := errors.Join(a.nats.Validate(), a.logging.Validate()); err != nil {
+				return proc.UsageError{Err: err}
+			}
+			return nil
+		},
+	}
+	a.nats.Flags(cmd.PersistentFlags())
+	a.logging.Flags(cmd.PersistentFlags())
+	if err := cmd.PersistentFlags().Set("log-level", "warn"); err != nil {
+		panic(err) // a fault of this program
+	}
+	cmd.PersistentFlags().Lookup("log-level").DefValue = "warn"
+	cmd.PersistentFlags().Lookup("log-level").Changed = false
+	cmd.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on standard output, and nothing else there")
+	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.insights(), a.nodes(), a.skills(), a.streams(), a.setup(), a.creds(), a.call(), a.run(), a.version())
+	return cmd
+}
+
+// dial connects to NATS as a person's command.
+func (a *app) dial(cmd *cobra.Command) (*bus.Conn, error) {
+	return bus.Dial(cmd.Context(), a.nats, "fleetlens", a.logging.New(os.Stderr))
+}

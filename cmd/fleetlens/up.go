@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/allinone"
+	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/operator"
+	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/internal/proc"
+)
+
+// localSettings are the settings of everything in one process.
+type localSettings struct {
+	probe       probe.Config
+	operator    operator.Config
+	coordinator coordinator.Config
+	llm         llm.Config
+	file        string
+}
+
+func newLocalSettings() *localSettings {
+	return &localSettings{
+		probe: probe.DefaultConfig(), operator: operator.DefaultConfig(), coordinator: coordinator.DefaultConfig(), llm: llm.DefaultConfig(),
+	}
+}
+
+// flags declares those that make sense for one process; the rest keep their defaults.
+func (l *localSettings) flags(fs *pflag.FlagSet) {
+	fs.StringVar(&l.probe.Proc, "proc", l.probe.Proc, "`folder` of the host's /proc")
+	fs.StringVar(&l.probe.Sys, "sys", l.probe.Sys, "`folder` of the host's /sys")
+	fs.StringVar(&l.probe.Root, "root", l.probe.Root, "`folder` of the host's / when it is mounted elsewhere")
+	fs.StringVar(&l.file, "config", "", "configuration `file` (YAML) with the section \"models\"")
+	fs.BoolVar(&l.operator.Execute, "execute", l.operator.Execute, "let models run Lua, in a child process with resource limits")
+	proc.ThresholdFlag(fs, &l.operator.Thresholds)
+}
+
+func (l *localSettings) options(cmd *cobra.Command, a *app) (allinone.Options, error) {
+	err := proc.Load(cmd.Flags(), l.file, l.llm.Sections())
+	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate())
+	l.coordinator.Thresholds = l.operator.Thresholds
+	if err != nil {
+		return allinone.Options{}, proc.UsageError{Err: err}
+	}
+	return allinone.Options{Probe: l.probe, Operator: l.operator, Coordinator: l.coordinator, LLM: l.llm, Log: a.logging.New(os.Stderr)}, nil
+}
+
+func (a *app) up() *cobra.Command {
+	l := newLocalSettings()
+	var data, host string
+	var port int
+	cmd := &cobra.Command{
+		Use: "up", Short: "Run everything in one process, NATS included",
+		Long: `Run NATS, a probe of this host, an operator and a coordinator in one process.
+
+It listens on 127.0.0.1:4222, so that nats and fleetlens find it without flags.
+More probes and operators may join from other processes.`,
+		Example: "  fleetlens up\n  fleetlens up --data /var/lib/fleetlens --listen 0.0.0.0",
+		Args:    cobra.NoArgs,
+	}
+	l.flags(cmd.Flags())
+	cmd.Flags().StringVar(&l.probe.Node, "node", "", "name of this node (default: the host's name)")
+	cmd.Flags().StringToStringVar(&l.probe.Labels, "label", nil, "labels of this node: role=web,zone=a")
+	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
+	cmd.Flags().StringVar(&l.llm.Default, "model", l.llm.Default, "model that decides: a name from the configuration file's \"models\", or rules")
+	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in (default: a temporary one, removed at the end)")
+	cmd.Flags().StringVar(&host, "listen", "127.0.0.1", "`host` to listen on")
+	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o, err := l.options(cmd, a)
+		if err != nil {
+			return err
+		}
+		o.DataDir, o.Listen, o.Port = data, host, port
+		stack, err := allinone.Start(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		defer stack.Stop()
+		if err := a.announce(cmd, stack.Server.URL(), data, l); err != nil {
+			return err
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- stack.Wait() }()
+		select {
+		case <-cmd.Context().Done():
+			progress(cmd).printf("stopping\n")
+			return nil
+		case err := <-ended:
+			return err
+		}
+	}
+	return cmd
+}
+
+func (a *app) announce(cmd *cobra.Command, url, data string, l *localSettings) error {
+	if a.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"url": url, "node": l.probe.Node, "data": data, "model": l.llm.Default})
+	}
+	server := ""
+	if url != "nats://127.0.0.1:4222" {
+		server = " --server " + url
+	}
+	kept := "in a temporary folder, gone at the end"
+	if data != "" {
+		kept = "in " + data
+	}
+	out(cmd).printf(`Fleetlens is up at %s (data %s).
+  node %s · decided by %s
+
+Ask from another terminal:
+  fleetlens investigate "is this host healthy?"%s
+  fleetlens insights --follow%s
+or, with the nats command line:
+  nats pub investigate.request '{"reason":"checkout is slow"}'%s
+  nats sub 'insights.>'%s
+`, url, kept, l.probe.Node, decidedBy(l.llm.Default), server, server, server, server)
+	return nil
+}
+
+func decidedBy(model string) string {
+	if model == llm.Rules {
+		return "rules, no LLM (name a model with --config and --model)"
+	}
+	return fmt.Sprintf("the model %q", model)
+}

@@ -1,0 +1,164 @@
+// Package allinone runs NATS and every process of Fleetlens in one: for
+// `fleetlens up`, for `fleetlens investigate --local`, and for tests.
+package allinone
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/bus/natsd"
+	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/operator"
+	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/luasandbox"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/all"
+	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
+)
+
+// Options say what runs.
+type Options struct {
+	DataDir string // where NATS keeps its files; empty: a temporary folder, removed at the end
+	Listen  string // host to listen on; empty: no port
+	Port    int
+
+	Probe       probe.Config
+	Operator    operator.Config
+	Coordinator coordinator.Config
+	LLM         llm.Config
+	// Deciders, when set, stands in for the configured models: for tests.
+	Deciders func(model string) (agent.Decider, error)
+	Log      *slog.Logger
+}
+
+// A Stack is everything, running.
+type Stack struct {
+	Server *natsd.Server
+	Bus    *bus.Conn // of the caller's own
+
+	stop func()
+	wait func() error
+}
+
+// Start returns when the probe has reported, and operators and coordinators take
+// work. The caller stops it.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
+	var cleanup []func()
+	undo := func() {
+		for i := len(cleanup) - 1; i >= 0; i-- {
+			cleanup[i]()
+		}
+	}
+	defer func() {
+		if err != nil {
+			undo()
+		}
+	}()
+	if o.DataDir == "" {
+		dir, err := os.MkdirTemp("", "fleetlens-")
+		if err != nil {
+			return nil, err
+		}
+		o.DataDir = dir
+		cleanup = append(cleanup, func() { _ = os.RemoveAll(dir) }) //nolint:errcheck // a temporary folder is left behind then
+	}
+	server, err := natsd.Start(natsd.Options{StoreDir: o.DataDir, Host: o.Listen, Port: o.Port})
+	if err != nil {
+		return nil, err
+	}
+	cleanup = append(cleanup, server.Stop)
+
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	cleanup = append(cleanup, cancel)
+	s := &Stack{Server: server}
+	dial := func(source string) (*bus.Conn, error) {
+		c, err := bus.Dial(ctx, bus.Config{InProcess: server}, source, o.Log)
+		if err == nil {
+			cleanup = append(cleanup, c.Close)
+		}
+		return c, err
+	}
+	if s.Bus, err = dial("fleetlens"); err != nil {
+		return nil, err
+	}
+	g, run := errgroup.WithContext(run)
+	var ready sync.WaitGroup
+	if err := o.launch(run, g, &ready, dial); err != nil {
+		return nil, err
+	}
+	up := make(chan struct{})
+	go func() { ready.Wait(); close(up) }()
+	select {
+	case <-up:
+	case <-run.Done():
+		return nil, fmt.Errorf("start: %w", g.Wait())
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var once sync.Once
+	var waitErr error
+	s.wait = func() error { once.Do(func() { waitErr = g.Wait() }); return waitErr }
+	s.stop = func() { cancel(); _ = s.wait(); undo() } //nolint:errcheck // Wait tells
+	return s, nil
+}
+
+// launch starts the three processes, each on a connection of its own.
+func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.WaitGroup, dial func(string) (*bus.Conn, error)) error {
+	list := all.Skills(all.Options{Proc: o.Probe.Proc, Sys: o.Probe.Sys, Root: o.Probe.Root})
+	words, err := skills.Words(list, o.Operator.Thresholds)
+	if err != nil {
+		return proc.UsageError{Err: err}
+	}
+	deciders := o.Deciders
+	if deciders == nil {
+		if deciders, err = o.LLM.Deciders(ctx, words); err != nil {
+			return err
+		}
+	}
+	identity, err := probe.ReadIdentity(o.Probe.Proc, o.Probe.Root)
+	if err != nil {
+		return err
+	}
+	node := hostos.Node(host.New(host.Config{Proc: o.Probe.Proc, Sys: o.Probe.Sys, Root: o.Probe.Root}), o.Probe.Node)
+	ready.Add(3)
+	start := func(source string, run func(conn *bus.Conn) error) error {
+		conn, err := dial(source)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return run(conn) })
+		return nil
+	}
+	if err := start("coordinator", func(c *bus.Conn) error {
+		return coordinator.Run(ctx, o.Coordinator, coordinator.Deps{Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done})
+	}); err != nil {
+		return err
+	}
+	if err := start("operator", func(c *bus.Conn) error {
+		return operator.Run(ctx, o.Operator, operator.Deps{
+			Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done,
+			Scripts: operator.Sandbox{Sandbox: luasandbox.New(luasandbox.DefaultLimits())},
+		})
+	}); err != nil {
+		return err
+	}
+	return start("probe/"+o.Probe.Node, func(c *bus.Conn) error {
+		return probe.Run(ctx, o.Probe, probe.Deps{Log: o.Log, Bus: c, Skills: list, Node: node, Identity: identity, Version: proc.Version(), Ready: sync.OnceFunc(ready.Done)})
+	})
+}
+
+// Wait returns when a process ended, with its error; nil after Stop.
+func (s *Stack) Wait() error { return s.wait() }
+
+// Stop ends everything, NATS last.
+func (s *Stack) Stop() { s.stop() }

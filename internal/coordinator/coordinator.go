@@ -1,0 +1,150 @@
+// Package coordinator takes requests, has operators look into them, and
+// publishes what it concludes. Any number of coordinators share the work; every
+// one can go on with every investigation.
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+)
+
+// Config is a coordinator's configuration.
+type Config struct {
+	Name        string // of this coordinator; empty: a random one
+	Concurrency int    // investigations at a time
+	Replicas    int    // of the streams it makes; 0: as they are
+	// Thresholds change the levels of the skills' checks, by "skill.metric".
+	Thresholds map[string]skills.Threshold
+}
+
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config { return Config{Concurrency: 32} }
+
+// Flags declares the flags.
+func (c *Config) Flags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Name, "name", c.Name, "name of this coordinator (default: a random one)")
+	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "investigations to run at a time")
+	fs.IntVar(&c.Replicas, "replicas", c.Replicas, "replicas of the streams (default: as they are, 1 for new ones; 3 in a cluster)")
+	proc.ThresholdFlag(fs, &c.Thresholds)
+}
+
+// Validate names wrong settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Concurrency < 1 {
+		errs = append(errs, fmt.Errorf("--concurrency %d: it must be at least 1", c.Concurrency))
+	}
+	if c.Replicas < 0 || c.Replicas > 5 {
+		errs = append(errs, fmt.Errorf("--replicas %d: it must be from 1 to 5", c.Replicas))
+	}
+	return errors.Join(errs...)
+}
+
+// Deps is what a coordinator works with.
+type Deps struct {
+	Log      *slog.Logger
+	Bus      *bus.Conn
+	Skills   []skills.Skill // those it knows: their words
+	Deciders func(model string) (agent.Decider, error)
+	Version  string
+	// Ready, when set, is called once requests are taken.
+	Ready func()
+}
+
+// Run takes requests until ctx ends, then hands back what is in flight. It makes
+// the streams, or brings them up to date, first.
+func Run(ctx context.Context, cfg Config, deps Deps) error {
+	if cfg.Name == "" {
+		cfg.Name = "co-" + protocol.NewID()[:8]
+	}
+	words, err := skills.Words(deps.Skills, cfg.Thresholds)
+	if err != nil {
+		return err
+	}
+	c := &coordinator{cfg: cfg, Deps: deps, words: words}
+	var names []string
+	for _, s := range skillInfos(words) {
+		names = append(names, s.Name)
+	}
+	if err := c.setup(ctx, bus.SetupOptions{Replicas: cfg.Replicas, Skills: names}); err != nil {
+		return err
+	}
+	created, err := deps.Bus.Created(ctx, bus.Intake)
+	if err != nil {
+		return err
+	}
+	c.created = created
+	c.fleet = newFleet(deps.Bus, deps.Log, words)
+	stopFleet, err := c.fleet.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopFleet()
+	stop, err := c.serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	deps.Log.Info("coordinator takes requests", "name", cfg.Name, "skills", names)
+	if deps.Ready != nil {
+		deps.Ready()
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { c.fleet.refresh(ctx); return nil })
+	g.Go(func() error { return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle) })
+	return g.Wait()
+}
+
+// setup applies the table of streams. Where the server is not ready yet (a
+// cluster without a leader) it tries again.
+func (c *coordinator) setup(ctx context.Context, opts bus.SetupOptions) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, 30*time.Second)
+		_, err := c.Bus.Setup(try, opts)
+		cancel()
+		if err == nil || ctx.Err() != nil || !bus.Transient(err) {
+			return err
+		}
+		c.Log.Warn("the streams cannot be made yet", "err", err)
+		t := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+type coordinator struct {
+	cfg Config
+	Deps
+	words   []protocol.Words
+	fleet   *fleet
+	created time.Time // of the request stream: part of the ids of requests without one
+}
+
+// skillInfos returns the skills of the words, each once, in order.
+func skillInfos(words []protocol.Words) []agent.SkillInfo {
+	var out []agent.SkillInfo
+	seen := map[string]bool{}
+	for _, w := range words {
+		if !seen[w.Skill] {
+			seen[w.Skill] = true
+			out = append(out, agent.SkillInfo{Name: w.Skill, Title: w.Title, Summary: w.Summary})
+		}
+	}
+	return out
+}

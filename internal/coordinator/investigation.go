@@ -1,0 +1,270 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// endGrace is how long past its deadline a request is held to write its end.
+const endGrace = 20 * time.Second
+
+// maxStalled is how many coordinators may claim an investigation in a row
+// without progress before it is given up.
+const maxStalled = 5
+
+// handle runs one request to its end.
+func (c *coordinator) handle(ctx context.Context, d *bus.Delivery) error {
+	req, err := protocol.ReadRequest(d.Data)
+	if err != nil {
+		c.answer(d, protocol.Result{
+			InvestigationID: c.requestID(req, d), State: protocol.ResultFailed, Error: err.Error(), Insights: []protocol.Insight{},
+			OperatorResults: []protocol.Completion{}, StartedAt: d.Time, EndedAt: time.Now().UTC(),
+		})
+		return bus.Permanent(err)
+	}
+	inv := &investigation{coordinator: c, id: c.requestID(req, d), req: req, deadline: d.Time.Add(req.Deadline()), started: d.Time}
+	inv.log = c.Log.With("investigation", inv.id)
+	d.Until(inv.deadline.Add(endGrace))
+	j, err := journal.Claim(ctx, c.Bus, protocol.CoordinatorAgent, inv.id, c.cfg.Name)
+	if err != nil {
+		return err
+	}
+	finish, ended := journal.Finished(j.Records())
+	if !ended {
+		if finish, err = inv.run(ctx, j, d.Deliveries); errors.Is(err, agent.ErrSuperseded) {
+			return fmt.Errorf("%w: %w", bus.ErrNotMine, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	result, err := inv.result(finish)
+	if err != nil {
+		return bus.Permanent(err)
+	}
+	// The end is written even when this coordinator stops right now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	if err := inv.publish(ctx, protocol.PhaseFinished, result); err != nil {
+		return err
+	}
+	c.answer(d, result)
+	inv.log.Info("investigation finished", "state", result.State, "insights", len(result.Insights), "err", result.Error)
+	return nil
+}
+
+// requestID returns the id of a request: its own, or one made of the stream and
+// the sequence, so that every coordinator that gets it makes the same.
+func (c *coordinator) requestID(req protocol.Request, d *bus.Delivery) string {
+	if req.ID != "" {
+		return req.ID
+	}
+	return protocol.EffectID("investigation", c.created.UTC().Format(time.RFC3339Nano), d.Stream, fmt.Sprint(d.Sequence))
+}
+
+// answer sends a result to whoever waits for it.
+func (c *coordinator) answer(d *bus.Delivery, r protocol.Result) {
+	// Only an inbox: a coordinator may publish where a requester may not.
+	if to := d.Header[protocol.HeaderReply]; len(to) > 0 && bus.IsInbox(to[0]) {
+		if err := c.Bus.Announce(to[0], r); err != nil {
+			c.Log.Warn("an answer was not sent", "investigation", r.InvestigationID, "err", err)
+		}
+	}
+}
+
+// An investigation is one request in the hands of this coordinator.
+type investigation struct {
+	*coordinator
+	id       string
+	req      protocol.Request
+	deadline time.Time
+	started  time.Time
+	log      interface {
+		Info(msg string, args ...any)
+		Warn(msg string, args ...any)
+		Error(msg string, args ...any)
+	}
+}
+
+// run takes the investigation from where its journal stands to its end.
+func (inv *investigation) run(ctx context.Context, j *journal.Journal, deliveries int) (protocol.Finish, error) {
+	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && deliveries > maxStalled {
+		return inv.giveUp(ctx, j, fmt.Errorf("%d coordinators claimed the investigation in a row and none wrote a step: it is given up", stalled))
+	}
+	decider, subject, err := inv.prepare()
+	if err != nil {
+		return inv.giveUp(ctx, j, err)
+	}
+	traceID := protocol.NewTraceID()
+	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
+		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,
+	}, traceID, time.Now().UTC())
+	if err != nil {
+		return inv.giveUp(ctx, j, err)
+	}
+	err = inv.publish(ctx, protocol.PhaseAccepted, protocol.Accepted{
+		InvestigationID: inv.id, RunID: inv.id, Coordinator: inv.cfg.Name, Request: inv.req, Deadline: inv.deadline, At: time.Now().UTC(),
+	})
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	ops := &operators{conn: inv.Bus}
+	stopListening, err := ops.listen(inv.id)
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	defer stopListening()
+	aborted := make(chan struct{})
+	closed := false
+	stop, err := inv.Bus.Subscribe(protocol.CancelledSubject(inv.id), func(bus.Msg) {
+		if !closed {
+			closed = true
+			close(aborted)
+		}
+	})
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	defer stop()
+	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
+		Fleet: inv.fleet, Operators: ops, Conclusions: conclusions{inv.Bus}, Decider: decider.Name(), TraceID: traceID,
+	})
+	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
+	f, err := agent.Run(ctx, agent.Spec{
+		RunID: inv.id, Start: start, Tools: tools, Decider: decider, Journal: j, Log: inv.Log, Aborted: aborted,
+		OnStep: inv.progress,
+	})
+	if err != nil {
+		return f, err
+	}
+	// Whatever ended it, operators that still run have nobody to report to.
+	state, _ := tools.State().(*agent.CoordinatorState)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	return f, cancelAll(end, inv.Bus, state.Running(), inv.cfg.Name, "the investigation ended as "+string(f.Outcome))
+}
+
+// prepare checks what the request asks for.
+func (inv *investigation) prepare() (agent.Decider, agent.CoordinatorSubject, error) {
+	sub := agent.CoordinatorSubject{InvestigationID: inv.id, Request: inv.req, Deadline: inv.deadline}
+	if s := inv.req.Strategy; s != "" && s != protocol.AgentLoop {
+		return nil, sub, fmt.Errorf("strategy %q is not built in (have %s)", s, protocol.AgentLoop)
+	}
+	decider, err := inv.Deciders(inv.req.Model)
+	if err != nil {
+		return nil, sub, err
+	}
+	known := skillInfos(inv.words)
+	var names []string
+	for _, s := range known {
+		names = append(names, s.Name)
+		if len(inv.req.Skills) == 0 || slices.Contains(inv.req.Skills, s.Name) {
+			sub.Skills = append(sub.Skills, s)
+		}
+	}
+	for _, s := range inv.req.Skills {
+		if !slices.Contains(names, s) {
+			return nil, sub, fmt.Errorf("unknown skill %q (have %s)", s, strings.Join(names, ", "))
+		}
+	}
+	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
+	switch {
+	case len(sel.nodes) == 0 && len(inv.req.Nodes) == 0 && len(inv.req.Labels) == 0:
+		return nil, sub, errNoNodes
+	case len(sel.nodes) == 0:
+		return nil, sub, fmt.Errorf("no node matches nodes %q and labels %v: `fleetlens nodes` lists those there are", inv.req.Nodes, inv.req.Labels)
+	}
+	sub.Matched, sub.Silent = len(sel.nodes), head(sel.silent)
+	for i := range sub.Request.Notifications {
+		n := &sub.Request.Notifications[i]
+		n.Origin, n.Verified, n.InvestigationID = agent.OriginRequest, false, inv.id
+		if n.ID == "" {
+			n.ID = protocol.EffectID(inv.id, "request", fmt.Sprint(i))
+		}
+	}
+	return decider, sub, nil
+}
+
+func iterations(r protocol.Request) int {
+	if r.MaxIterations == 0 {
+		return protocol.DefaultMaxIterations
+	}
+	return r.MaxIterations
+}
+
+// giveUp ends an investigation that cannot be run; its caller hears of it at once.
+func (inv *investigation) giveUp(ctx context.Context, j *journal.Journal, cause error) (protocol.Finish, error) {
+	inv.log.Error("an investigation is given up", "err", cause)
+	raw, err := json.Marshal(agent.CoordinatorSummary{Insights: []protocol.Insight{}, Completions: []protocol.Completion{}, NotChecked: []string{}})
+	if err != nil {
+		return protocol.Finish{}, err
+	}
+	f := protocol.Finish{Outcome: protocol.OutcomeFailed, Error: cause.Error(), Summary: raw}
+	_, err = j.Append(ctx, protocol.RecordFinish, f)
+	if errors.Is(err, agent.ErrCancelled) {
+		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
+		_, err = j.Append(ctx, protocol.RecordFinish, f)
+	}
+	return f, err
+}
+
+// result returns what the caller gets. An investigation in which nothing could be
+// looked into has failed, whatever its agent thought.
+func (inv *investigation) result(f protocol.Finish) (protocol.Result, error) {
+	var sum agent.CoordinatorSummary
+	if err := json.Unmarshal(f.Summary, &sum); err != nil {
+		return protocol.Result{}, fmt.Errorf("summary of investigation %s: %w", inv.id, err)
+	}
+	r := protocol.Result{
+		InvestigationID: inv.id, Error: f.Error, Insights: sum.Insights, OperatorResults: sum.Completions, Usage: f.Usage,
+		StartedAt: inv.started, EndedAt: time.Now().UTC(),
+	}
+	for _, done := range sum.Completions {
+		r.Usage = r.Usage.Plus(done.Usage)
+	}
+	switch f.Outcome {
+	case protocol.OutcomeDone:
+		r.State = protocol.ResultDone
+	case protocol.OutcomeCancelled:
+		r.State = protocol.ResultCancelled
+	case protocol.OutcomeDeadline:
+		r.State = protocol.ResultDeadline
+	case protocol.OutcomeMaxIterations:
+		r.State = protocol.ResultDone
+		if len(r.Insights) == 0 {
+			r.State = protocol.ResultFailed
+		}
+	default:
+		r.State = protocol.ResultFailed
+	}
+	looked := slices.ContainsFunc(sum.Completions, func(c protocol.Completion) bool { return c.Outcome == protocol.OutcomeDone && len(c.SnapshotIDs) > 0 })
+	if r.State == protocol.ResultDone && len(r.Insights) == 0 && !looked {
+		r.State = protocol.ResultFailed
+		r.Error = "nothing could be looked into: " + strings.Join(sum.NotChecked, "; ")
+	}
+	return r, nil
+}
+
+// publish announces a phase of the investigation once.
+func (inv *investigation) publish(ctx context.Context, phase string, body protocol.Message) error {
+	_, err := inv.Bus.Publish(ctx, bus.Outgoing{
+		Subject: protocol.InvestigationSubject(inv.id, phase), Body: body, ID: protocol.EffectID(inv.id, phase), Dedupe: true,
+	})
+	return err
+}
+
+func (inv *investigation) progress(step int, text string) {
+	p := protocol.Progress{InvestigationID: inv.id, RunID: inv.id, Agent: protocol.CoordinatorAgent, Step: step, Text: text, At: time.Now().UTC()}
+	if err := inv.Bus.Announce(protocol.InvestigationSubject(inv.id, protocol.PhaseProgress), p); err != nil {
+		inv.log.Warn("progress was not sent", "err", err)
+	}
+}

@@ -1,0 +1,179 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/correlate"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// coordinator returns the next step of a coordinator's run: invoke every skill,
+// wait for the operators, conclude.
+func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protocol.ToolCall {
+	switch {
+	case !s.Invoked:
+		var names []string
+		for _, skill := range s.Subject.Skills {
+			names = append(names, skill.Name)
+		}
+		return []protocol.ToolCall{call("invoke_operators", object{"skills": names})}
+	case len(s.Running()) > 0:
+		// The wait ends when something is reported; a tenth of the time that is left
+		// keeps the number of steps small when nothing ever is.
+		wait := max(10*time.Second, s.Subject.Deadline.Sub(v.Now)/10)
+		return []protocol.ToolCall{call("wait", object{"ms": wait.Milliseconds()})}
+	}
+	var calls []protocol.ToolCall
+	for _, g := range correlate.Groups(a.findings(s.Unresolved())) {
+		calls = append(calls, a.conclude(s, g))
+	}
+	if len(calls) == 0 && len(s.Insights) == 0 && s.Looked() {
+		calls = append(calls, healthy(s))
+	}
+	if len(calls) > 0 { // done comes when they stand: one may be refused
+		return calls
+	}
+	return []protocol.ToolCall{call("done", object{})}
+}
+
+func (a *Analyst) findings(list []protocol.Notification) []correlate.Finding {
+	var out []correlate.Finding
+	for _, n := range list {
+		c, _ := a.check(n)
+		out = append(out, correlate.Finding{
+			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: c.Resource, Severity: n.Severity.Rank(), At: n.DetectedAt,
+		})
+	}
+	return out
+}
+
+// check returns the check that a notification is named by.
+func (a *Analyst) check(n protocol.Notification) (protocol.Check, bool) {
+	for _, w := range a.words {
+		if w.Skill != n.Operator {
+			continue
+		}
+		for _, c := range w.Checks {
+			if c.Metric == n.AnomalyType {
+				return c, true
+			}
+		}
+	}
+	return protocol.Check{}, false
+}
+
+// maxSpelled is how many observations a summary spells out.
+const maxSpelled = 5
+
+// conclude returns the insight of one group.
+func (a *Analyst) conclude(s *agent.CoordinatorState, g correlate.Group) protocol.ToolCall {
+	byID := map[string]protocol.Notification{}
+	for _, n := range s.Unresolved() {
+		byID[n.ID] = n
+	}
+	var ids, nodes, observations, spelled, advice []string
+	hypothesis := ""
+	for _, f := range g.Findings {
+		n := byID[f.ID]
+		ids, observations = append(ids, n.ID), append(observations, n.Observation)
+		if !slices.Contains(nodes, n.Node) {
+			nodes = append(nodes, n.Node)
+		}
+		if len(spelled) < maxSpelled {
+			spelled = append(spelled, n.Node+": "+n.Observation)
+		}
+		if hypothesis == "" && n.Hypothesis != "" {
+			hypothesis = n.Hypothesis + " on " + n.Node
+		}
+		if c, ok := a.check(n); ok && c.Advice != "" && !slices.Contains(advice, c.Advice) {
+			advice = append(advice, c.Advice)
+		}
+	}
+	summary := strings.Join(spelled, "; ")
+	if more := len(g.Findings) - len(spelled); more > 0 {
+		summary += "; and more of the same"
+	}
+	if len(nodes) > 1 {
+		summary = fmt.Sprintf("The same problem (%s) on %d of %d nodes. %s", strings.ReplaceAll(g.Cause, "_", " "), len(nodes), s.Subject.Matched, summary)
+	}
+	confidence := protocol.Medium
+	if allVerified(g, byID) {
+		confidence = protocol.High
+	}
+	args := object{
+		"notification_ids": ids, "correlation_type": g.Relation, "summary": summary, "matched_observations": observations,
+		"hypothesis_grounded": hypothesis != "", "supporting_ids": ids, "confidence": confidence,
+	}
+	if hypothesis != "" {
+		args["root_cause_hypothesis"] = hypothesis
+	}
+	if len(advice) > 0 {
+		args["suggested_actions"] = advice
+	}
+	return call("produce_insight", args)
+}
+
+func allVerified(g correlate.Group, byID map[string]protocol.Notification) bool {
+	return !slices.ContainsFunc(g.Findings, func(f correlate.Finding) bool { return !byID[f.ID].Verified })
+}
+
+// healthy returns the insight that nothing is wrong, with what comes nearest to
+// its threshold.
+func healthy(s *agent.CoordinatorState) protocol.ToolCall {
+	checked := s.Checked()
+	slices.SortStableFunc(checked, func(a, b protocol.Checked) int {
+		switch na, nb := nearness(a), nearness(b); {
+		case na > nb:
+			return -1
+		case na < nb:
+			return 1
+		}
+		return 0
+	})
+	var nearest []string
+	for _, k := range checked[:min(3, len(checked))] {
+		where := ""
+		if len(s.Nodes()) > 1 {
+			where = " on " + k.Node
+		}
+		nearest = append(nearest, fmt.Sprintf("%s at %s%s (threshold %s)", k.Metric, withUnit(k.Worst, k.Unit), where, withUnit(level(k), k.Unit)))
+	}
+	nodes := s.Nodes()
+	where := nodes[0]
+	if len(nodes) > 1 {
+		where = fmt.Sprintf("%d nodes", len(nodes))
+	}
+	summary := fmt.Sprintf("Nothing is wrong on %s: every check stands within its threshold.", where)
+	if len(nearest) > 0 {
+		summary += " Nearest to it: " + strings.Join(nearest, ", ") + "."
+	}
+	confidence := protocol.High
+	if len(s.Unchecked()) > 0 {
+		confidence = protocol.Medium
+	}
+	return call("produce_insight", object{
+		"notification_ids": []string{}, "correlation_type": protocol.None, "severity": protocol.SeverityInfo, "summary": summary,
+		"matched_observations": []string{}, "hypothesis_grounded": false, "confidence": confidence,
+	})
+}
+
+func level(k protocol.Checked) float64 {
+	if k.Warn != nil {
+		return *k.Warn
+	}
+	return *k.Critical
+}
+
+// nearness is how far a check is on the way to its threshold: 1 is there.
+func nearness(k protocol.Checked) float64 {
+	l := level(k)
+	if k.Op == protocol.Below {
+		return l / math.Max(k.Worst, 1e-9)
+	}
+	return k.Worst / math.Max(l, 1e-9)
+}

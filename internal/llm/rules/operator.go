@@ -1,0 +1,298 @@
+package rules
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+)
+
+// operator returns the next step of an operator's run: snapshot, who is
+// responsible, notify, conclude. It reads from the state which of them are done.
+func operator(s *agent.OperatorState) []protocol.ToolCall {
+	if !s.Taken && len(s.Unanswered) == 0 {
+		return []protocol.ToolCall{call("take_snapshot", object{})}
+	}
+	problems := problemsOf(s)
+	if asks := questions(s, problems); len(asks) > 0 {
+		return asks
+	}
+	if sends := notifications(s, problems); len(sends) > 0 {
+		return sends
+	}
+	state, reason := assessment(s, problems)
+	return []protocol.ToolCall{call("set_state", object{"state": state, "reason": reason}), call("done", object{})}
+}
+
+// A problem is the crossed checks of one resource on one target, the worst first.
+type problem struct {
+	target   protocol.TargetRef
+	snapshot protocol.Snapshot
+	crossed  []skills.Crossing
+}
+
+func (p problem) severity() protocol.Severity { return p.crossed[0].Severity }
+
+// kind is the check that the problem is named by.
+func (p problem) kind() string { return p.crossed[0].Check.Metric }
+
+// problemsOf evaluates the checks on the latest snapshot of each target.
+func problemsOf(s *agent.OperatorState) []problem {
+	var out []problem
+	for _, t := range s.Subject.Task.Targets {
+		snap, ok := s.Latest(t)
+		if !ok {
+			continue
+		}
+		var here []problem
+		for _, x := range skills.Evaluate(s.Subject.Words.Checks, snap.Data) {
+			i := slices.IndexFunc(here, func(p problem) bool { return x.Check.Resource != "" && p.crossed[0].Check.Resource == x.Check.Resource })
+			if i < 0 {
+				here = append(here, problem{target: t, snapshot: snap, crossed: []skills.Crossing{x}})
+				continue
+			}
+			here[i].crossed = append(here[i].crossed, x)
+		}
+		for i := range here {
+			slices.SortStableFunc(here[i].crossed, func(a, b skills.Crossing) int { return b.Severity.Rank() - a.Severity.Rank() })
+		}
+		out = append(out, here...)
+	}
+	return out
+}
+
+// ask is a question about several targets.
+type ask struct {
+	callback string
+	args     []any
+	targets  []string
+}
+
+// questions returns the calls that tell who is responsible and were not made yet,
+// each question once for all targets it concerns.
+func questions(s *agent.OperatorState, problems []problem) []protocol.ToolCall {
+	var asks []ask
+	for _, p := range problems {
+		for _, x := range p.crossed {
+			name, args, err := skills.ParseCall(x.Check.Ask)
+			if x.Check.Ask == "" || err != nil || answered(s, p.target, name, args) != nil {
+				continue
+			}
+			i := slices.IndexFunc(asks, func(a ask) bool { return what(a.callback, a.args) == what(name, args) })
+			if i < 0 {
+				asks, i = append(asks, ask{callback: name, args: args}), len(asks)
+			}
+			if !slices.Contains(asks[i].targets, p.target.String()) {
+				asks[i].targets = append(asks[i].targets, p.target.String())
+			}
+		}
+	}
+	var calls []protocol.ToolCall
+	for _, a := range asks {
+		args := object{"callback": a.callback, "targets": a.targets}
+		if len(a.args) > 0 {
+			args["args"] = a.args
+		}
+		calls = append(calls, call("call", args))
+	}
+	return calls
+}
+
+// what is how the state names a call.
+func what(callback string, args []any) string {
+	if len(args) == 0 {
+		return callback + "()"
+	}
+	b, err := json.Marshal(args)
+	if err != nil {
+		return callback
+	}
+	return callback + "(" + string(b[1:len(b)-1]) + ")"
+}
+
+func answered(s *agent.OperatorState, t protocol.TargetRef, callback string, args []any) *agent.Answered {
+	for i := len(s.Answers) - 1; i >= 0; i-- {
+		if s.Answers[i].Target == t && s.Answers[i].What == what(callback, args) {
+			return &s.Answers[i]
+		}
+	}
+	return nil
+}
+
+// notifications returns the notifications that were not sent yet.
+func notifications(s *agent.OperatorState, problems []problem) []protocol.ToolCall {
+	var calls []protocol.ToolCall
+	for _, p := range problems {
+		sent := slices.ContainsFunc(s.Notifications, func(n protocol.Notification) bool {
+			return n.Node == p.target.Node && n.Target == p.target.Target && n.AnomalyType == p.kind()
+		})
+		if sent {
+			continue
+		}
+		var says []string
+		for _, x := range p.crossed {
+			says = append(says, x.Says)
+		}
+		context, culprit := circumstances(s, p)
+		args := object{
+			"type": p.kind(), "severity": p.severity(), "snapshot_ids": []string{p.snapshot.ID},
+			"context": context, "observation": strings.Join(says, "; "),
+		}
+		if culprit != "" {
+			args["hypothesis"] = culprit
+		}
+		calls = append(calls, call("send_notification", args))
+	}
+	return calls
+}
+
+// circumstances says where and when, which threshold was crossed, and what the
+// callbacks answered; culprit names whoever they put first.
+func circumstances(s *agent.OperatorState, p problem) (context, culprit string) {
+	lines := []string{fmt.Sprintf("%s, snapshot of %s", p.target, p.snapshot.CapturedAt.UTC().Format("2006-01-02T15:04:05Z"))}
+	x := p.crossed[0]
+	m, _ := s.Subject.Words.Metric(x.Check.Metric)
+	lines = append(lines, fmt.Sprintf("%s is %s; it is %s from %s on", x.Check.Metric, withUnit(x.Value, m.Unit), x.Severity, withUnit(x.Threshold, m.Unit)))
+	var asked []string
+	for _, x := range p.crossed {
+		name, args, err := skills.ParseCall(x.Check.Ask)
+		if x.Check.Ask == "" || err != nil || slices.Contains(asked, what(name, args)) {
+			continue
+		}
+		asked = append(asked, what(name, args))
+		a := answered(s, p.target, name, args)
+		if a == nil {
+			continue
+		}
+		if a.Error != "" {
+			lines = append(lines, fmt.Sprintf("%s did not answer: %q", a.What, a.Error))
+			continue
+		}
+		rows := firstRows(a.Value)
+		if len(rows) == 0 {
+			continue
+		}
+		for i, row := range rows[:min(3, len(rows))] {
+			lines = append(lines, fmt.Sprintf("%s no. %d: %s", name, i+1, describe(row)))
+		}
+		if who := whoIs(rows[0]); culprit == "" && who != "" {
+			culprit = fmt.Sprintf("%s uses most of the %s", who, strings.ReplaceAll(x.Check.Resource, "_", " "))
+		}
+	}
+	return strings.Join(lines, "; "), culprit
+}
+
+func withUnit(v float64, u protocol.Unit) string {
+	text := strconv.FormatFloat(v, 'f', -1, 64)
+	switch u {
+	case protocol.Percent:
+		return text + " %"
+	case protocol.Mebibytes, protocol.Kibibytes:
+		return text + " " + string(u)
+	case protocol.Bytes:
+		return text + " B"
+	case protocol.BytesPerSecond:
+		return text + " B/s"
+	case protocol.PerSecond:
+		return text + " /s"
+	case protocol.Seconds:
+		return text + " s"
+	case protocol.Milliseconds:
+		return text + " ms"
+	}
+	return text
+}
+
+// firstRows returns the rows of a callback's answer: the list that it is, or the
+// first list in it that holds objects.
+func firstRows(v any) []object {
+	switch x := v.(type) {
+	case []any:
+		var rows []object
+		for _, e := range x {
+			if row, ok := e.(object); ok {
+				rows = append(rows, row)
+			}
+		}
+		return rows
+	case object:
+		for _, k := range sortedKeys(x, "processes", "filesystems") {
+			if rows := firstRows(x[k]); len(rows) > 0 {
+				return rows
+			}
+		}
+	}
+	return nil
+}
+
+// describe lists a row's plain values, those that name it first.
+func describe(row object) string {
+	var parts []string
+	for _, k := range sortedKeys(row, "name", "pid", "mount", "device", "memory_mb", "cpu_pct", "used_pct", "free_mb", "threads", "fds") {
+		switch v := row[k].(type) {
+		case string:
+			if v != "" {
+				parts = append(parts, k+" "+v)
+			}
+		case float64:
+			parts = append(parts, k+" "+strconv.FormatFloat(v, 'f', -1, 64))
+		}
+		if len(parts) == 6 {
+			break
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func whoIs(row object) string {
+	name, _ := row["name"].(string)
+	if pid, ok := row["pid"].(float64); ok && name != "" {
+		return fmt.Sprintf("%s (%d)", name, int64(pid))
+	}
+	if mount, ok := row["mount"].(string); ok {
+		return mount
+	}
+	return ""
+}
+
+// sortedKeys returns the keys of a map, the preferred ones first.
+func sortedKeys(m object, preferred ...string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	rank := func(k string) int {
+		if i := slices.Index(preferred, k); i >= 0 {
+			return i
+		}
+		return len(preferred)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return strings.Compare(a, b)
+	})
+	return keys
+}
+
+func assessment(s *agent.OperatorState, problems []problem) (protocol.Health, string) {
+	state, reason := protocol.Healthy, "no check is crossed"
+	if len(problems) == 0 && len(s.Snapshots) == 0 {
+		return protocol.Observing, "no target answered"
+	}
+	for _, p := range problems {
+		switch {
+		case p.severity() == protocol.SeverityCritical && state != protocol.Critical:
+			state, reason = protocol.Critical, p.crossed[0].Says
+		case p.severity() == protocol.SeverityWarning && state == protocol.Healthy:
+			state, reason = protocol.Warning, p.crossed[0].Says
+		}
+	}
+	return state, reason
+}
