@@ -66,6 +66,10 @@ for this host, and end with it.`,
 			return err
 		}
 		defer stack.Stop()
+		// Rates are differences: let the second reading be long enough after the first.
+		if err := stack.Settle(cmd.Context()); err != nil {
+			return err
+		}
 		return a.ask(cmd, stack.Bus, req, watch)
 	}
 	return cmd

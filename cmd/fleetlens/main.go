@@ -3,8 +3,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +64,12 @@ func root() *cobra.Command {
 	return cmd
 }
 
+// dialWithin is how long a person waits for a server that is not there.
+const dialWithin = 5 * time.Second
+
 // dial connects to NATS as a person's command.
 func (a *app) dial(cmd *cobra.Command) (*bus.Conn, error) {
-	return bus.Dial(cmd.Context(), a.nats, "fleetlens", a.logging.New(os.Stderr))
+	ctx, cancel := context.WithTimeout(cmd.Context(), dialWithin)
+	defer cancel()
+	return bus.Dial(ctx, a.nats, "fleetlens", a.logging.New(os.Stderr))
 }

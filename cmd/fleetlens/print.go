@@ -75,33 +75,30 @@ func (p printer) insight(i protocol.Insight) {
 		}
 	}
 	p.printf("  how sure     confidence %s · %s · %d of %d figures found in the evidence · by %s\n", i.Confidence, i.CorrelationType, found, len(i.Figures), clean(i.Model))
-	cited := map[string]bool{}
-	for _, f := range i.Figures {
-		cited[f.Evidence] = true
-	}
-	shown := 0
-	for _, e := range i.Evidence {
-		if !cited[e.Address] && len(i.Evidence) > maxEvidence || shown == maxEvidence {
-			continue
-		}
-		label := "  facts        "
-		if shown > 0 {
-			label = "               "
-		}
-		shown++
-		p.printf("%s%s %s\n", label, clean(fact(e)), p.dim(clean(e.Address)))
-	}
-	if n := len(i.Evidence) - shown; n > 0 {
-		p.printf("               %s\n", p.dim(fmt.Sprintf("and %d more in --json", n)))
-	}
+	p.list("facts", facts(i))
 	p.list("ruled out", i.RuledOut)
 	p.list("not checked", i.NotChecked)
 	p.list("do", i.SuggestedActions)
 	p.printf("  %s\n", p.dim(fmt.Sprintf("insight %s · investigation %s · %s", i.ID, i.InvestigationID, i.CreatedAt.UTC().Format(time.RFC3339))))
 }
 
-// maxEvidence is how many facts are shown to people.
-const maxEvidence = 8
+// facts lists an insight's evidence with its addresses, what the summary cites first.
+func facts(i protocol.Insight) []string {
+	cited := map[string]bool{}
+	for _, f := range i.Figures {
+		cited[f.Evidence] = true
+	}
+	var first, rest []string
+	for _, e := range i.Evidence {
+		line := fact(e) + "  [" + e.Address + "]"
+		if cited[e.Address] {
+			first = append(first, line)
+		} else {
+			rest = append(rest, line)
+		}
+	}
+	return append(first, rest...)
+}
 
 func fact(e protocol.Evidence) string {
 	text := fmt.Sprintf("%s = %v", e.Name, e.Value)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,8 +47,9 @@ type Stack struct {
 	Server *natsd.Server
 	Bus    *bus.Conn // of the caller's own
 
-	stop func()
-	wait func() error
+	started time.Time
+	stop    func()
+	wait    func() error
 }
 
 // Start returns when the probe has reported, and operators and coordinators take
@@ -100,6 +102,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	go func() { ready.Wait(); close(up) }()
 	select {
 	case <-up:
+		s.started = time.Now()
 	case <-run.Done():
 		return nil, fmt.Errorf("start: %w", g.Wait())
 	case <-ctx.Done():
@@ -155,6 +158,22 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 	return start("probe/"+o.Probe.Node, func(c *bus.Conn) error {
 		return probe.Run(ctx, o.Probe, probe.Deps{Log: o.Log, Bus: c, Skills: list, Node: node, Identity: identity, Version: proc.Version(), Ready: sync.OnceFunc(ready.Done)})
 	})
+}
+
+// settle is the least time between two readings of a host that gives rates.
+const settle = 1100 * time.Millisecond
+
+// Settle returns when a snapshot taken from now on has rates: they are the
+// differences to the probe's first one.
+func (s *Stack) Settle(ctx context.Context) error {
+	t := time.NewTimer(time.Until(s.started.Add(settle)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Wait returns when a process ended, with its error; nil after Stop.

@@ -1,0 +1,54 @@
+// Package docgen makes the pages of docs/reference from the code: the messages
+// with their JSON Schemas, the streams and the skills. It says nothing that the
+// code does not, so a page is wrong only where a comment is.
+package docgen
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/all"
+)
+
+// Command writes the pages; the test of this package names it when one is stale.
+const Command = "go run ./internal/docgen/gen"
+
+// Dir is where the pages are, below the root of the repository.
+const Dir = "docs/reference"
+
+// head begins every page.
+func head(title, from string) string {
+	return fmt.Sprintf("# %s\n\n<!-- Made from %s by `%s`. Do not edit. -->\n\n", title, from, Command)
+}
+
+// Files returns the content of each page by its path below Dir. root is the root
+// of the repository, where the comments of pkg/protocol are read.
+func Files(root string) (map[string][]byte, error) {
+	src, err := readSource(filepath.Join(root, "pkg", "protocol"))
+	if err != nil {
+		return nil, err
+	}
+	reg, err := skills.NewRegistry(all.Skills(all.Options{})...)
+	if err != nil {
+		return nil, err
+	}
+	schemas := newSchemas(src)
+	files := map[string][]byte{
+		"protocol.md": []byte(protocolPage(schemas)),
+		"streams.md":  []byte(streamsPage(bus.Streams())),
+		"skills.md":   []byte(skillsPage(reg.All())),
+	}
+	for _, m := range protocol.Types() {
+		b, err := schemas.of(m)
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", m.MessageType(), err)
+		}
+		files[schemaFile(m)] = b
+	}
+	return files, nil
+}
+
+func schemaFile(m protocol.Message) string { return "schemas/" + m.MessageType() + ".json" }
