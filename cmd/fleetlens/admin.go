@@ -119,7 +119,7 @@ or to set replicas and sizes. What a newer version made is left as it is.`,
 		done, err := conn.Setup(cmd.Context(), opts)
 		for _, d := range done {
 			if a.json {
-				_ = printJSON(cmd.OutOrStdout(), d) //nolint:errcheck // standard output is gone then
+				_ = printJSON(cmd.OutOrStdout(), d)
 			} else {
 				out(cmd).printf("%-34s %s\n", d.What, d.Did)
 			}

@@ -41,7 +41,7 @@ func (a *app) listInsights(cmd *cobra.Command, since time.Duration, follow bool)
 	p := out(cmd)
 	show := func(i protocol.Insight) {
 		if a.json {
-			_ = printJSON(cmd.OutOrStdout(), i) //nolint:errcheck // standard output is gone then
+			_ = printJSON(cmd.OutOrStdout(), i)
 			return
 		}
 		p.printf("%s  %s  %s  %s\n", i.CreatedAt.UTC().Format("2006-01-02 15:04:05"), i.ID[:min(8, len(i.ID))], p.mark(i), clean(i.Summary))

@@ -151,7 +151,7 @@ func (p printer) table(header []string, rows [][]string) {
 		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
-	_ = w.Flush() //nolint:errcheck // standard output is gone then
+	_ = w.Flush()
 }
 
 func out(cmd *cobra.Command) printer {

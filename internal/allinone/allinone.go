@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,8 +58,8 @@ type Stack struct {
 func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	var cleanup []func()
 	undo := func() {
-		for i := len(cleanup) - 1; i >= 0; i-- {
-			cleanup[i]()
+		for _, c := range slices.Backward(cleanup) {
+			c()
 		}
 	}
 	defer func() {
@@ -72,7 +73,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 			return nil, err
 		}
 		o.DataDir = dir
-		cleanup = append(cleanup, func() { _ = os.RemoveAll(dir) }) //nolint:errcheck // a temporary folder is left behind then
+		cleanup = append(cleanup, func() { _ = os.RemoveAll(dir) })
 	}
 	server, err := natsd.Start(natsd.Options{StoreDir: o.DataDir, Host: o.Listen, Port: o.Port})
 	if err != nil {
@@ -111,7 +112,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	var once sync.Once
 	var waitErr error
 	s.wait = func() error { once.Do(func() { waitErr = g.Wait() }); return waitErr }
-	s.stop = func() { cancel(); _ = s.wait(); undo() } //nolint:errcheck // Wait tells
+	s.stop = func() { cancel(); _ = s.wait(); undo() }
 	return s, nil
 }
 

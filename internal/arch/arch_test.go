@@ -24,15 +24,16 @@ var mayImport = map[string][]string{
 	"internal/arch":       {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
-	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/..."},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate"},
+	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
 
-	"internal/proc":         {"internal/bus", "pkg/protocol"},
+	"internal/missing":      {},
+	"internal/proc":         {"internal/bus", "pkg/protocol", "pkg/skills"},
 	"internal/bus":          {"pkg/protocol"},
 	"internal/bus/natsd":    {},
 	"internal/bus/natstest": {"internal/bus", "internal/bus/natsd"},
 	"internal/journal":      {"internal/bus", "pkg/agent", "pkg/protocol"},
-	"internal/llm/...":      {"internal/llm", "pkg/agent", "pkg/protocol"},
+	"internal/llm/...":      {"internal/llm", "internal/llm/rules", "pkg/agent", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
 	"internal/correlate": {},

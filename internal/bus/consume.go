@@ -62,11 +62,9 @@ func (c *Conn) Consume(ctx context.Context, slots int, durables []Consumer, hand
 		free <- struct{}{}
 	}
 	for _, con := range durables {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			c.pull(ctx, con, free, &wg, handler)
-		}()
+		})
 	}
 	wg.Wait()
 	return context.Cause(ctx)
@@ -92,15 +90,13 @@ func (c *Conn) pull(ctx context.Context, con Consumer, free chan struct{}, wg *s
 			select {
 			case <-free:
 			default:
-				_ = msg.Nak() //nolint:errcheck // it comes again after the ack wait then
+				_ = msg.Nak()
 				continue
 			}
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
+			wg.Go(func() {
 				defer func() { free <- struct{}{} }()
-				c.handle(ctx, con, msg, handler)
-			}()
+				c.handle(ctx, ackWait, msg, handler)
+			})
 		}
 		if err := batch.Error(); err != nil && ctx.Err() == nil {
 			if errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, nats.ErrNoResponders) {
@@ -129,13 +125,15 @@ func (c *Conn) awaitConsumer(ctx context.Context, con Consumer) jetstream.Consum
 	}
 }
 
-func (c *Conn) handle(ctx context.Context, con Consumer, msg jetstream.Msg, handler Handler) {
+// handle gives a message to its handler, with signs of life often enough for the
+// ack wait that the server has: an administrator may have changed the table's.
+func (c *Conn) handle(ctx context.Context, ackWait time.Duration, msg jetstream.Msg, handler Handler) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		c.log.Error("a delivery without metadata", "err", err)
 		return
 	}
-	beats := startBeats(msg, con.AckWait/3)
+	beats := startBeats(msg, ackWait/3)
 	d := &Delivery{
 		Msg: Msg{
 			Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers(), Stream: meta.Stream,
@@ -232,7 +230,7 @@ func startBeats(msg jetstream.Msg, every time.Duration) *beater {
 				if late {
 					return
 				}
-				_ = msg.InProgress() //nolint:errcheck // the next beat may reach the server
+				_ = msg.InProgress()
 			}
 		}
 	}()

@@ -75,6 +75,7 @@ type Conn struct {
 	api    string // prefix of the JetStream API's subjects
 	source string
 	log    *slog.Logger
+	denied denials
 }
 
 // Dial connects. source is who speaks, for envelopes: "probe/web-1". When the
@@ -84,7 +85,8 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 	if err != nil {
 		return nil, err
 	}
-	opts, err := cfg.options(source, log)
+	c := &Conn{source: source, log: log, api: "$JS.API."}
+	opts, err := cfg.options(source, log, c.denied.observe)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +107,7 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 			return nil, fmt.Errorf("connect to NATS at %s: %w: start one with `fleetlens up` or `nats-server -js`, or name yours with --server, NATS_URL or --context", cfg.Server, err)
 		}
 	}
-	c := &Conn{nc: nc, source: source, log: log, api: "$JS.API."}
+	c.nc = nc
 	if cfg.JSDomain != "" {
 		c.api = "$JS." + cfg.JSDomain + ".API."
 		c.js, err = jetstream.NewWithDomain(nc, cfg.JSDomain)
@@ -121,7 +123,7 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 
 // Close sends what is buffered and closes the connection.
 func (c *Conn) Close() {
-	_ = c.nc.FlushTimeout(2 * time.Second) //nolint:errcheck // nothing can be done about it when closing
+	_ = c.nc.FlushTimeout(2 * time.Second)
 	c.nc.Close()
 }
 
@@ -134,7 +136,7 @@ func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 // URL returns the address of the server, without credentials.
 func (c *Conn) URL() string { return c.nc.ConnectedUrlRedacted() }
 
-func (c Config) options(source string, log *slog.Logger) ([]nats.Option, error) {
+func (c Config) options(source string, log *slog.Logger, refused func(error)) ([]nats.Option, error) {
 	opts := []nats.Option{
 		nats.Name("fleetlens " + source),
 		nats.MaxReconnects(-1),
@@ -148,6 +150,7 @@ func (c Config) options(source string, log *slog.Logger) ([]nats.Option, error) 
 				args = append(args, "subject", sub.Subject)
 			}
 			log.Error("NATS refused something", args...)
+			refused(err)
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {

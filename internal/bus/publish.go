@@ -46,6 +46,8 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	ctx, done := c.denied.watch(ctx, out.Subject)
+	defer done()
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		ack, err := c.js.PublishMsg(try, msg, jetstream.WithRetryAttempts(0))
@@ -53,13 +55,13 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 		if err == nil {
 			return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 		}
-		var api *jetstream.APIError
-		if errors.As(err, &api) {
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 			if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == 10164 {
 				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, ErrWrongLast)
 			}
 			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, c.explain(err))
 		}
+		err = deniedCause(ctx, err)
 		if ctx.Err() != nil || !Transient(err) && !errors.Is(err, nats.ErrConnectionClosed) {
 			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
 		}

@@ -101,6 +101,8 @@ func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) er
 	if err != nil {
 		return err
 	}
+	ctx, done := c.denied.watch(ctx, c.api+verb)
+	defer done()
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, time.Second) {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
 		resp, err := c.nc.RequestWithContext(try, c.api+verb, body)
@@ -109,7 +111,7 @@ func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) er
 			return json.Unmarshal(resp.Data, reply)
 		}
 		if ctx.Err() != nil || !Transient(err) || !wait(ctx, delay) {
-			return err
+			return deniedCause(ctx, err)
 		}
 	}
 }
@@ -151,6 +153,8 @@ func (c *Conn) direct(ctx context.Context, stream string, query map[string]any) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	ctx, done := c.denied.watch(ctx, c.api+"DIRECT.GET."+stream)
+	defer done()
 	answers, stop, err := c.askDirect(stream, body)
 	if err != nil {
 		return nil, false, err
@@ -159,7 +163,7 @@ func (c *Conn) direct(ctx context.Context, stream string, query map[string]any) 
 	for {
 		select {
 		case <-ctx.Done():
-			return batch, false, ctx.Err()
+			return batch, false, context.Cause(ctx)
 		case a := <-answers:
 			m, err := stored(stream, a)
 			if err == nil {
@@ -167,7 +171,7 @@ func (c *Conn) direct(ctx context.Context, stream string, query map[string]any) 
 				continue
 			}
 			if errors.Is(err, errEndOfBatch) {
-				pending, _ := strconv.Atoi(a.Header.Get("Nats-Num-Pending")) //nolint:errcheck // absent: none pending
+				pending, _ := strconv.Atoi(a.Header.Get("Nats-Num-Pending"))
 				return batch, pending > 0, nil
 			}
 			if errors.Is(err, ErrNotFound) {
@@ -187,7 +191,7 @@ func (c *Conn) askDirect(object string, body []byte) (answers chan *nats.Msg, st
 	if err != nil {
 		return nil, nil, err
 	}
-	stop = func() { _ = sub.Unsubscribe() } //nolint:errcheck // the connection is gone then, and the subscription with it
+	stop = func() { _ = sub.Unsubscribe() }
 	if err := c.nc.PublishRequest(c.api+"DIRECT.GET."+object, inbox, body); err != nil {
 		stop()
 		return nil, nil, err
@@ -290,9 +294,11 @@ func (c *Conn) streamInfo(ctx context.Context, name string) (StreamState, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	ctx, done := c.denied.watch(ctx, c.api+"STREAM.INFO."+name)
+	defer done()
 	m, err := c.nc.RequestWithContext(ctx, c.api+"STREAM.INFO."+name, nil)
 	if err != nil {
-		return StreamState{}, err
+		return StreamState{}, deniedCause(ctx, err)
 	}
 	if err := json.Unmarshal(m.Data, &reply); err != nil {
 		return StreamState{}, err
@@ -316,7 +322,7 @@ func (c *Conn) Subscribe(subject string, handler func(Msg)) (stop func(), err er
 	if err != nil {
 		return nil, err
 	}
-	return func() { _ = sub.Unsubscribe() }, nil //nolint:errcheck // the connection is gone then, and the subscription with it
+	return func() { _ = sub.Unsubscribe() }, nil
 }
 
 // Flush returns when the server has processed what was sent so far.

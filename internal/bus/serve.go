@@ -90,7 +90,7 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 			return nil, errors.Join(fmt.Errorf("endpoint %s: %w", e.Subject, err), svc.Stop())
 		}
 	}
-	return func() { _ = svc.Stop() }, nil //nolint:errcheck // the connection is gone then, and the service with it
+	return func() { _ = svc.Stop() }, nil
 }
 
 func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r micro.Request) {
@@ -122,8 +122,7 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 
 func (c *Conn) refuse(r micro.Request, err error) {
 	code := 500
-	var refusal Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[Refusal](err); ok {
 		code = refusal.Code
 	}
 	body, marshalErr := json.Marshal(map[string]any{"error": err.Error(), "code": code})
@@ -172,7 +171,10 @@ func (c *Conn) Request(ctx context.Context, subject string, body any) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	ctx, done := c.denied.watch(ctx, subject)
+	defer done()
 	m, err := c.nc.RequestWithContext(ctx, subject, data)
+	err = deniedCause(ctx, err)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("%s: %w", subject, ErrNobody)
 	}
@@ -208,8 +210,7 @@ func (c *Conn) ServeDeferred(subject, group string, accept func(r Req, reply str
 				return
 			}
 			code := 500
-			var refusal Refusal
-			if errors.As(err, &refusal) {
+			if refusal, ok := errors.AsType[Refusal](err); ok {
 				code = refusal.Code
 			}
 			body, marshalErr := json.Marshal(map[string]any{"error": err.Error(), "code": code})
@@ -225,5 +226,5 @@ func (c *Conn) ServeDeferred(subject, group string, accept func(r Req, reply str
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", subject, err)
 	}
-	return func() { _ = sub.Unsubscribe() }, nil //nolint:errcheck // the connection is gone then, and the subscription with it
+	return func() { _ = sub.Unsubscribe() }, nil
 }

@@ -103,7 +103,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.fleet.refresh(ctx); return nil })
-	g.Go(func() error { return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle) })
+	g.Go(func() error {
+		return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle)
+	})
 	return g.Wait()
 }
 

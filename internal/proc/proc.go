@@ -192,7 +192,7 @@ func (l *Logging) Validate() error {
 // New returns the logger.
 func (l *Logging) New(w io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.Level)) //nolint:errcheck // Validate has seen it
+	_ = level.UnmarshalText([]byte(l.Level))
 	opts := &slog.HandlerOptions{Level: level}
 	if l.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))

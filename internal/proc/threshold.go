@@ -38,7 +38,7 @@ func (f thresholdFlag) String() string {
 
 // Set implements pflag.Value.
 func (f thresholdFlag) Set(s string) error {
-	for _, one := range strings.Split(s, ",") {
+	for one := range strings.SplitSeq(s, ",") {
 		name, levels, ok := strings.Cut(strings.TrimSpace(one), "=")
 		if *f.into == nil {
 			*f.into = map[string]skills.Threshold{}

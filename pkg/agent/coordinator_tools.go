@@ -254,16 +254,19 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 	return Outcome{Content: content, Effect: concluded{Insight: &i}}, nil
 }
 
-// counts returns the counts of the investigation that figures were found in, as
-// evidence: whatever a summary states stands in the evidence of its insight.
+// counts returns as evidence how many nodes there are, were looked at and are
+// concerned, and the other counts of the investigation that figures were found
+// in: whatever a summary states stands in the evidence of its insight, small
+// numbers too, which the fact check passes over.
 func counts(figures []protocol.Figure, facts []grounding.Fact) []protocol.Evidence {
 	var out []protocol.Evidence
-	for _, f := range figures {
-		for _, fact := range facts {
-			if f.Found && f.Evidence == fact.Address && strings.HasPrefix(fact.Address, "investigation#") {
-				out = append(out, protocol.Evidence{Address: fact.Address, Name: fact.Name, Value: fact.Value, Unit: fact.Unit})
-				break
-			}
+	for _, fact := range facts {
+		if !strings.HasPrefix(fact.Address, "investigation#") {
+			continue
+		}
+		cited := slices.ContainsFunc(figures, func(f protocol.Figure) bool { return f.Found && f.Evidence == fact.Address })
+		if cited || slices.Contains([]string{"matched_nodes", "checked_nodes", "affected_nodes"}, fact.Name) {
+			out = append(out, protocol.Evidence{Address: fact.Address, Name: fact.Name, Value: fact.Value, Unit: fact.Unit})
 		}
 	}
 	return out

@@ -279,8 +279,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 			return l.interrupted(err)
 		}
 		if err := l.decide(parent, ctx); err != nil {
-			var failed decisionError
-			if errors.As(err, &failed) {
+			if failed, ok := errors.AsType[decisionError](err); ok {
 				return protocol.OutcomeFailed, failed
 			}
 			return l.interrupted(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -65,9 +66,9 @@ type OperatorState struct {
 
 // Latest returns the last snapshot of a target.
 func (s *OperatorState) Latest(t protocol.TargetRef) (protocol.Snapshot, bool) {
-	for i := len(s.Snapshots) - 1; i >= 0; i-- {
-		if s.Snapshots[i].Ref() == t {
-			return s.Snapshots[i], true
+	for _, v := range slices.Backward(s.Snapshots) {
+		if v.Ref() == t {
+			return v, true
 		}
 	}
 	return protocol.Snapshot{}, false
@@ -88,13 +89,13 @@ func (s *OperatorState) snapshot(id string) (protocol.Snapshot, bool) {
 // figure is found where it is newest.
 func (s *OperatorState) Facts(node string) []grounding.Fact {
 	var facts []grounding.Fact
-	for i := len(s.Snapshots) - 1; i >= 0; i-- {
-		if snap := s.Snapshots[i]; snap.Node == node {
+	for _, v := range slices.Backward(s.Snapshots) {
+		if snap := v; snap.Node == node {
 			facts = append(facts, snapshotFacts(snap, s.Subject.Words)...)
 		}
 	}
-	for i := len(s.Answers) - 1; i >= 0; i-- {
-		if a := s.Answers[i]; a.Target.Node == node || a.Target.Node == "" {
+	for _, v := range slices.Backward(s.Answers) {
+		if a := v; a.Target.Node == node || a.Target.Node == "" {
 			facts = append(facts, grounding.Flatten(a.Address, a.Value)...)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -327,9 +328,7 @@ func (o *OperatorTools) foldSnapshots(e taken) error {
 			o.state.Snapshots = append(o.state.Snapshots, s)
 		}
 	}
-	for t, why := range e.Unanswered {
-		o.state.Unanswered[t] = why
-	}
+	maps.Copy(o.state.Unanswered, e.Unanswered)
 	return nil
 }
 

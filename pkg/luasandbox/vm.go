@@ -122,7 +122,7 @@ func execute(L *lua.LState, fn *lua.LFunction) (any, error) {
 	}
 	switch n := L.GetTop(); n {
 	case 0:
-		return lua.LValue(lua.LNil), nil
+		return lua.LNil, nil
 	case 1:
 		return L.Get(1), nil
 	default:

@@ -8,10 +8,15 @@ import (
 
 // The words of a source are protocol types: they travel to operators, models and people.
 type (
-	Metric     = protocol.Metric
-	Check      = protocol.Check
-	Param      = protocol.Param
-	Unit       = protocol.Unit
+	// Metric describes one field of a snapshot.
+	Metric = protocol.Metric
+	// Check is a threshold as data.
+	Check = protocol.Check
+	// Param describes one argument of a callback.
+	Param = protocol.Param
+	// Unit says what a metric's number counts.
+	Unit = protocol.Unit
+	// MetricKind says how a metric's value moves.
 	MetricKind = protocol.MetricKind
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -387,9 +388,7 @@ func TestLimitedCgroupsAreListedFullestFirst(t *testing.T) {
 	}
 	files := map[string]string{"fs/cgroup/cgroup.controllers": "", "fs/cgroup/free/memory.max": "max\n", "fs/cgroup/killed/memory.events": "oom_kill 4\n"}
 	for _, m := range []map[string]string{limited("half", 50, 100), limited("slice/full", 99, 100)} {
-		for name, content := range m {
-			files[name] = content
-		}
+		maps.Copy(files, m)
 	}
 	list, truncated, err := New(Config{Sys: tree(t, files)}).LimitedCgroups(t.Context())
 	if err != nil || truncated {

@@ -13,7 +13,7 @@ import (
 
 func isProcfs(name string) bool {
 	var st unix.Statfs_t
-	return unix.Statfs(name, &st) == nil && int64(st.Type) == unix.PROC_SUPER_MAGIC
+	return unix.Statfs(name, &st) == nil && int64(st.Type) == unix.PROC_SUPER_MAGIC //nolint:unconvert // it has 32 bits on some machines
 }
 
 func statfs(path string) (size, error) {

@@ -141,7 +141,7 @@ func parseStat(b []byte, page uint64, p *Process) bool {
 	rest := b[end+1:]
 	for field := 3; field <= 24; field++ {
 		rest = bytes.TrimLeft(rest, " ")
-		word := rest
+		var word []byte
 		if i := bytes.IndexByte(rest, ' '); i >= 0 {
 			word, rest = rest[:i], rest[i:]
 		} else {

@@ -55,7 +55,7 @@ func claims(text string) []claim {
 		raw := text[start:end]
 		if strings.Contains(raw, ",") && !commas.MatchString(raw) {
 			// "12,15" is two numbers.
-			for _, part := range strings.Split(raw, ",") {
+			for part := range strings.SplitSeq(raw, ",") {
 				if c, ok := parse(part, ""); ok {
 					out = append(out, c)
 				}

@@ -61,12 +61,12 @@ func (c claim) in(f Fact) bool {
 		return c.equals(f.Value) || native.name == "ratio" && c.equals(100*f.Value)
 	}
 	for _, u := range readings[c.unit] {
-		switch {
-		case native.dim == "": // a number without a unit, as a script returns
+		switch native.dim {
+		case "": // a number without a unit, as a script returns
 			if c.equals(f.Value) {
 				return true
 			}
-		case native.dim == u.dim:
+		case u.dim:
 			if c.equals(f.Value * native.factor / u.factor) {
 				return true
 			}

@@ -2,6 +2,7 @@ package hostos_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,9 +135,7 @@ func TestSnapshotsOfASickMachine(t *testing.T) {
 		become("second")
 		want := skills.Data{}
 		for _, d := range []skills.Data{levels, later} {
-			for k, v := range d {
-				want[k] = v
-			}
+			maps.Copy(want, d)
 		}
 		got := snapshot(t, s)
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -1,0 +1,66 @@
+# Fleetlens. `make` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+LINT := $(GO) tool -modfile=tools.mod golangci-lint
+FUZZTIME ?= 20s
+
+# Tests that miss something of the machine say so in this file; in CI they fail.
+MISSING := $(CURDIR)/.missing
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: ## Look at this host: NATS, probe, operator and coordinator in one process
+	$(GO) run ./cmd/fleetlens investigate --local "is this host healthy?"
+
+.PHONY: build
+build: ## Build the programs into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## Run every test, with the race detector; says at its end what it could not run
+	@rm -f $(MISSING); status=0; \
+	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -timeout 9m ./... || status=$$?; \
+	if [ -s $(MISSING) ]; then echo; echo "Could not be run on this machine:"; sort -u $(MISSING); \
+	else echo; echo "Nothing was left out."; fi; rm -f $(MISSING); exit $$status
+
+.PHONY: check
+check: ## What a change must pass: format, vet, lint, generated files, tests
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(LINT) run ./...
+	$(GO) mod tidy -diff
+	$(MAKE) test
+
+.PHONY: lint
+lint: ## Run the linters
+	$(LINT) run ./...
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities; needs the network
+	$(GO) tool -modfile=tools.mod govulncheck ./...
+
+.PHONY: e2e
+e2e: ## Run the end-to-end tests alone, with real processes
+	$(GO) test -race -count=1 -v ./test/e2e
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME each (20s)
+	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+.PHONY: bench
+bench: ## Run the benchmarks: one JSON line each
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v prometheus-node-exporter >/dev/null; then \
+	apt-get install -qq -y prometheus-node-exporter >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y prometheus-node-exporter >/dev/null; } || true; fi
+	@for b in probe e2e ingest scale; do $(GO) run ./test/bench $$b; done
+
+.PHONY: gen
+gen: ## Write the generated documentation and server configurations again
+	$(GO) run ./internal/docgen/gen
+	$(GO) test ./internal/bus -run ServerFiles -update
