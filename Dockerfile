@@ -6,11 +6,10 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN mkdir -p /out/bin /out/state && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/bin/ \
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/bin/ \
     ./cmd/coordinator ./cmd/operator ./cmd/probe ./cmd/fleetlens
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/bin/ /usr/local/bin/
-COPY --from=build --chown=nonroot:nonroot /out/state /var/lib/fleetlens
 USER nonroot:nonroot
 CMD ["fleetlens", "help"]

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -199,7 +200,7 @@ func (a *app) call() *cobra.Command {
 		}
 		raw, err := conn.Request(ctx, protocol.ProbeSubject(args[0], "call"), c)
 		if err != nil {
-			return fmt.Errorf("node %s: %w", args[0], err)
+			return callError(args[0], err)
 		}
 		if a.json {
 			return printJSON(cmd.OutOrStdout(), json.RawMessage(raw))
@@ -219,6 +220,18 @@ func (a *app) call() *cobra.Command {
 		return nil
 	}
 	return cmd
+}
+
+// callError says what was wrong; a question that the probe does not take is the caller's.
+func callError(node string, err error) error {
+	var refusal bus.Refusal
+	switch {
+	case errors.Is(err, bus.ErrNobody):
+		return fmt.Errorf("no probe answers as %q: `fleetlens nodes` lists those there are", node)
+	case errors.As(err, &refusal) && refusal.Code < 500:
+		return proc.Usage("node %s: %w", node, err)
+	}
+	return fmt.Errorf("node %s: %w", node, err)
 }
 
 // readArgs reads name(args) as one word, or the name and each argument as a word.
