@@ -54,12 +54,12 @@ for this host, and end with it.`,
 			defer conn.Close()
 			return a.ask(cmd, conn, req, watch)
 		}
+		if req.Model != "" { // before the configuration is checked
+			l.llm.Default = req.Model
+		}
 		o, err := l.options(cmd, a)
 		if err != nil {
 			return err
-		}
-		if req.Model != "" {
-			o.LLM.Default = req.Model
 		}
 		stack, err := allinone.Start(cmd.Context(), o)
 		if err != nil {

@@ -42,6 +42,9 @@ func main() {
 		if err != nil {
 			return proc.UsageError{Err: err}
 		}
+		if _, err := cfg.Serves(words); err != nil {
+			return proc.UsageError{Err: err}
+		}
 		deciders, err := cfg.llm.Deciders(ctx, words)
 		if err != nil {
 			return err

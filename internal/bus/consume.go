@@ -93,9 +93,10 @@ func (c *Conn) pull(ctx context.Context, con Consumer, free chan struct{}, wg *s
 				_ = msg.Nak()
 				continue
 			}
+			patience := cons.CachedInfo().Config.AckWait
 			wg.Go(func() {
 				defer func() { free <- struct{}{} }()
-				c.handle(ctx, ackWait, msg, handler)
+				c.handle(ctx, patience, msg, handler)
 			})
 		}
 		if err := batch.Error(); err != nil && ctx.Err() == nil {
@@ -127,13 +128,13 @@ func (c *Conn) awaitConsumer(ctx context.Context, con Consumer) jetstream.Consum
 
 // handle gives a message to its handler, with signs of life often enough for the
 // ack wait that the server has: an administrator may have changed the table's.
-func (c *Conn) handle(ctx context.Context, ackWait time.Duration, msg jetstream.Msg, handler Handler) {
+func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream.Msg, handler Handler) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		c.log.Error("a delivery without metadata", "err", err)
 		return
 	}
-	beats := startBeats(msg, ackWait/3)
+	beats := startBeats(msg, patience/3)
 	d := &Delivery{
 		Msg: Msg{
 			Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers(), Stream: meta.Stream,

@@ -67,6 +67,10 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// ackTimeout is how long a message that was sent without waiting may go
+// unconfirmed before it counts as lost: the connection may have ended under it.
+const ackTimeout = 5 * time.Second
+
 // A Conn is a connection to NATS. It reconnects for ever and is safe for
 // concurrent use. Whoever dialled it closes it.
 type Conn struct {
@@ -110,9 +114,9 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 	c.nc = nc
 	if cfg.JSDomain != "" {
 		c.api = "$JS." + cfg.JSDomain + ".API."
-		c.js, err = jetstream.NewWithDomain(nc, cfg.JSDomain)
+		c.js, err = jetstream.NewWithDomain(nc, cfg.JSDomain, jetstream.WithPublishAsyncTimeout(ackTimeout))
 	} else {
-		c.js, err = jetstream.New(nc)
+		c.js, err = jetstream.New(nc, jetstream.WithPublishAsyncTimeout(ackTimeout))
 	}
 	if err != nil {
 		nc.Close()

@@ -71,30 +71,39 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 	}
 }
 
-// PublishAsync sends a message to its stream without waiting. done is called
-// once, from another goroutine, with nil when the server has it. An error that
-// PublishAsync itself returns means that nothing was sent and done is not called.
-func (c *Conn) PublishAsync(out Outgoing, done func(error)) error {
+// A Packed is a message that is encoded, to be sent as often as it takes.
+type Packed struct{ msg *nats.Msg }
+
+// Size returns how many bytes the body has.
+func (p Packed) Size() int { return len(p.msg.Data) }
+
+// Pack encodes a message, so that one that is not valid or over its limit is
+// refused before anybody queues it.
+func (c *Conn) Pack(out Outgoing) (Packed, error) {
 	msg, err := c.message(out)
-	if err != nil {
-		return err
-	}
+	return Packed{msg}, err
+}
+
+// PublishAsync sends a message to its stream without waiting. wait returns nil
+// when the server has it; it need not be called. An error of PublishAsync itself
+// means that nothing was sent.
+func (c *Conn) PublishAsync(p Packed) (wait func() error, err error) {
 	if !c.nc.IsConnected() {
-		return nats.ErrDisconnected
+		return nil, nats.ErrDisconnected
 	}
-	future, err := c.js.PublishMsgAsync(msg)
+	msg := *p.msg // the client keeps what it is given, and writes on it
+	future, err := c.js.PublishMsgAsync(&msg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	go func() {
+	return func() error {
 		select {
 		case <-future.Ok():
-			done(nil)
+			return nil
 		case err := <-future.Err():
-			done(err)
+			return err
 		}
-	}()
-	return nil
+	}, nil
 }
 
 // Send publishes without a stream's acknowledgement, on core NATS.

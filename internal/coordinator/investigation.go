@@ -41,7 +41,7 @@ func (c *coordinator) handle(ctx context.Context, d *bus.Delivery) error {
 	}
 	finish, ended := journal.Finished(j.Records())
 	if !ended {
-		if finish, err = inv.run(ctx, j, d.Deliveries); errors.Is(err, agent.ErrSuperseded) {
+		if finish, err = inv.run(ctx, j, d); errors.Is(err, agent.ErrSuperseded) {
 			return fmt.Errorf("%w: %w", bus.ErrNotMine, err)
 		} else if err != nil {
 			return err
@@ -96,9 +96,13 @@ type investigation struct {
 }
 
 // run takes the investigation from where its journal stands to its end.
-func (inv *investigation) run(ctx context.Context, j *journal.Journal, deliveries int) (protocol.Finish, error) {
-	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && deliveries > maxStalled {
-		return inv.giveUp(ctx, j, fmt.Errorf("%d coordinators claimed the investigation in a row and none wrote a step: it is given up", stalled))
+func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.Delivery) (protocol.Finish, error) {
+	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && d.Deliveries > maxStalled {
+		cause := fmt.Errorf("%d coordinators claimed the investigation in a row and none wrote a step: it is given up", stalled)
+		if err := inv.Bus.DeadLetter(ctx, d.Msg, cause.Error()); err != nil {
+			return protocol.Finish{}, err
+		}
+		return inv.giveUp(ctx, j, cause)
 	}
 	decider, subject, err := inv.prepare()
 	if err != nil {
@@ -118,7 +122,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, deliverie
 		return protocol.Finish{}, err
 	}
 	ops := &operators{conn: inv.Bus}
-	stopListening, err := ops.listen(inv.id)
+	stopListening, err := ops.listen(ctx, inv.id)
 	if err != nil {
 		return protocol.Finish{}, err
 	}
@@ -136,7 +140,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, deliverie
 	}
 	defer stop()
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: inv.fleet, Operators: ops, Conclusions: conclusions{inv.Bus}, Decider: decider.Name(), TraceID: traceID,
+		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Decider: decider.Name(), TraceID: traceID,
 	})
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
@@ -249,6 +253,11 @@ func (inv *investigation) result(f protocol.Finish) (protocol.Result, error) {
 	looked := slices.ContainsFunc(sum.Completions, func(c protocol.Completion) bool { return c.Outcome == protocol.OutcomeDone && len(c.SnapshotIDs) > 0 })
 	if r.State == protocol.ResultDone && len(r.Insights) == 0 && !looked {
 		r.State = protocol.ResultFailed
+		// Operators end a little before the investigation does: it is its deadline.
+		inTime := func(c protocol.Completion) bool { return c.Outcome != protocol.OutcomeDeadline }
+		if len(sum.Completions) > 0 && !slices.ContainsFunc(sum.Completions, inTime) {
+			r.State = protocol.ResultDeadline
+		}
 		r.Error = "nothing could be looked into: " + strings.Join(sum.NotChecked, "; ")
 	}
 	return r, nil

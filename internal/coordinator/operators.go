@@ -18,34 +18,80 @@ import (
 type operators struct {
 	conn *bus.Conn
 
-	mu   sync.Mutex
-	wake chan struct{}
+	mu    sync.Mutex
+	wake  chan struct{}
+	since agent.Cursor // how far Findings has read
 }
 
 var _ agent.Operators = (*operators)(nil)
 
-// listen wakes up at every notification and completion of the investigation.
-func (o *operators) listen(investigation string) (stop func(), err error) {
+// listen wakes up at every notification and completion of the investigation, and
+// once at the beginning: nobody knows what came before, when it was another
+// coordinator's, and a wait that is taken over must not sit it out.
+func (o *operators) listen(ctx context.Context, investigation string) (stop func(), err error) {
 	o.wake = make(chan struct{})
-	ring := func(bus.Msg) {
-		o.mu.Lock()
-		defer o.mu.Unlock()
+	o.ring()
+	heard := make(chan struct{}, 1)
+	hear := func(bus.Msg) {
 		select {
-		case <-o.wake:
+		case heard <- struct{}{}:
 		default:
-			close(o.wake)
 		}
 	}
-	stopN, err := o.conn.Subscribe(protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), ring)
+	stopN, err := o.conn.Subscribe(protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), hear)
 	if err != nil {
 		return nil, err
 	}
-	stopC, err := o.conn.Subscribe(protocol.CompletionSubject(protocol.Any, investigation), ring)
+	stopC, err := o.conn.Subscribe(protocol.CompletionSubject(protocol.Any, investigation), hear)
 	if err != nil {
 		stopN()
 		return nil, err
 	}
-	return func() { stopN(); stopC() }, nil
+	ctx, cancel := context.WithCancel(ctx)
+	go o.watch(ctx, investigation, heard)
+	return func() { stopN(); stopC(); cancel() }, nil
+}
+
+// How soon after a message was heard, and how often at least, the stream is asked.
+const (
+	firstLook = 5 * time.Millisecond
+	lastLook  = 5 * time.Second
+)
+
+// watch wakes up when the stream has something new. To hear of it is not enough:
+// a subscriber may hear a message before the stream has stored it, and whoever
+// read the stream at once and missed it would wait for a message that has come
+// already; one that was sent while this connection was down is never heard.
+func (o *operators) watch(ctx context.Context, investigation string, heard <-chan struct{}) {
+	look := time.NewTimer(lastLook)
+	defer look.Stop()
+	for delay := lastLook; ; look.Reset(delay) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-heard:
+			delay = firstLook
+		case <-look.C:
+			delay = min(2*delay, lastLook)
+		}
+		if o.news(ctx, investigation) {
+			o.ring()
+		}
+	}
+}
+
+// news reports whether the stream has what Findings has not returned yet.
+func (o *operators) news(ctx context.Context, investigation string) bool {
+	o.mu.Lock()
+	since := o.since
+	o.mu.Unlock()
+	for _, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.CompletionSubject(protocol.Any, investigation), since.Completions+1) {
+		return err == nil
+	}
+	for _, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), since.Notifications+1) {
+		return err == nil
+	}
+	return false
 }
 
 // Wake implements agent.Operators. What came since the last Findings has closed
@@ -88,7 +134,7 @@ func (o *operators) Start(ctx context.Context, t protocol.Task) error {
 }
 
 // maxFindings is how many notifications are read at a time; maxFindingBytes how
-// much of them fits into one record of the journal.
+// much of them, and how much of completions, fits into one record of the journal.
 const (
 	maxFindings     = 100
 	maxFindingBytes = 256 << 10
@@ -98,15 +144,24 @@ const (
 // notifications, and from the stream's leader, so that what an operator sent
 // before it completed is there. Where not all notifications fit, completions
 // wait for the next time.
-func (o *operators) Findings(ctx context.Context, investigation string, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor, error) {
+func (o *operators) Findings(ctx context.Context, investigation string, since agent.Cursor) (found []protocol.Notification, done []protocol.Completion, next agent.Cursor, err error) {
 	o.mu.Lock()
 	o.wake = make(chan struct{})
 	o.mu.Unlock()
-	next := since
-	var done []protocol.Completion
+	defer func() {
+		o.mu.Lock()
+		o.since = next
+		o.mu.Unlock()
+	}()
+	next = since
+	size, more := 0, false
 	for m, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.CompletionSubject(protocol.Any, investigation), since.Completions+1) {
 		if err != nil {
 			return nil, nil, since, err
+		}
+		if size += len(m.Data); len(done) > 0 && size > maxFindingBytes {
+			more = true
+			break
 		}
 		c, err := protocol.Decode[protocol.Completion](m.Data)
 		if err != nil {
@@ -114,8 +169,7 @@ func (o *operators) Findings(ctx context.Context, investigation string, since ag
 		}
 		done, next.Completions = append(done, c), m.Sequence
 	}
-	var found []protocol.Notification
-	size := 0
+	size = 0
 	for m, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), since.Notifications+1) {
 		if err != nil {
 			return nil, nil, since, err
@@ -131,13 +185,21 @@ func (o *operators) Findings(ctx context.Context, investigation string, since ag
 		}
 		found, next.Notifications = append(found, n), m.Sequence
 	}
+	if more {
+		o.ring()
+	}
 	return found, done, next, nil
 }
 
+// ring wakes up whoever waits, and whoever waits next before the next Findings.
 func (o *operators) ring() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	close(o.wake)
+	select {
+	case <-o.wake: // somebody was faster
+	default:
+		close(o.wake)
+	}
 }
 
 // Status implements agent.Operators.
@@ -166,13 +228,18 @@ func (o *operators) Status(ctx context.Context, run string) (agent.RunStatus, er
 	return st, nil
 }
 
-// conclusions publishes insights.
-type conclusions struct{ conn *bus.Conn }
+// conclusions publishes the insights of one investigation.
+type conclusions struct {
+	conn *bus.Conn
+	// read is what Series read of each subject: an insight has a dozen series, most
+	// of them of the same snapshots.
+	read map[string][]protocol.Snapshot
+}
 
-var _ agent.Conclusions = conclusions{}
+var _ agent.Conclusions = (*conclusions)(nil)
 
 // Publish implements agent.Conclusions.
-func (c conclusions) Publish(ctx context.Context, i protocol.Insight) error {
+func (c *conclusions) Publish(ctx context.Context, i protocol.Insight) error {
 	_, err := c.conn.Publish(ctx, bus.Outgoing{
 		Subject: protocol.InsightSubject(string(i.Severity), string(i.CorrelationType), i.InvestigationID), Body: i, ID: i.ID, Dedupe: true, At: i.CreatedAt,
 	})
@@ -183,19 +250,12 @@ func (c conclusions) Publish(ctx context.Context, i protocol.Insight) error {
 const maxPoints = 56
 
 // Series implements agent.Conclusions.
-func (c conclusions) Series(ctx context.Context, skill string, e protocol.Evidence) []protocol.Point {
+func (c *conclusions) Series(ctx context.Context, skill string, e protocol.Evidence) []protocol.Point {
 	if skill == "" || e.Node == "" {
 		return nil
 	}
 	var points []protocol.Point
-	for m, err := range c.conn.Range(ctx, bus.Snapshots, protocol.SnapshotSubject(e.Node, e.Target, skill), 0) {
-		if err != nil {
-			return nil // the evidence stands without its series
-		}
-		s, err := protocol.Decode[protocol.Snapshot](m.Data)
-		if err != nil {
-			continue
-		}
+	for _, s := range c.snapshots(ctx, protocol.SnapshotSubject(e.Node, e.Target, skill)) {
 		if v, ok := s.Data[e.Name].(float64); ok {
 			points = append(points, protocol.Point{At: s.CapturedAt.UnixMilli(), Value: v})
 		}
@@ -210,6 +270,29 @@ func (c conclusions) Series(ctx context.Context, skill string, e protocol.Eviden
 		points = kept
 	}
 	return points
+}
+
+// snapshots returns what the stream holds of a subject, oldest first, as it was
+// when the investigation first asked. Evidence stands without its series: what
+// cannot be read is left out.
+func (c *conclusions) snapshots(ctx context.Context, subject string) []protocol.Snapshot {
+	if known, ok := c.read[subject]; ok {
+		return known
+	}
+	var list []protocol.Snapshot
+	for m, err := range c.conn.Range(ctx, bus.Snapshots, subject, 0) {
+		if err != nil {
+			break
+		}
+		if s, err := protocol.Decode[protocol.Snapshot](m.Data); err == nil {
+			list = append(list, s)
+		}
+	}
+	if c.read == nil {
+		c.read = map[string][]protocol.Snapshot{}
+	}
+	c.read[subject] = list
+	return list
 }
 
 // cancelAll ends the operators that still run.

@@ -54,11 +54,24 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxErrorBody+len(key))))
 	if err != nil {
 		body = []byte(err.Error())
 	}
-	return nil, &StatusError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()), Body: strings.TrimSpace(string(body))}
+	return nil, &StatusError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()), Body: withoutKey(string(body), key)}
+}
+
+// minKey is the length from which a key is a secret: "none" is an ordinary word.
+const minKey = 8
+
+// withoutKey returns the beginning of a provider's error. Some repeat the key in
+// it, and errors are logged, journaled and published.
+func withoutKey(body, key string) string {
+	if len(key) >= minKey {
+		body = strings.ReplaceAll(body, key, "[the key]")
+	}
+	return strings.TrimSpace(strings.ToValidUTF8(body[:min(len(body), maxErrorBody)], ""))
 }
 
 // maxRetryAfter is how long a provider may make a run wait at a time.

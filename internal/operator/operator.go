@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -89,7 +90,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	w := &worker{cfg: cfg, Deps: deps, known: words}
-	if err := w.selectSkills(); err != nil {
+	if w.skills, err = cfg.Serves(words); err != nil {
 		return err
 	}
 	if err := deps.Bus.Wait(ctx, bus.Work, bus.Findings, bus.Journal, bus.Snapshots); err != nil {
@@ -134,23 +135,23 @@ type worker struct {
 	skills []string
 }
 
-func (w *worker) selectSkills() error {
+// Serves returns the skills that the operator serves, of those it has words of.
+func (c *Config) Serves(words []protocol.Words) ([]string, error) {
 	var known []string
-	for _, words := range w.known {
-		if !slices.Contains(known, words.Skill) {
-			known = append(known, words.Skill)
+	for _, w := range words {
+		if !slices.Contains(known, w.Skill) {
+			known = append(known, w.Skill)
 		}
 	}
-	w.skills = w.cfg.Skills
-	if len(w.skills) == 0 {
-		w.skills = known
+	if len(c.Skills) == 0 {
+		return known, nil
 	}
-	for _, s := range w.skills {
+	for _, s := range c.Skills {
 		if !slices.Contains(known, s) {
-			return fmt.Errorf("--skills: unknown skill %q (have %v)", s, known)
+			return nil, fmt.Errorf("--skills: unknown skill %q (have %s)", s, strings.Join(known, ", "))
 		}
 	}
-	return nil
+	return c.Skills, nil
 }
 
 // handle runs one task to its end.
@@ -167,7 +168,7 @@ func (w *worker) handle(ctx context.Context, d *bus.Delivery) error {
 	}
 	finish, ended := journal.Finished(j.Records())
 	if !ended {
-		finish, err = w.run(ctx, log, j, task, d.Deliveries)
+		finish, err = w.run(ctx, log, j, task, d)
 		switch {
 		case errors.Is(err, agent.ErrSuperseded):
 			return fmt.Errorf("%w: %w", bus.ErrNotMine, err)
@@ -205,12 +206,12 @@ func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Ta
 }
 
 // run takes the run from where its journal stands to its end.
-func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, task protocol.Task, deliveries int) (protocol.Finish, error) {
+func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, task protocol.Task, d *bus.Delivery) (protocol.Finish, error) {
 	// Two counts, because each alone is wrong: a delivery that was handed back is
 	// no failure, and a claim can follow a restart of NATS.
-	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && deliveries > maxStalled {
+	if stalled := journal.Stalled(j.Records()); stalled > maxStalled && d.Deliveries > maxStalled {
 		cause := fmt.Errorf("%d workers claimed the run in a row and none wrote a step: it is given up", stalled)
-		if err := w.deadLetter(ctx, task, cause); err != nil {
+		if err := w.Bus.DeadLetter(ctx, d.Msg, cause.Error()); err != nil {
 			return protocol.Finish{}, err
 		}
 		return w.giveUp(ctx, j, task, cause)
@@ -271,15 +272,6 @@ func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.T
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
 	return f, err
-}
-
-// deadLetter keeps a task that kills its workers for people to look at.
-func (w *worker) deadLetter(ctx context.Context, task protocol.Task, cause error) error {
-	body, err := json.Marshal(task)
-	if err != nil {
-		return err
-	}
-	return w.Bus.DeadLetter(ctx, bus.Msg{Stream: bus.Work, Subject: protocol.TaskSubject(task.Skill), Data: body, Time: task.Deadline}, cause.Error())
 }
 
 func (w *worker) words(task protocol.Task) (protocol.Words, error) {

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"sync"
 	"time"
@@ -18,15 +17,10 @@ type outbox struct {
 	limit int // bytes
 
 	mu      sync.Mutex
-	queue   []parcel
+	queue   []bus.Packed
 	bytes   int
 	dropped uint64
 	wake    chan struct{}
-}
-
-type parcel struct {
-	out  bus.Outgoing
-	size int
 }
 
 func newOutbox(conn *bus.Conn, log *slog.Logger, limit int) *outbox {
@@ -34,14 +28,14 @@ func newOutbox(conn *bus.Conn, log *slog.Logger, limit int) *outbox {
 }
 
 func (o *outbox) add(out bus.Outgoing) {
-	body, err := json.Marshal(out.Body)
+	packed, err := o.conn.Pack(out)
 	if err != nil {
 		o.log.Error("a message cannot be written", "subject", out.Subject, "err", err)
 		return
 	}
 	o.mu.Lock()
-	o.queue = append(o.queue, parcel{out, len(body)})
-	o.bytes += len(body)
+	o.queue = append(o.queue, packed)
+	o.bytes += packed.Size()
 	o.shrink()
 	o.mu.Unlock()
 	select {
@@ -53,7 +47,7 @@ func (o *outbox) add(out bus.Outgoing) {
 // shrink drops the oldest until the rest fits. The caller holds the lock.
 func (o *outbox) shrink() {
 	for o.bytes > o.limit && len(o.queue) > 1 {
-		o.bytes -= o.queue[0].size
+		o.bytes -= o.queue[0].Size()
 		o.queue = o.queue[1:]
 		o.dropped++
 	}
@@ -98,39 +92,34 @@ func (o *outbox) send() bool {
 	batch := o.queue[:n:n]
 	o.queue = o.queue[n:]
 	for _, p := range batch {
-		o.bytes -= p.size
+		o.bytes -= p.Size()
 	}
 	o.mu.Unlock()
 
-	results := make(chan int, n) // the index of a message that was not confirmed, or -1
+	waits := make([]func() error, n)
 	for i, p := range batch {
-		err := o.conn.PublishAsync(p.out, func(err error) {
-			if err != nil {
-				results <- i
-				return
-			}
-			results <- -1
-		})
+		wait, err := o.conn.PublishAsync(p)
 		if err != nil {
-			results <- i
+			wait = func() error { return err }
 		}
+		waits[i] = wait
 	}
 	failed := make([]bool, n)
 	ok := true
-	for range n {
-		if i := <-results; i >= 0 {
+	for i, wait := range waits {
+		if wait() != nil {
 			failed[i], ok = true, false
 		}
 	}
 	if ok {
 		return true
 	}
-	var keep []parcel
+	var keep []bus.Packed
 	o.mu.Lock()
 	for i, p := range batch {
 		if failed[i] {
 			keep = append(keep, p)
-			o.bytes += p.size
+			o.bytes += p.Size()
 		}
 	}
 	o.queue = append(keep, o.queue...)

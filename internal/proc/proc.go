@@ -126,6 +126,7 @@ func firstSentence(doc string) string {
 // SIGTERM), prints its error and exits with the code that the error means.
 func Exit(cmd *cobra.Command) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return UsageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	})

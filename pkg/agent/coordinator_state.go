@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -349,16 +348,15 @@ func (s *CoordinatorState) facts(evidence []protocol.Evidence, ids []string) []g
 	for _, c := range s.Completions() {
 		targets += len(c.Targets)
 	}
-	for name, n := range map[string]int{
-		"matched_nodes": s.Subject.Matched, "affected_nodes": len(nodes), "checked_nodes": len(s.Nodes()), "checked_targets": targets,
-		"notifications": len(s.Notifications), "cited_notifications": len(ids), "operators": len(s.Runs), "checks": len(s.Checked()),
+	for _, c := range []struct { // last, and in this order: a figure is found in the first that has it
+		name string
+		n    int
+	}{
+		{"matched_nodes", s.Subject.Matched}, {"affected_nodes", len(nodes)}, {"checked_nodes", len(s.Nodes())}, {"checked_targets", targets},
+		{"notifications", len(s.Notifications)}, {"cited_notifications", len(ids)}, {"operators", len(s.Runs)}, {"checks", len(s.Checked())},
 	} {
-		facts = append(facts, grounding.Fact{Address: "investigation#" + name, Name: name, Value: float64(n), Unit: protocol.Count})
+		facts = append(facts, grounding.Fact{Address: "investigation#" + c.name, Name: c.name, Value: float64(c.n), Unit: protocol.Count})
 	}
-	sort.Slice(facts, func(i, j int) bool {
-		a, b := strings.HasPrefix(facts[i].Address, "investigation#"), strings.HasPrefix(facts[j].Address, "investigation#")
-		return !a && b
-	})
 	return facts
 }
 

@@ -35,11 +35,20 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 		newTool("invoke_operators", "Starts operators of the named skills on the nodes of the request, or on some of them. Those that stand out are taken first; what is left out is said.", c.invoke, c.foldInvoke),
 		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
 		newTool[none, none]("fleet_overview", "Shows the fleet: nodes by label, silent nodes, nodes that stand out among their peers.", c.overview, nil),
-		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(deps.Operators.Wake), nil),
+		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.wake), nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
 	}
 	return c
+}
+
+// wake ends a wait when an operator reports. Where none runs nobody can: what
+// closed the channel then was read, or is a repeat, and would end every wait.
+func (c *CoordinatorTools) wake() <-chan struct{} {
+	if len(c.state.Running()) == 0 {
+		return nil
+	}
+	return c.deps.Operators.Wake()
 }
 
 // CoordinatorTools implements Toolset for coordinators.
@@ -61,6 +70,9 @@ func (c *CoordinatorTools) State() any { return c.state }
 func (c *CoordinatorTools) Begin(s protocol.Start) error {
 	if err := json.Unmarshal(s.Subject, &c.state.Subject); err != nil {
 		return fmt.Errorf("subject of a coordinator's run: %w", err)
+	}
+	if s.TraceID != "" { // that of the run, whoever goes on with it
+		c.deps.TraceID = s.TraceID
 	}
 	for _, n := range c.state.Subject.Request.Notifications {
 		c.state.Notifications = append(c.state.Notifications, Received{Notification: n, Status: Unread})
@@ -387,7 +399,10 @@ type invoked struct {
 
 func (c *CoordinatorTools) invoke(ctx context.Context, call Call, a invokeArgs) (Outcome, error) {
 	e := invoked{Runs: []OperatorRun{}}
-	for _, skill := range slices.Compact(a.Skills) {
+	for i, skill := range a.Skills {
+		if slices.Contains(a.Skills[:i], skill) { // it would be started under the same run id
+			continue
+		}
 		if err := c.invokeSkill(ctx, call, a, skill, &e); err != nil {
 			return Outcome{}, err
 		}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -24,6 +26,9 @@ const (
 	endGrace = 10 * time.Second
 	// maxContent is how much of a tool's result the decider reads, in bytes.
 	maxContent = 24 << 10
+	// maxKept is how large an answer, or what a tool call changes, may be: with the
+	// rest of its record it has to fit into the journal, else no worker could go on.
+	maxKept = 512 << 10
 )
 
 // A Spec is what a run needs.
@@ -255,7 +260,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		if l.cancel != nil {
 			return protocol.OutcomeCancelled, ErrCancelled
 		}
-		if err := context.Cause(ctx); err != nil {
+		if err := l.over(ctx); err != nil {
 			return l.interrupted(err)
 		}
 		switch {
@@ -285,6 +290,18 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 			return l.interrupted(err)
 		}
 	}
+}
+
+// over says why nothing more may be done. It asks the clock too: a wait that was
+// cut to the deadline ends at the moment at which ctx does, sometimes before.
+func (l *loop) over(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if !time.Now().Before(l.start.Settings.Deadline) {
+		return errDeadline
+	}
+	return nil
 }
 
 // interrupted tells the end of the run from a stop of the worker.
@@ -332,7 +349,7 @@ func (l *loop) decide(parent, ctx context.Context) error {
 		State: l.spec.Tools.State(), Step: l.step + 1, Now: time.Now().UTC(),
 	}
 	for n := 1; ; n++ {
-		answer, err := l.spec.Decider.Decide(ctx, view)
+		answer, err := l.ask(ctx, view)
 		if err == nil {
 			answer.Step = view.Step
 			if answer.Model == "" {
@@ -363,6 +380,30 @@ func (l *loop) decide(parent, ctx context.Context) error {
 	}
 }
 
+// ask asks the decider once. A panic of it, and an answer that no record can
+// hold, are failures like others.
+func (l *loop) ask(ctx context.Context, view View) (a protocol.Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = l.panicked("the decider", p)
+		}
+	}()
+	if a, err = l.spec.Decider.Decide(ctx, view); err != nil {
+		return a, err
+	}
+	raw, err := json.Marshal(a)
+	if err == nil && len(raw) > maxKept {
+		err = fmt.Errorf("the answer has %d bytes (at most %d)", len(raw), maxKept)
+	}
+	return a, err
+}
+
+// panicked makes an error of a panic, so that it ends neither the worker nor the run.
+func (l *loop) panicked(who string, p any) error {
+	l.spec.Log.Error("a panic was contained", "run", l.spec.RunID, "who", who, "panic", p, "stack", string(debug.Stack()))
+	return fmt.Errorf("%s panicked: %v", who, p)
+}
+
 // rest waits, unless the run ends or the worker stops.
 func rest(parent, ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
@@ -380,7 +421,7 @@ func rest(parent, ctx context.Context, d time.Duration) error {
 // act makes the calls of an answer that have no result yet.
 func (l *loop) act(parent, ctx context.Context, a protocol.Answer) error {
 	for n := l.done; n < len(a.Calls); n++ {
-		if err := context.Cause(ctx); err != nil {
+		if err := l.over(ctx); err != nil {
 			return err
 		}
 		res, err := l.call(parent, ctx, a.Calls[n], n)
@@ -412,14 +453,12 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if !ok {
 		return refuse(fmt.Sprintf("unknown tool %q (have %s)", tc.Tool, strings.Join(l.names(), ", "))), nil
 	}
-	if strings.TrimSpace(tc.Args) == "" {
-		tc.Args = "{}"
-	}
-	if err := t.validate(tc.Args); err != nil {
+	args, err := t.arguments(tc.Args)
+	if err != nil {
 		return refuse(err.Error()), nil
 	}
 	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done()}
-	out, err := t.run(context.WithValue(ctx, argsKey{}, tc.Args), c)
+	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:
 	case errors.Is(err, errStopping), errors.Is(err, ErrSuperseded), errors.Is(err, ErrCancelled):
@@ -434,13 +473,28 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	}
 	if out.Effect != nil {
 		if res.Effect, err = json.Marshal(out.Effect); err != nil {
-			return res, fmt.Errorf("effect of %s: %w", tc.Tool, err)
+			res.Content = errorContent("the result cannot be expressed in JSON: " + err.Error())
+			res.Effect, res.Failed = nil, true
+		}
+		if len(res.Effect) > maxKept {
+			res.Content = errorContent(fmt.Sprintf("the result has %d bytes (at most %d): ask fewer targets, or for less", len(res.Effect), maxKept))
+			res.Effect, res.Failed = nil, true
 		}
 	}
 	if !res.Failed {
 		res.Content = render(out.Content)
 	}
 	return res, nil
+}
+
+// use runs a tool. A panic of it is its failure.
+func (l *loop) use(ctx context.Context, t Tool, c Call) (out Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = Outcome{}, l.panicked("the tool "+t.Name, p)
+		}
+	}()
+	return t.run(ctx, c)
 }
 
 func (l *loop) names() []string {
@@ -495,18 +549,29 @@ func render(content any) string {
 		}
 		text = string(b)
 	}
-	if len(text) > maxContent {
-		text = fmt.Sprintf("%s… (cut: %d of %d bytes shown)", text[:maxContent], maxContent, len(text))
+	if head := cut(text, maxContent); len(head) < len(text) {
+		text = fmt.Sprintf("%s… (cut: %d of %d bytes shown)", head, len(head), len(text))
 	}
 	return text
+}
+
+// cut returns at most n bytes of a text, and never a part of a letter.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 func describe(a protocol.Answer) string {
 	var parts []string
 	for _, c := range a.Calls {
 		args := c.Args
-		if len(args) > 160 {
-			args = args[:160] + "…"
+		if head := cut(args, 160); len(head) < len(args) {
+			args = head + "…"
 		}
 		parts = append(parts, c.Tool+" "+args)
 	}
@@ -515,8 +580,8 @@ func describe(a protocol.Answer) string {
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
-	if len(line) > 240 {
-		line = line[:240] + "…"
+	if head := cut(line, 240); len(head) < len(line) {
+		return head + "…"
 	}
 	return line
 }

@@ -95,13 +95,13 @@ func Conversation(v View) ([]*schema.Message, error) {
 			if err := json.Unmarshal(r.Data, &res); err != nil {
 				return nil, fmt.Errorf("record %d: %w", r.N, err)
 			}
-			messages = append(messages, schema.ToolMessage(res.Content, res.CallID, schema.WithToolName(res.Tool)))
+			messages = append(messages, schema.ToolMessage(fence(res.Content), res.CallID, schema.WithToolName(res.Tool)))
 		case protocol.RecordInput:
 			var in protocol.Input
 			if err := json.Unmarshal(r.Data, &in); err != nil {
 				return nil, fmt.Errorf("record %d: %w", r.N, err)
 			}
-			messages = append(messages, schema.UserMessage(in.Text))
+			messages = append(messages, schema.UserMessage(fence(in.Text)))
 		}
 	}
 	return messages, nil

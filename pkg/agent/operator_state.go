@@ -101,9 +101,12 @@ func (s *OperatorState) Facts(node string) []grounding.Fact {
 	}
 	for _, c := range s.Subject.Words.Checks {
 		m, _ := s.Subject.Words.Metric(c.Metric)
-		for name, level := range map[string]*float64{"warn": c.Warn, "critical": c.Critical} {
-			if level != nil {
-				facts = append(facts, grounding.Fact{Address: "threshold#" + c.Metric + "." + name, Name: c.Metric, Value: *level, Unit: m.Unit})
+		for _, l := range []struct { // in this order: where both are equal, a figure is found in the first
+			name  string
+			level *float64
+		}{{"warn", c.Warn}, {"critical", c.Critical}} {
+			if l.level != nil {
+				facts = append(facts, grounding.Fact{Address: "threshold#" + c.Metric + "." + l.name, Name: c.Metric, Value: *l.level, Unit: m.Unit})
 			}
 		}
 		// "in {value} % of the last 10 s": the window is part of the metric's meaning.

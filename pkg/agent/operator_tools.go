@@ -149,7 +149,7 @@ func (o *OperatorTools) notify(ctx context.Context, c Call, a notifyArgs) (Outco
 		Node: of.Node, Target: of.Target, AnomalyType: a.Type, Severity: a.Severity, Context: a.Context, Observation: a.Observation,
 		Hypothesis: a.Hypothesis, Snapshots: fit(snaps), Verified: verified, Figures: figures, DetectedAt: c.At, TraceID: o.deps.TraceID,
 	}
-	n.Evidence = o.evidence(of, a.Type, figures, facts)
+	n.Evidence = o.evidence(of, a.Type, a.Observation, figures, facts)
 	if err := o.deps.Findings.Notify(ctx, n); err != nil {
 		return Outcome{}, err
 	}
@@ -214,9 +214,10 @@ func faults(text string, figures []protocol.Figure) error {
 	return fmt.Errorf("context and observation hold facts only: %s", strings.Join(problems, "; "))
 }
 
-// evidence lists the fields that carry the notification: those its figures were
-// found in, and the metric it is about.
-func (o *OperatorTools) evidence(of protocol.TargetRef, metric string, figures []protocol.Figure, facts []grounding.Fact) []protocol.Evidence {
+// evidence lists the fields that carry the notification: the metric it is about,
+// what the observation names, and those that its figures were found in. An
+// insight outlives the snapshot.
+func (o *OperatorTools) evidence(of protocol.TargetRef, metric, observation string, figures []protocol.Figure, facts []grounding.Fact) []protocol.Evidence {
 	var out []protocol.Evidence
 	add := func(address string) {
 		if strings.HasPrefix(address, "threshold#") || slices.ContainsFunc(out, func(e protocol.Evidence) bool { return e.Address == address }) {
@@ -238,6 +239,19 @@ func (o *OperatorTools) evidence(of protocol.TargetRef, metric string, figures [
 		if _, there := snap.Data[metric]; there {
 			add(snap.ID + "#" + metric)
 		}
+		for _, x := range skills.Evaluate(o.state.Subject.Words.Checks, snap.Data) {
+			if !strings.Contains(observation, x.Says) {
+				continue
+			}
+			for _, name := range skills.Placeholders(x.Check.Says, x.Check.Metric) {
+				add(snap.ID + "#" + name)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(snap.Data)) {
+			if text, ok := snap.Data[name].(string); ok && len(text) >= minNamed && strings.Contains(observation, text) {
+				add(snap.ID + "#" + name)
+			}
+		}
 	}
 	for _, f := range figures {
 		if f.Found {
@@ -246,6 +260,9 @@ func (o *OperatorTools) evidence(of protocol.TargetRef, metric string, figures [
 	}
 	return out
 }
+
+// minNamed is how long a text must be that is taken as named where it occurs.
+const minNamed = 3
 
 // threshold returns the highest level of the metric's check that the value crossed.
 func (o *OperatorTools) threshold(metric string, v float64) *float64 {
@@ -347,7 +364,9 @@ func (o *OperatorTools) targets(names []string) ([]protocol.TargetRef, error) {
 	return targets, nil
 }
 
-// each runs ask for every target, some at a time, and returns their errors.
+// each runs ask for every target, some at a time, and returns their errors. A
+// panic is the error of its target: it is in a goroutine of its own, where nobody
+// else could stop it from ending the process.
 func each(ctx context.Context, targets []protocol.TargetRef, ask func(ctx context.Context, i int) error) []error {
 	errs := make([]error, len(targets))
 	slots := make(chan struct{}, askAtOnce)
@@ -358,6 +377,11 @@ func each(ctx context.Context, targets []protocol.TargetRef, ask func(ctx contex
 		go func() {
 			defer wg.Done()
 			defer func() { <-slots }()
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("asking it panicked: %v", p)
+				}
+			}()
 			errs[i] = ask(ctx, i)
 		}()
 	}
@@ -395,8 +419,8 @@ func snapshotTable(e taken) any {
 		}
 		b.WriteByte('\n')
 	}
-	for t, why := range e.Unanswered {
-		fmt.Fprintf(&b, "# %s did not answer: %s\n", t, why)
+	for _, t := range slices.Sorted(maps.Keys(e.Unanswered)) {
+		fmt.Fprintf(&b, "# %s did not answer: %s\n", t, e.Unanswered[t])
 	}
 	return b.String()
 }
@@ -457,24 +481,27 @@ func (o *OperatorTools) call(ctx context.Context, c Call, a callArgs) (Outcome, 
 	}
 	what := a.Callback + showArgs(a.Args)
 	answers := make([]Answered, len(targets))
-	each(ctx, targets, func(ctx context.Context, i int) error {
+	errs := each(ctx, targets, func(ctx context.Context, i int) error {
 		answers[i] = Answered{Address: c.Address() + "#" + targets[i].String(), Target: targets[i], What: what}
 		reply, err := o.deps.Probes.Call(ctx, targets[i], a.Callback, a.Args)
-		if err != nil {
-			answers[i].Error = err.Error()
-		}
 		answers[i].Value = reply.Value
-		return nil
+		return err
 	})
 	if err := context.Cause(ctx); err != nil {
 		return Outcome{}, err
 	}
+	limitAnswers(answers)
 	type row struct {
 		Target string `json:"target"`
 		Value  any    `json:"value,omitempty"`
 		Error  string `json:"error,omitempty"`
 	}
 	rows, failed := []row{}, 0
+	for i, err := range errs {
+		if err != nil {
+			answers[i].Error = err.Error()
+		}
+	}
 	for _, ans := range answers {
 		rows = append(rows, row{ans.Target.String(), ans.Value, ans.Error})
 		if ans.Error != "" {
@@ -486,6 +513,21 @@ func (o *OperatorTools) call(ctx context.Context, c Call, a callArgs) (Outcome, 
 		return out, fmt.Errorf("no target answered %s: %s", what, answers[0].Error)
 	}
 	return out, nil
+}
+
+// maxAnswers is how many bytes the answers of one call may have together: they
+// are one record of the journal.
+const maxAnswers = 384 << 10
+
+// limitAnswers drops values that are larger than their share.
+func limitAnswers(answers []Answered) {
+	share := maxAnswers / len(answers)
+	for i := range answers {
+		if b, err := json.Marshal(answers[i].Value); err != nil || len(b) > share {
+			answers[i].Value = nil
+			answers[i].Error = fmt.Sprintf("the answer has %d bytes, %d are allowed for each of %d targets: ask for less, or fewer targets", len(b), share, len(answers))
+		}
+	}
 }
 
 func (o *OperatorTools) foldAnswers(e answered) error {

@@ -85,7 +85,7 @@ func operatorQuestion(sub OperatorSubject, now time.Time) string {
 	for _, s := range sub.Snapshots {
 		fmt.Fprintf(&b, "- %s of %s is %s old\n", s.ID, s.Ref(), now.Sub(s.CapturedAt).Round(time.Second))
 	}
-	b.WriteString(render(snapshotTable(taken{Snapshots: sub.Snapshots})))
+	b.WriteString(fence(render(snapshotTable(taken{Snapshots: sub.Snapshots}))))
 	return b.String()
 }
 
@@ -132,6 +132,12 @@ func CoordinatorStart(sub CoordinatorSubject, settings protocol.RunSettings, tra
 		Agent: protocol.CoordinatorAgent, System: system.String(), User: user.String(), Subject: raw,
 		Settings: settings, TraceID: traceID, StartedAt: now,
 	}, nil
+}
+
+// fence marks text that came from hosts or tools. The prompts say that nothing
+// between the marks is an instruction; the text cannot close them.
+func fence(text string) string {
+	return "<data>\n" + strings.ReplaceAll(text, "</data", "<\\/data") + "\n</data>"
 }
 
 // listed joins names, and says how many more there are past n.

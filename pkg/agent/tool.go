@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	schemagen "github.com/eino-contrib/jsonschema"
@@ -65,11 +68,8 @@ var errStopping = errors.New("the worker stops")
 // newTool makes a tool whose arguments are a struct of type A and whose effect
 // is of type E. run must not change state: fold does, live and on replay.
 func newTool[A, E any](name, doc string, run func(ctx context.Context, c Call, args A) (Outcome, error), fold func(E) error) Tool {
-	var zero A
-	reflector := schemagen.Reflector{DoNotReference: true, Anonymous: true}
-	schema := reflector.Reflect(&zero)
-	schema.Version = ""
-	t := Tool{Name: name, Doc: doc, Schema: schema, checks: compile(name, schema)}
+	schema := schemaOf[A](name)
+	t := Tool{Name: name, Doc: doc, Schema: schema.schema, checks: schema.checks}
 	t.run = func(ctx context.Context, c Call) (Outcome, error) {
 		var args A
 		raw, _ := ctx.Value(argsKey{}).(string)
@@ -92,6 +92,30 @@ func newTool[A, E any](name, doc string, run func(ctx context.Context, c Call, a
 
 type argsKey struct{}
 
+// compiled is the schema of a tool's arguments, ready to validate.
+type compiled struct {
+	schema *schemagen.Schema
+	checks *jsonschema.Schema
+}
+
+// schemas holds what was compiled, by the type of the arguments: every run has
+// the same tools, and compiling them takes longer than a step.
+var schemas sync.Map // reflect.Type → compiled
+
+func schemaOf[A any](name string) compiled {
+	key := reflect.TypeFor[A]()
+	if known, ok := schemas.Load(key); ok {
+		return known.(compiled)
+	}
+	var zero A
+	reflector := schemagen.Reflector{DoNotReference: true, Anonymous: true}
+	schema := reflector.Reflect(&zero)
+	schema.Version = ""
+	c := compiled{schema: schema, checks: compile(name, schema)}
+	schemas.Store(key, c)
+	return c
+}
+
 func compile(name string, schema *schemagen.Schema) *jsonschema.Schema {
 	raw, err := json.Marshal(schema)
 	if err != nil {
@@ -108,20 +132,33 @@ func compile(name string, schema *schemagen.Schema) *jsonschema.Schema {
 	return c.MustCompile(name + ".json")
 }
 
-// validate checks arguments against the tool's schema. The error names each
-// fault in words that a model can act upon.
-func (t Tool) validate(args string) error {
+// arguments returns a call's arguments when they are what the tool takes. An
+// argument that is null is one that was left out, as some models write it. The
+// error names each fault in words that a model can act upon.
+func (t Tool) arguments(args string) (string, error) {
 	if strings.TrimSpace(args) == "" {
 		args = "{}"
 	}
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(args))
 	if err != nil {
-		return fmt.Errorf("arguments of %s are not JSON: %w", t.Name, err)
+		return "", fmt.Errorf("arguments of %s are not JSON: %w", t.Name, err)
+	}
+	given, ok := v.(map[string]any)
+	if v == nil {
+		given, ok = map[string]any{}, true
+	}
+	if ok {
+		maps.DeleteFunc(given, func(_ string, v any) bool { return v == nil })
+		v = given
 	}
 	err = t.checks.Validate(v)
 	var invalid *jsonschema.ValidationError
 	if !errors.As(err, &invalid) {
-		return err
+		if err != nil {
+			return "", err
+		}
+		plain, err := json.Marshal(v)
+		return string(plain), err
 	}
 	var faults []string
 	var walk func(e *jsonschema.ValidationError)
@@ -143,5 +180,5 @@ func (t Tool) validate(args string) error {
 			faults[i] = strings.TrimSpace(rest)
 		}
 	}
-	return fmt.Errorf("arguments of %s: %s", t.Name, strings.Join(faults, "; "))
+	return "", fmt.Errorf("arguments of %s: %s", t.Name, strings.Join(faults, "; "))
 }

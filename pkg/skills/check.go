@@ -55,6 +55,18 @@ func crosses(op protocol.Op, v float64, threshold *float64) bool {
 
 var placeholder = regexp.MustCompile(`\{[a-z0-9_]+\}`)
 
+// Placeholders returns the fields that the words of a check name, in order;
+// {value} is the check's metric.
+func Placeholders(says, metric string) []string {
+	names := placeholder.FindAllString(says, -1)
+	for i, p := range names {
+		if names[i] = strings.Trim(p, "{}"); names[i] == "value" {
+			names[i] = metric
+		}
+	}
+	return names
+}
+
 // Fill puts a snapshot's values into the words of a check: {value} is the
 // check's metric, {name} any field. A field that is absent reads "unknown".
 func Fill(says, metric string, data map[string]any) string {

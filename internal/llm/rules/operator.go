@@ -181,7 +181,7 @@ func circumstances(s *agent.OperatorState, p problem) (context, culprit string) 
 			lines = append(lines, fmt.Sprintf("%s no. %d: %s", name, i+1, describe(row)))
 		}
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
-			culprit = fmt.Sprintf("%s uses most of the %s", who, strings.ReplaceAll(x.Check.Resource, "_", " "))
+			culprit = fmt.Sprintf("%s uses the most %s", who, strings.ReplaceAll(x.Check.Resource, "_", " "))
 		}
 	}
 	return strings.Join(lines, "; "), culprit
@@ -249,13 +249,11 @@ func describe(row object) string {
 	return strings.Join(parts, ", ")
 }
 
+// whoIs names the process of a row; other rows are no suspects.
 func whoIs(row object) string {
 	name, _ := row["name"].(string)
 	if pid, ok := row["pid"].(float64); ok && name != "" {
 		return fmt.Sprintf("%s (%d)", name, int64(pid))
-	}
-	if mount, ok := row["mount"].(string); ok {
-		return mount
 	}
 	return ""
 }

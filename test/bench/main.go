@@ -1,0 +1,116 @@
+// Command bench measures what Fleetlens promises to cost, each figure with its
+// budget beside it:
+//
+//	go run ./test/bench probe     CPU and memory of the probe, beside node_exporter
+//	go run ./test/bench e2e       from a request to its insight, with a model that answers at once
+//	go run ./test/bench ingest    CPU of one snapshot, beside JetStream alone
+//	go run ./test/bench scale     the same tasks with one operator and with four
+//
+// Progress goes to standard error. The last line of standard output is one JSON
+// object, with the units in its names. Each run ends by itself within 90 seconds,
+// starts its own NATS and speaks on loopback only. Figures are to be compared
+// within one run: they depend on the machine and on what else it does, which the
+// load average in the output tells.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/pprof"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetlens/fleetlens/internal/proc"
+)
+
+// longest is after how long a benchmark is given up.
+const longest = 90 * time.Second
+
+func main() { proc.Exit(command()) }
+
+func command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure Fleetlens against its budgets",
+		Long: `Measure Fleetlens against its budgets.
+
+Each benchmark prints its progress on standard error and one JSON object on
+standard output: the figures with their units in the names and, where there is a
+budget, the budget and whether it was met. A missed budget is no failure: the exit
+code is 0 when everything could be measured.
+
+A benchmark ends by itself within 90 seconds, starts its own NATS and uses
+loopback only. The cores are better left to it: what else ran shows as "load_1m".`,
+		Example: `  go run ./test/bench probe --processes 2000
+  go run ./test/bench e2e | jq .`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), serverCommand())
+	return root
+}
+
+// A bench is one run of a benchmark.
+type bench struct {
+	errOut io.Writer
+	log    *slog.Logger // of what is measured: warnings and errors only
+	dir    string       // removed at the end
+}
+
+// An output is the line that a benchmark prints.
+type output struct {
+	Benchmark string  `json:"benchmark"`
+	Machine   machine `json:"machine"`
+	LoadAfter float64 `json:"load_1m_after"`
+	Figures   any     `json:"figures"`
+}
+
+// say prints a line of progress.
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.errOut, format+"\n", args...) }
+
+// subcommand wires a benchmark to a command: a folder, a limit in time, a
+// profile when one is wanted, and its report as one line of JSON.
+func subcommand(use, short, long string, measure func(ctx context.Context, b *bench) (any, error)) *cobra.Command {
+	var profile string
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&profile, "cpuprofile", "", "write a CPU profile of this process to `file`")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		dir, err := os.MkdirTemp("", "fleetlens-bench-")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder is left behind then
+		ctx, cancel := context.WithTimeoutCause(cmd.Context(), longest, fmt.Errorf("not done after %s", longest))
+		defer cancel()
+		if profile != "" {
+			f, err := os.Create(profile)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = f.Close() }() // the profile is short then, which pprof tells
+			if err := pprof.StartCPUProfile(f); err != nil {
+				return err
+			}
+			defer pprof.StopCPUProfile()
+		}
+		b := &bench{
+			errOut: cmd.ErrOrStderr(), dir: dir,
+			log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		}
+		before := readMachine()
+		report, err := measure(ctx, b)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return fmt.Errorf("%w (%w)", cause, err)
+			}
+			return err
+		}
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(output{use, before, loadAverage(), report})
+	}
+	return cmd
+}
