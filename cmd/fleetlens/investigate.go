@@ -15,6 +15,8 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
 
 func (a *app) investigate() *cobra.Command {
@@ -57,6 +59,9 @@ for this host, and end with it.`,
 		if req.Model != "" { // before the configuration is checked
 			l.llm.Default = req.Model
 		}
+		if err := known(req.Skills); err != nil {
+			return proc.UsageError{Err: err}
+		}
 		o, err := l.options(cmd, a)
 		if err != nil {
 			return err
@@ -73,6 +78,20 @@ for this host, and end with it.`,
 		return a.ask(cmd, stack.Bus, req, watch)
 	}
 	return cmd
+}
+
+// known returns an error for skills that this program was not built with.
+func known(names []string) error {
+	registry, err := skills.NewRegistry(all.Skills(all.Options{})...)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := registry.Lookup(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // answerGrace is how much longer than the deadline the answer is waited for.

@@ -16,27 +16,27 @@ const schemaKey = "fleetlens_schema"
 
 // A Stream is one row of the table: a stream with its limits and consumers.
 type Stream struct {
-	Name          string
-	Doc           string // who writes, who reads
-	Subjects      []string
-	WorkQueue     bool
-	MaxAge        time.Duration
-	MaxPerSubject int64 // 0: no limit
-	MaxBytes      int64
-	Duplicates    time.Duration
-	DiscardNew    bool
-	Compress      bool
-	Direct        bool // direct get: reads by subject without a consumer
-	Schedules     bool // messages that the server delivers later
-	Consumers     []Consumer
+	Name          string        `json:"name"`
+	Doc           string        `json:"doc"` // who writes, who reads
+	Subjects      []string      `json:"subjects"`
+	WorkQueue     bool          `json:"work_queue"`
+	MaxAge        time.Duration `json:"max_age_ns"`
+	MaxPerSubject int64         `json:"max_per_subject"` // 0: no limit
+	MaxBytes      int64         `json:"max_bytes"`
+	Duplicates    time.Duration `json:"duplicate_window_ns"`
+	DiscardNew    bool          `json:"discard_new"`
+	Compress      bool          `json:"compress"`
+	Direct        bool          `json:"direct_get"` // direct get: reads by subject without a consumer
+	Schedules     bool          `json:"schedules"`  // messages that the server delivers later
+	Consumers     []Consumer    `json:"consumers"`
 }
 
 // A Consumer is a durable that several processes share.
 type Consumer struct {
-	Stream  string
-	Name    string
-	Filter  string
-	AckWait time.Duration
+	Stream  string        `json:"stream"`
+	Name    string        `json:"name"`
+	Filter  string        `json:"filter"`
+	AckWait time.Duration `json:"ack_wait_ns"`
 }
 
 // Names of the streams.

@@ -168,10 +168,17 @@ func (b *bench) request(r protocol.Request) {
 	}
 }
 
+// result waits for the next result. It is heard before the stream has stored it:
+// who looks at the stream next must find it.
 func (b *bench) result() protocol.Result {
 	b.t.Helper()
 	select {
 	case r := <-b.results:
+		for began := time.Now(); b.count(bus.Findings, protocol.InvestigationSubject(r.InvestigationID, protocol.PhaseFinished)) == 0; {
+			if time.Since(began) > patience {
+				b.t.Fatal("the result was not stored")
+			}
+		}
 		return r
 	case <-time.After(patience):
 		b.t.Fatal("no result came")

@@ -344,8 +344,8 @@ func TestARunThatKillsItsWorkersIsGivenUp(t *testing.T) {
 						t.Fatalf("a dead letter is missing; the others hold %s", bodies)
 					}
 				}
-				if !strings.Contains(bodies, "run-1") || !strings.Contains(bodies, "run-2") || b.count(bus.DeadLetters, ">") != 2 {
-					t.Errorf("%d dead letters hold %s", b.count(bus.DeadLetters, ">"), bodies)
+				if !strings.Contains(bodies, "run-1") || !strings.Contains(bodies, "run-2") {
+					t.Errorf("the dead letters hold %s", bodies)
 				}
 			}
 			stop()

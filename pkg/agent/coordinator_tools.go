@@ -481,10 +481,9 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 }
 
 // operatorDeadline leaves the coordinator a tenth of the time that is left, at
-// least one second and at most fifteen, to conclude.
+// most fifteen seconds, to conclude.
 func operatorDeadline(now, deadline time.Time) time.Time {
-	reserve := deadline.Sub(now) / 10
-	return deadline.Add(-min(max(reserve, time.Second), 15*time.Second))
+	return deadline.Add(-min(max(deadline.Sub(now)/10, 0), 15*time.Second))
 }
 
 // chunks splits targets into tasks: of one kind each, and of a size.

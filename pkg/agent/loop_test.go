@@ -149,7 +149,7 @@ func TestAnotherOperatorGoesOnFromEveryRecord(t *testing.T) {
 func TestAnotherCoordinatorGoesOnFromEveryRecord(t *testing.T) {
 	script := []agenttest.Step{
 		agenttest.Calls(agenttest.Call("invoke_operators", map[string]any{"skills": []string{"net", "os"}})),
-		agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": 1000})),
+		agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": 1})),
 		agenttest.Conclude(),
 		agenttest.Calls(over),
 	}

@@ -1,0 +1,264 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// lines reads standard output that holds JSON and nothing else, one value a line.
+func lines(t *testing.T, a answer) []map[string]any {
+	t.Helper()
+	var list []map[string]any
+	for line := range strings.Lines(a.stdout) {
+		var v map[string]any
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("standard output holds %q: %v", line, err)
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+func TestALocalInvestigationNeedsNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, nil)
+	local := []string{"investigate", "--local", "is this host healthy?", "--proc", dir + "/proc", "--sys", dir + "/sys", "--root", dir}
+	a := fleetlens(t, append(local, "--json")...)
+	if a.code != 0 || len(lines(t, a)) != 1 {
+		t.Fatalf("it ended with %d, stdout %q, stderr %q", a.code, a.stdout, a.stderr)
+	}
+	r := decode[result](t, []byte(a.stdout))
+	if r.State != "done" || len(r.Insights) < 1 || r.Insights[0].CorrelationType != "none" || !strings.Contains(r.Insights[0].Model, "no LLM") {
+		t.Errorf("got %+v", r)
+	}
+	checkFigures(t, r.Insights...)
+	people := fleetlens(t, local...)
+	if people.code != 0 || !strings.Contains(people.stdout, "OK") || strings.Contains(people.stdout, "\x1b") || json.Valid([]byte(people.stdout)) {
+		t.Errorf("people read %q", people.stdout)
+	}
+}
+
+func TestCommandsWithoutNATS(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string // on stdout when done, else on stderr
+	}{
+		{[]string{"skills"}, 0, "os"},
+		{[]string{"skills", "os"}, 0, "system_get_memory"},
+		{[]string{"skills", "--json"}, 0, `"skill":"os"`},
+		{[]string{"streams"}, 0, "FL_INSIGHTS"},
+		{[]string{"streams", "--json"}, 0, `FL_INSIGHTS`},
+		{[]string{"version"}, 0, "fleetlens "},
+		{[]string{"version", "--json"}, 0, `"version":`},
+		{[]string{"--help"}, 0, "Exit codes"},
+		{[]string{"skills", "sorcery"}, 2, "have os"},
+		{[]string{"skills", "os", "too"}, 2, "arg(s)"},
+		{[]string{"sorcery"}, 2, "unknown command"},
+		{[]string{"nodes", "--colour"}, 2, "--colour"},
+		{[]string{"nodes", "--log-level", "loud"}, 2, "loud"},
+		{[]string{"nodes", "--creds", "/nowhere"}, 2, "/nowhere"},
+		{[]string{"investigate"}, 2, "arg(s)"},
+		{[]string{"investigate", "--local", "  "}, 2, "reason"},
+		{[]string{"investigate", "--local", "why?", "--deadline", "-1s"}, 2, "deadline"},
+		{[]string{"investigate", "--local", "why?", "--model", "oracle"}, 2, "have rules"},
+		{[]string{"investigate", "--local", "why?", "--threshold", "os.sorcery=1:2"}, 2, "sorcery"},
+		{[]string{"investigate", "--local", "why?", "--threshold", "os.memory_used_pct=x:2"}, 2, "not a number"},
+		{[]string{"investigate", "--local", "why?", "--skill", "sorcery"}, 3, "have os"},
+		{[]string{"setup", "--max-bytes", "FL_NONE=1GiB"}, 2, "FL_NONE"},
+		{[]string{"call", "web-1"}, 2, "arg(s)"},
+	} {
+		name := strings.Join(tt.args, " ")
+		t.Run(name, func(t *testing.T) {
+			a := fleetlens(t, tt.args...)
+			out := a.stdout
+			if tt.code != 0 {
+				out = a.stderr
+				if a.stdout != "" {
+					t.Errorf("standard output holds %q", a.stdout)
+				}
+			}
+			if a.code != tt.code || !strings.Contains(out, tt.says) {
+				t.Errorf("it ended with %d, want %d and %q in %q", a.code, tt.code, tt.says, out)
+			}
+			if slices.Contains(tt.args, "--json") {
+				lines(t, a)
+			}
+		})
+	}
+}
+
+func TestCommandsThatReadAFleet(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	cli := func(args ...string) answer { return fleetlens(t, append(args, "--server", f.url)...) }
+
+	if done := lines(t, cli("setup", "--json")); len(done) < 10 || done[0]["did"] != "created" {
+		t.Errorf("setup did %v", done)
+	}
+	if again := lines(t, cli("setup", "--json")); again[0]["did"] != "kept" {
+		t.Errorf("the second setup did %v", again)
+	}
+	if a := cli("investigate", "why?"); a.code != 1 || !strings.Contains(a.stderr, "no coordinator answers") || a.stdout != "" {
+		t.Errorf("without a coordinator: %+v", a)
+	}
+	if a := cli("nodes", "--json"); a.code != 0 || a.stdout != "" {
+		t.Errorf("without nodes: %+v", a)
+	}
+
+	ready(f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, memoryFault), "--label", "role=web"), f.probe("db-1", tree(t, nil)))
+	following := start(t, "fleetlens insights --follow", program(t, "fleetlens"), "insights", "--follow", "--json", "--server", f.url)
+	nodes := lines(t, cli("nodes", "--json"))
+	if len(nodes) != 2 || nodes[0]["node"] != "db-1" || nodes[1]["node"] != "web-1" || nodes[1]["state"] != "alive" {
+		t.Errorf("the nodes are %v", nodes)
+	}
+	if web := lines(t, cli("nodes", "--json", "--label", "role=web")); len(web) != 1 || web[0]["node"] != "web-1" {
+		t.Errorf("the web servers are %v", web)
+	}
+	if a := cli("nodes"); !strings.Contains(a.stdout, "2 nodes, 0 silent") || !strings.Contains(a.stdout, "role=web") {
+		t.Errorf("people read %s", a.stdout)
+	}
+
+	a := cli("investigate", "checkout is slow", "--json", "--node", "web-1")
+	if a.code != 0 || len(lines(t, a)) != 1 || !strings.Contains(a.stderr, "investigation ") {
+		t.Fatalf("got %+v", a)
+	}
+	r := decode[result](t, []byte(a.stdout))
+	if r.State != "done" || len(r.Insights) != 1 {
+		t.Fatalf("got %+v", r)
+	}
+	id := r.Insights[0].ID
+	eventually(t, "the follower shows the insight", func() bool { return strings.Contains(following.stdout.String(), id) })
+	if shown := lines(t, answer{stdout: following.stdout.String()}); len(shown) != 1 {
+		t.Errorf("the follower shows %v", shown)
+	}
+	following.kill()
+	if list := lines(t, cli("insights", "--json")); len(list) != 1 || list[0]["id"] != id {
+		t.Errorf("the insights are %v", list)
+	}
+	if one := lines(t, cli("insights", "show", id[:6], "--json")); len(one) != 1 || one[0]["id"] != id {
+		t.Errorf("the insight is %v", one)
+	}
+	if a := cli("insights", "show", "nobody"); a.code != 1 || a.stdout != "" || !strings.Contains(a.stderr, "nobody") {
+		t.Errorf("an unknown insight: %+v", a)
+	}
+	if a := cli("insights"); !strings.Contains(a.stdout, "CRITICAL") || !strings.Contains(a.stdout, "java (4711)") {
+		t.Errorf("people read %s", a.stdout)
+	}
+
+	memory := lines(t, cli("call", "web-1", "system_get_memory", "--json"))
+	if len(memory) != 1 || !strings.Contains(fmt.Sprint(memory), "97") {
+		t.Errorf("the memory of web-1 is %v", memory)
+	}
+	for _, args := range [][]string{{"system_top_processes", "1", "memory"}, {`system_top_processes(1, "memory")`}} {
+		if a := cli(append([]string{"call", "web-1"}, args...)...); a.code != 0 || !strings.Contains(a.stdout, "java") || !json.Valid([]byte(a.stdout)) {
+			t.Errorf("%v: %+v", args, a)
+		}
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"call", "web-9", "system_get_memory"}, 1, "web-9"},
+		{[]string{"call", "web-1", "system_reboot"}, 2, "system_reboot"},
+		{[]string{"call", "web-1", "system_top_processes", "many"}, 2, "many"},
+		{[]string{"run", "show", "nobody"}, 1, "nobody"},
+		{[]string{"cancel", "nobody"}, 1, "nobody"},
+		{[]string{"cancel", r.InvestigationID}, 1, "done"},
+		{[]string{"investigate", "why?", "--node", "web-9", "--json"}, 3, "web-9"},
+	} {
+		if a := cli(tt.args...); a.code != tt.code || !strings.Contains(a.stderr+a.stdout, tt.says) {
+			t.Errorf("%v ended with %d, want %d and %q in %q", tt.args, a.code, tt.code, tt.says, a.stderr)
+		}
+	}
+
+	records := lines(t, cli("run", "show", r.InvestigationID, "--json"))
+	kinds := map[any]int{}
+	for _, rec := range records {
+		kinds[rec["kind"]]++
+	}
+	if kinds["start"] != 2 || kinds["finished"] != 2 || kinds["claim"] != 2 || kinds["answer"] < 4 {
+		t.Errorf("the journal of the coordinator and its operator has %v", kinds)
+	}
+	if a := cli("run", "show", r.InvestigationID); !strings.Contains(a.stdout, "send_notification") || !strings.Contains(a.stdout, "produce_insight") {
+		t.Errorf("people read %s", a.stdout)
+	}
+	for _, s := range lines(t, cli("streams", "--state", "--json")) {
+		state, _ := s["state"].(map[string]any)
+		if s["Name"] == "FL_INSIGHTS" && state["messages"] != 1.0 || state == nil {
+			t.Errorf("the stream is %v", s)
+		}
+	}
+	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "MESSAGES") {
+		t.Errorf("people read %s", a.stdout)
+	}
+}
+
+func TestEverythingInOneProcess(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, memoryFault)
+	up := start(t, "fleetlens up", program(t, "fleetlens"), "up", "--json", "--port", "0", "--node", "web-1",
+		"--proc", dir+"/proc", "--sys", dir+"/sys", "--root", dir)
+	eventually(t, "it says where it listens", func() bool { return strings.Contains(up.stdout.String(), "\n") })
+	url := decode[struct {
+		URL string `json:"url"`
+	}](t, []byte(up.stdout.String())).URL
+	a := fleetlens(t, "investigate", "checkout is slow", "--json", "--server", url)
+	r := decode[result](t, []byte(a.stdout))
+	if a.code != 0 || r.State != "done" || len(r.Insights) != 1 || !slices.Equal(r.Insights[0].Nodes, []string{"web-1"}) {
+		t.Errorf("it ended with %d: %s", a.code, a.stdout)
+	}
+	up.interrupt()
+	if code := up.wait(); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+}
+
+func TestProgramsStopWhenTheyAreTold(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	processes := []*process{f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, nil))}
+	ready(processes...)
+	for _, p := range processes {
+		p.interrupt()
+		if code := p.wait(); code != 0 {
+			t.Errorf("%s ended with %d", p.name, code)
+		}
+		if p.stdout.String() != "" {
+			t.Errorf("%s wrote %q to standard output", p.name, &p.stdout)
+		}
+	}
+}
+
+func TestProgramsRefuseWrongSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		program string
+		args    []string
+		says    string
+	}{
+		{"probe", []string{"--interval", "0s"}, "--interval"},
+		{"probe", []string{"--level", "root"}, "--level"},
+		{"probe", []string{"positional"}, "positional"},
+		{"operator", []string{"--concurrency", "0"}, "--concurrency"},
+		{"operator", []string{"--skills", "sorcery"}, "sorcery"},
+		{"operator", []string{"--config", "/nowhere.yaml"}, "/nowhere.yaml"},
+		{"operator", []string{"--model", "oracle"}, "oracle"},
+		{"coordinator", []string{"--replicas", "9"}, "--replicas"},
+		{"coordinator", []string{"--threshold", "os.sorcery=1:2"}, "sorcery"},
+	} {
+		t.Run(tt.program+" "+strings.Join(tt.args, " "), func(t *testing.T) {
+			p := start(t, tt.program, program(t, tt.program), append(tt.args, "--server", "nats://127.0.0.1:1")...)
+			if code := p.wait(); code != 2 || !strings.Contains(p.stderr.String(), tt.says) {
+				t.Errorf("it ended with %d: %s", code, &p.stderr)
+			}
+		})
+	}
+}
