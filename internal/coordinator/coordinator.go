@@ -98,6 +98,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	defer stop()
 	deps.Log.Info("coordinator takes requests", "name", cfg.Name, "skills", names)
+	if err := deps.Bus.Flush(ctx); err != nil { // from here on the server knows who answers
+		return err
+	}
 	if deps.Ready != nil {
 		deps.Ready()
 	}

@@ -121,7 +121,10 @@ func (b *bench) coordinate(name string, deciders func(string) (agent.Decider, er
 		stopped = true
 		cancel()
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil && !errors.Is(err, context.Canceled) {
+				b.t.Errorf("the coordinator ended with %v", err)
+			}
 		case <-time.After(patience):
 			b.t.Error("the coordinator did not stop")
 		}
@@ -161,7 +164,7 @@ func investigates() *agenttest.Script {
 	return agenttest.NewScript(agenttest.Calls(agenttest.Call("invoke_operators", map[string]any{"skills": []string{"pantry"}})), untilDone, over, over, over, over, over)
 }
 
-func (b *bench) request(r protocol.Request) {
+func (b *bench) ask(r protocol.Request) {
 	b.t.Helper()
 	if _, err := b.Publish(b.t.Context(), bus.Outgoing{Subject: protocol.RequestSubject, Body: r}); err != nil {
 		b.t.Fatal(err)
@@ -223,7 +226,7 @@ func TestFromRequestToInsight(t *testing.T) {
 	b.node("web-1", "pantry")
 	b.operators(found)
 	b.coordinate("co-1", always(investigates()))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	r := b.result()
 	if r.InvestigationID != "inv-1" || r.State != protocol.ResultDone || r.Error != "" || len(r.Insights) != 1 || len(r.OperatorResults) != 1 || r.Usage.LLMCalls != 2 {
 		t.Fatalf("result %+v", r)
@@ -248,10 +251,10 @@ func TestARequestOfTheSameIDIsRunOnce(t *testing.T) {
 	b.operators(func(r reporter, task protocol.Task) { tasks.Add(1); found(r, task) })
 	model := investigates()
 	stop := b.coordinate("co-1", always(model))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	first := b.result()
 	asked := model.Asked()
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	second := b.result() // it is announced again; the stream drops the repeat
 	if second.State != first.State || len(second.Insights) != 1 || second.Insights[0].ID != first.Insights[0].ID || model.Asked() != asked || tasks.Load() != 1 {
 		t.Errorf("the second time %+v, after %d more decisions and %d tasks", second, model.Asked()-asked, tasks.Load())
@@ -273,7 +276,7 @@ func (b *bench) left() uint64 {
 }
 
 func TestWhatCannotBeLookedIntoHasFailed(t *testing.T) {
-	unserved := func(b *bench) {}
+	unserved := func(*bench) {}
 	for _, tt := range []struct {
 		name    string
 		nodes   map[string][]string
@@ -300,7 +303,7 @@ func TestWhatCannotBeLookedIntoHasFailed(t *testing.T) {
 			tt.serve(b)
 			b.coordinate("co-1", always(investigates()))
 			tt.request.ID, tt.request.Reason = "inv-1", "it is slow"
-			b.request(tt.request)
+			b.ask(tt.request)
 			r := b.result()
 			if r.State != tt.state || len(r.Insights) != 0 {
 				t.Errorf("result %+v", r)
@@ -323,7 +326,7 @@ func TestAnUnknownModelIsAnsweredAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.coordinate("co-1", deciders)
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow", Model: "big"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow", Model: "big"})
 	if r := b.result(); r.State != protocol.ResultFailed || r.Error != `unknown model "big" (have rules)` {
 		t.Errorf("result %+v", r)
 	}
@@ -353,7 +356,7 @@ func TestARequestThatNobodyCanReadIsAnsweredAndKept(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("no dead letter")
 	}
-	_, err = b.Conn.Request(t.Context(), protocol.RunSubject, map[string]any{"reason": ""})
+	_, err = b.Request(t.Context(), protocol.RunSubject, map[string]any{"reason": ""})
 	var refusal bus.Refusal
 	if !errors.As(err, &refusal) || refusal.Code != 400 || !strings.Contains(err.Error(), "reason") {
 		t.Errorf("investigate.run answers %v", err)
@@ -368,7 +371,7 @@ func TestRunAnswersItsSender(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for range 2 { // the second time it has ended already
-		raw, err := b.Conn.Request(ctx, protocol.RunSubject, protocol.Request{ID: "inv-1", Reason: "it is slow"})
+		raw, err := b.Request(ctx, protocol.RunSubject, protocol.Request{ID: "inv-1", Reason: "it is slow"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,9 +388,9 @@ func TestACancelledInvestigationTakesItsOperatorsAlong(t *testing.T) {
 	started := make(chan protocol.Task, 1)
 	b.operators(func(_ reporter, task protocol.Task) { started <- task }) // it never reports
 	b.coordinate("co-1", always(investigates()))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	task := <-started
-	if _, err := b.Conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "inv-1", "reason": "enough"}); err != nil {
+	if _, err := b.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "inv-1", "reason": "enough"}); err != nil {
 		t.Fatal(err)
 	}
 	if r := b.result(); r.State != protocol.ResultCancelled || r.InvestigationID != "inv-1" {
@@ -397,12 +400,12 @@ func TestACancelledInvestigationTakesItsOperatorsAlong(t *testing.T) {
 	if err != nil || !slices.ContainsFunc(records, func(r protocol.Record) bool { return r.Kind == protocol.RecordCancel }) {
 		t.Errorf("the operator's journal: %+v, %v", records, err)
 	}
-	_, err = b.Conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "inv-1"})
+	_, err = b.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "inv-1"})
 	var refusal bus.Refusal
 	if !errors.As(err, &refusal) || refusal.Code != 409 {
 		t.Errorf("a second cancel: %v", err)
 	}
-	if _, err = b.Conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "nobody"}); !errors.As(err, &refusal) || refusal.Code != 404 {
+	if _, err = b.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "nobody"}); !errors.As(err, &refusal) || refusal.Code != 404 {
 		t.Errorf("a cancel of nothing: %v", err)
 	}
 }
@@ -411,7 +414,7 @@ func TestADeadlineEndsAnInvestigation(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
 	b.coordinate("co-1", always(agenttest.NewScript(agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": 60_000})))))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow", DeadlineMS: 300})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow", DeadlineMS: 300})
 	if r := b.result(); r.State != protocol.ResultDeadline || !strings.Contains(r.Error, "the deadline of") {
 		t.Errorf("result %+v", r)
 	}
@@ -420,7 +423,7 @@ func TestADeadlineEndsAnInvestigation(t *testing.T) {
 func TestAnInvestigationThatKillsItsCoordinatorsIsGivenUp(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err := b.Consume(ctx, 1, []bus.Consumer{bus.Requests}, func(ctx context.Context, d *bus.Delivery) error {
@@ -458,7 +461,7 @@ func TestAnotherCoordinatorGoesOn(t *testing.T) {
 		found(r, task)
 	})
 	stop := b.coordinate("co-1", always(investigates()))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	<-started
 	stop() // in the middle of its wait
 	b.coordinate("co-2", always(investigates()))
@@ -473,10 +476,10 @@ func TestStatusAndList(t *testing.T) {
 	b.node("web-1", "pantry")
 	b.operators(found)
 	b.coordinate("co-1", always(investigates()))
-	b.request(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	b.result()
 	for subject, body := range map[string]any{protocol.StatusSubject: map[string]string{"id": "inv-1"}, protocol.ListSubject: nil} {
-		raw, err := b.Conn.Request(t.Context(), subject, body)
+		raw, err := b.Request(t.Context(), subject, body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -487,10 +490,10 @@ func TestStatusAndList(t *testing.T) {
 		}
 	}
 	var refusal bus.Refusal
-	if _, err := b.Conn.Request(t.Context(), protocol.StatusSubject, map[string]string{"id": "nobody"}); !errors.As(err, &refusal) || refusal.Code != 404 {
+	if _, err := b.Request(t.Context(), protocol.StatusSubject, map[string]string{"id": "nobody"}); !errors.As(err, &refusal) || refusal.Code != 404 {
 		t.Errorf("the status of nothing: %v", err)
 	}
-	if _, err := b.Conn.Request(t.Context(), protocol.StatusSubject, map[string]string{}); !errors.As(err, &refusal) || refusal.Code != 400 {
+	if _, err := b.Request(t.Context(), protocol.StatusSubject, map[string]string{}); !errors.As(err, &refusal) || refusal.Code != 400 {
 		t.Errorf("the status without an id: %v", err)
 	}
 }

@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -89,47 +90,56 @@ func (j *Journal) Append(ctx context.Context, kind protocol.RecordKind, data any
 	if err != nil {
 		return protocol.Record{}, fmt.Errorf("journal: %w", err)
 	}
-	r := protocol.Record{RunID: j.run, N: len(j.records) + 1, Kind: kind, Worker: j.owner, At: time.Now().UTC(), Data: raw}
-	expect := j.last
-	got, err := j.conn.Publish(ctx, bus.Outgoing{Subject: j.subject, Body: r, At: r.At, ExpectLast: &expect})
-	switch {
-	case err == nil:
-		j.records, j.last = append(j.records, r), got.Sequence
-		return r, nil
-	case errors.Is(err, bus.ErrWrongLast):
-		return j.reconcile(ctx, r)
+	for {
+		r := protocol.Record{RunID: j.run, N: len(j.records) + 1, Kind: kind, Worker: j.owner, At: time.Now().UTC(), Data: raw}
+		expect := j.last
+		got, err := j.conn.Publish(ctx, bus.Outgoing{Subject: j.subject, Body: r, At: r.At, ExpectLast: &expect})
+		switch {
+		case err == nil:
+			j.records, j.last = append(j.records, r), got.Sequence
+			return r, nil
+		case !errors.Is(err, bus.ErrWrongLast):
+			return protocol.Record{}, err
+		}
+		stored, err := j.reconcile(ctx, r)
+		if err != nil {
+			return protocol.Record{}, err
+		}
+		if stored {
+			return r, nil
+		}
 	}
-	return protocol.Record{}, err
 }
 
 // reconcile finds out what was written since the last record that is known. It
-// may be the very record whose acknowledgement was lost, a cancel, or the claim
-// of another worker.
-func (j *Journal) reconcile(ctx context.Context, mine protocol.Record) (protocol.Record, error) {
+// may be the very record whose acknowledgement was lost, which stored tells; an
+// own record before it whose acknowledgement the worker did not await, because
+// the deadline passed; a cancel; or the claim of another worker.
+func (j *Journal) reconcile(ctx context.Context, mine protocol.Record) (stored bool, err error) {
 	since, last, err := read(ctx, j.conn, j.subject, j.last+1)
 	if err != nil {
-		return protocol.Record{}, err
+		return false, err
 	}
-	stored := false
 	for _, r := range since {
 		switch {
-		case r.Worker == j.owner && r.N == mine.N && r.Kind == mine.Kind:
+		case r.Worker == j.owner && r.N == mine.N && r.Kind == mine.Kind && bytes.Equal(r.Data, mine.Data):
 			stored = true
+		case r.Worker == j.owner:
 		case r.Kind == protocol.RecordCancel:
 			j.cancelled = true
 		default:
-			return protocol.Record{}, fmt.Errorf("run %s: %w: %s", j.run, agent.ErrSuperseded, r.Worker)
+			return false, fmt.Errorf("run %s: %w: %s", j.run, agent.ErrSuperseded, r.Worker)
 		}
 	}
 	if len(since) == 0 {
-		return protocol.Record{}, fmt.Errorf("run %s: the journal ends before sequence %d: it was purged", j.run, j.last)
+		return false, fmt.Errorf("run %s: the journal ends before sequence %d: it was purged", j.run, j.last)
 	}
 	j.records, j.last = append(j.records, since...), last
-	if stored {
-		return mine, nil
+	if stored || !j.cancelled {
+		return stored, nil
 	}
 	j.cancelled = false
-	return protocol.Record{}, agent.ErrCancelled
+	return false, agent.ErrCancelled
 }
 
 // Cancel ends a run from outside, whoever owns it: it writes a cancel record and

@@ -114,6 +114,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	defer stop()
 	deps.Log.Info("operator serves", "name", cfg.Name, "skills", w.skills, "concurrency", cfg.Concurrency)
+	if err := deps.Bus.Flush(ctx); err != nil { // from here on the server knows who answers
+		return err
+	}
 	if deps.Ready != nil {
 		deps.Ready()
 	}

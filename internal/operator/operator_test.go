@@ -117,7 +117,10 @@ func (b *bench) work(name string, deciders func(string) (agent.Decider, error), 
 		stopped = true
 		cancel()
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil && !errors.Is(err, context.Canceled) {
+				b.t.Errorf("the operator ended with %v", err)
+			}
 		case <-time.After(patience):
 			b.t.Error("the operator did not stop")
 		}
@@ -579,5 +582,53 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), `unknown skill "attic" (have`) || !strings.Contains(err.Error(), "pantry") {
 		t.Errorf("Run: %v", err)
+	}
+}
+
+// A worker that does not await an acknowledgement, because its deadline passed in
+// between, has written a record that it does not know of. It still owns the run.
+func TestARecordWhoseAcknowledgementWasNotAwaitedIsItsOwn(t *testing.T) {
+	result := protocol.ToolResult{Step: 1, CallID: "c1", Tool: "think"}
+	for _, tt := range []struct {
+		name string
+		kind protocol.RecordKind
+		data any
+		want string // the journal's kinds
+	}{
+		{"another record follows it", protocol.RecordFinish, protocol.Finish{Outcome: protocol.OutcomeDeadline}, "claim result finished"},
+		{"another of its kind follows it", protocol.RecordResult, protocol.ToolResult{Step: 1, CallID: "c2", Tool: "think"}, "claim result result"},
+		{"the very record is appended again", protocol.RecordResult, result, "claim result"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			j, err := journal.Claim(t.Context(), b.Conn, protocol.OperatorAgent, "run-1", "op-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := json.Marshal(result)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lost := protocol.Record{RunID: "run-1", N: 2, Kind: protocol.RecordResult, Worker: j.Records()[0].Worker, At: time.Now().UTC(), Data: raw}
+			if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.JournalSubject(protocol.OperatorAgent, "run-1"), Body: lost}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := j.Append(t.Context(), tt.kind, tt.data); err != nil {
+				t.Fatalf("append: %v", err)
+			}
+			records, err := journal.Read(t.Context(), b.Conn, protocol.OperatorAgent, "run-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kinds []string
+			for i, r := range records {
+				if kinds = append(kinds, string(r.Kind)); r.N != i+1 || j.Records()[i].N != r.N {
+					t.Errorf("record %d has the number %d", i+1, r.N)
+				}
+			}
+			if got := strings.Join(kinds, " "); got != tt.want {
+				t.Errorf("the journal holds %s, want %s", got, tt.want)
+			}
+		})
 	}
 }

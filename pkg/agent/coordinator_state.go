@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -392,4 +393,39 @@ type CoordinatorSummary struct {
 	Insights    []protocol.Insight    `json:"insights"`
 	Completions []protocol.Completion `json:"completions"`
 	NotChecked  []string              `json:"not_checked"`
+}
+
+// fit leaves out what can be read elsewhere until the summary fits into a record
+// and a result: series (they are in the snapshots and the published insights),
+// then lists of ids, then the evidence of the last insights.
+func (s CoordinatorSummary) fit() CoordinatorSummary {
+	if fits(s) {
+		return s
+	}
+	s.Insights, s.Completions = slices.Clone(s.Insights), slices.Clone(s.Completions)
+	for i := range s.Insights {
+		s.Insights[i].Evidence = slices.Clone(s.Insights[i].Evidence)
+		for k := range s.Insights[i].Evidence {
+			s.Insights[i].Evidence[k].Series = nil
+		}
+	}
+	for i := range s.Completions {
+		if fits(s) {
+			return s
+		}
+		s.Completions[i].SnapshotIDs, s.Completions[i].NotificationIDs, s.Completions[i].Checked = []string{}, []string{}, nil
+	}
+	for i := len(s.Insights) - 1; i >= 0 && !fits(s); i-- {
+		s.Insights[i].Evidence, s.Insights[i].Figures = []protocol.Evidence{}, nil
+	}
+	for len(s.Insights) > 1 && !fits(s) {
+		s.Insights = s.Insights[:len(s.Insights)-1]
+		s.NotChecked = append(s.NotChecked[:len(s.NotChecked):len(s.NotChecked)], "an insight is left out here for want of room; it is on the stream")
+	}
+	return s
+}
+
+func fits(s CoordinatorSummary) bool {
+	b, err := json.Marshal(s)
+	return err != nil || len(b) <= maxKept
 }

@@ -139,7 +139,7 @@ func (c *CoordinatorTools) Summary() any {
 	if insights == nil {
 		insights = []protocol.Insight{}
 	}
-	return CoordinatorSummary{Insights: insights, Completions: c.state.Completions(), NotChecked: c.state.Unchecked()}
+	return CoordinatorSummary{Insights: insights, Completions: c.state.Completions(), NotChecked: c.state.Unchecked()}.fit()
 }
 
 type statusFilter struct {

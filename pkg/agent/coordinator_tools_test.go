@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -25,9 +26,7 @@ func insight(change map[string]any) protocol.ToolCall {
 		"notification_ids": []string{"n1"}, "correlation_type": "temporal", "summary": "memory is short", "matched_observations": []string{},
 		"hypothesis_grounded": false, "confidence": "medium",
 	}
-	for k, v := range change {
-		args[k] = v
-	}
+	maps.Copy(args, change)
 	return agenttest.Call("produce_insight", args)
 }
 
@@ -263,9 +262,7 @@ func TestAHypothesisIsGroundedByFindingsOfTwoRuns(t *testing.T) {
 				ids = append(ids, n.ID)
 			}
 			change := map[string]any{"notification_ids": ids, "hypothesis_grounded": true, "root_cause_hypothesis": "a leak"}
-			for k, v := range tt.change {
-				change[k] = v
-			}
+			maps.Copy(change, tt.change)
 			res := produced(t, r, insight(change))[0]
 			if len(r.conclusions.list) != 1 {
 				t.Fatalf("result %+v", res)

@@ -165,7 +165,6 @@ type operatorRun struct {
 	settings protocol.RunSettings
 	journal  *agent.MemoryJournal
 	aborted  chan struct{}
-	decider  agent.Decider
 	state    *agent.OperatorState // when it ended
 }
 
@@ -333,7 +332,7 @@ func (o *operators) Wake() <-chan struct{} {
 	return c
 }
 
-func (o *operators) Status(_ context.Context, run string) (agent.RunStatus, error) {
+func (o *operators) Status(context.Context, string) (agent.RunStatus, error) {
 	return agent.RunStatus{Worker: "op-1", Step: 3, Last: t0}, nil
 }
 

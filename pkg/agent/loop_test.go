@@ -628,8 +628,6 @@ func (panicking) Run(context.Context, string, []string, func(context.Context, st
 func TestWhatIsTooLargeForTheJournalIsToldToTheDecider(t *testing.T) {
 	r := newOperatorRun("web-1", "web-2", "web-3", "web-4")
 	r.probes.answer = func(protocol.TargetRef, string, []any) (any, error) { return strings.Repeat("x", 190<<10), nil }
-	limited := func(kind protocol.RecordKind) error { return nil }
-	r.journal.Refuse = limited
 	f := r.play(t, steps(agenttest.Call("call", map[string]any{"callback": "system_top"}))...)
 	res := one(t, r.journal, "call")
 	if f.Outcome != protocol.OutcomeDone || !res.Failed {

@@ -89,14 +89,17 @@ func (s *OperatorState) snapshot(id string) (protocol.Snapshot, bool) {
 // figure is found where it is newest.
 func (s *OperatorState) Facts(node string) []grounding.Fact {
 	var facts []grounding.Fact
-	for _, v := range slices.Backward(s.Snapshots) {
-		if snap := v; snap.Node == node {
+	for _, snap := range slices.Backward(s.Snapshots) {
+		if snap.Node == node {
 			facts = append(facts, snapshotFacts(snap, s.Subject.Words)...)
 		}
 	}
-	for _, v := range slices.Backward(s.Answers) {
-		if a := v; a.Target.Node == node || a.Target.Node == "" {
+	for _, a := range slices.Backward(s.Answers) {
+		switch a.Target.Node {
+		case node:
 			facts = append(facts, grounding.Flatten(a.Address, a.Value)...)
+		case "":
+			facts = append(facts, s.ofNode(node, a)...)
 		}
 	}
 	for _, c := range s.Subject.Words.Checks {
@@ -111,6 +114,25 @@ func (s *OperatorState) Facts(node string) []grounding.Fact {
 		}
 		// "in {value} % of the last 10 s": the window is part of the metric's meaning.
 		facts = append(facts, grounding.Fact{Address: "words#" + c.Metric, Name: c.Metric, Text: c.Says})
+	}
+	return facts
+}
+
+// ofNode returns what a script over several targets returned of one node: the
+// entries of a table whose keys are the node or its targets. What it returned
+// without saying of whom proves nothing about a node.
+func (s *OperatorState) ofNode(node string, a Answered) []grounding.Fact {
+	table, ok := a.Value.(map[string]any)
+	if !ok {
+		return nil
+	}
+	var facts []grounding.Fact
+	for _, t := range s.Subject.Task.Targets {
+		for _, key := range []string{t.Node, t.String()} {
+			if v, ok := table[key]; ok && t.Node == node {
+				facts = append(facts, grounding.Flatten(a.Address+key, v)...)
+			}
+		}
 	}
 	return facts
 }

@@ -27,7 +27,7 @@ func twoHosts() *operatorRun {
 	for _, s := range r.starting {
 		r.probes.snaps[s.Node] = s
 	}
-	r.probes.answer = func(t protocol.TargetRef, callback string, args []any) (any, error) {
+	r.probes.answer = func(protocol.TargetRef, string, []any) (any, error) {
 		return map[string]any{"name": "postgres", "memory_mb": 812.0}, nil
 	}
 	return r

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -241,9 +242,7 @@ func fine() values {
 
 func with(change values) values {
 	out := fine()
-	for k, v := range change {
-		out[k] = v
-	}
+	maps.Copy(out, change)
 	return out
 }
 
