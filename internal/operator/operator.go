@@ -219,6 +219,11 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 		}
 		return w.giveUp(ctx, j, task, cause)
 	}
+	if ended, err := w.orphaned(ctx, task); err != nil {
+		return protocol.Finish{}, err
+	} else if ended {
+		return w.end(ctx, j, protocol.OutcomeCancelled, "the investigation had ended before the task was taken")
+	}
 	decider, err := w.Deciders(task.Model)
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
@@ -264,17 +269,37 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 // giveUp ends a run that cannot be run: it is a failure that its caller hears of.
 func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.Task, cause error) (protocol.Finish, error) {
 	w.Log.Error("a run is given up", "run", task.RunID, "err", cause)
+	return w.end(ctx, j, protocol.OutcomeFailed, cause.Error())
+}
+
+// end writes the end of a run that did nothing here.
+func (w *worker) end(ctx context.Context, j *journal.Journal, outcome protocol.Outcome, why string) (protocol.Finish, error) {
 	raw, err := json.Marshal(agent.OperatorSummary{Health: protocol.Observing, NotificationIDs: []string{}, SnapshotIDs: []string{}})
 	if err != nil {
 		return protocol.Finish{}, err
 	}
-	f := protocol.Finish{Outcome: protocol.OutcomeFailed, Error: cause.Error(), Summary: raw}
+	f := protocol.Finish{Outcome: outcome, Error: why, Summary: raw}
 	_, err = j.Append(ctx, protocol.RecordFinish, f)
 	if errors.Is(err, agent.ErrCancelled) {
 		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
 	return f, err
+}
+
+// orphaned reports whether the task's investigation was cancelled or has ended:
+// nobody waits for what would be found. A task that no coordinator gave has no
+// investigation.
+func (w *worker) orphaned(ctx context.Context, task protocol.Task) (bool, error) {
+	m, err := w.Bus.Last(ctx, bus.Journal, protocol.JournalSubject(protocol.CoordinatorAgent, task.InvestigationID))
+	if errors.Is(err, bus.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	r, err := protocol.Decode[protocol.Record](m.Data)
+	return err == nil && (r.Kind == protocol.RecordCancel || r.Kind == protocol.RecordFinish), nil
 }
 
 func (w *worker) words(task protocol.Task) (protocol.Words, error) {

@@ -403,7 +403,11 @@ func (c *CoordinatorTools) invoke(ctx context.Context, call Call, a invokeArgs) 
 		if slices.Contains(a.Skills[:i], skill) { // it would be started under the same run id
 			continue
 		}
-		if err := c.invokeSkill(ctx, call, a, skill, &e); err != nil {
+		err := c.invokeSkill(ctx, call, a, skill, &e)
+		if err != nil && len(e.Runs) > 0 && ctx.Err() != nil {
+			break // the run ends, but what was started has to be known
+		}
+		if err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -472,12 +476,26 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		if a.Context != "" {
 			task.Reason += "\n" + a.Context
 		}
-		if err := c.deps.Operators.Start(ctx, task); err != nil {
+		if err := c.start(ctx, task); err != nil {
 			return err
 		}
 		e.Runs = append(e.Runs, OperatorRun{RunID: task.RunID, Skill: skill, Targets: chunk, StartedAt: call.At})
 	}
 	return nil
+}
+
+// startWithin is how long queueing one task may take.
+const startWithin = 10 * time.Second
+
+// start queues a task. It is not broken off when the run is cancelled: whether the
+// task was queued would not be known then.
+func (c *CoordinatorTools) start(ctx context.Context, task protocol.Task) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	defer cancel()
+	return c.deps.Operators.Start(ctx, task)
 }
 
 // operatorDeadline leaves the coordinator a tenth of the time that is left, at

@@ -10,7 +10,7 @@ import (
 
 func TestASummaryFitsIntoARecord(t *testing.T) {
 	insight := func(n int) protocol.Insight {
-		i := protocol.Insight{ID: fmt.Sprint(n), Summary: strings.Repeat("x", 2000)}
+		i := protocol.Insight{ID: fmt.Sprint(n), Summary: strings.Repeat("x", 16000)}
 		for range 60 {
 			i.Evidence = append(i.Evidence, protocol.Evidence{Address: "a#b", Series: make([]protocol.Point, 56)})
 		}
@@ -22,8 +22,8 @@ func TestASummaryFitsIntoARecord(t *testing.T) {
 		wantSeries, wantAll bool
 	}{
 		{"what fits stays as it is", 3, true, true},
-		{"series go first", 12, false, true},
-		{"the last insights go last", 400, false, false},
+		{"series go first", 10, false, true},
+		{"the last insights go last", 60, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var s CoordinatorSummary

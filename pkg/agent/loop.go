@@ -431,11 +431,28 @@ func (l *loop) act(parent, ctx context.Context, a protocol.Answer) error {
 		if res.Failed || res.Invalid {
 			l.say(a.Step, fmt.Sprintf("%s: refused: %s", res.Tool, firstLine(res.Content)))
 		}
-		if err := l.append(ctx, protocol.RecordResult, res); err != nil {
+		if err := l.record(ctx, res); err != nil {
 			return err
+		}
+		if l.cancel != nil {
+			return ErrCancelled
 		}
 	}
 	return nil
+}
+
+// record writes the result of a call that was made, also when the run was
+// cancelled or its time ended meanwhile: what a call has started must be known to
+// whoever ends the run.
+func (l *loop) record(ctx context.Context, res protocol.ToolResult) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+	defer cancel()
+	err := l.append(ctx, protocol.RecordResult, res)
+	if errors.Is(err, ErrCancelled) { // told once: the journal takes the record behind the cancel
+		l.cancel = &protocol.Cancel{}
+		err = l.append(ctx, protocol.RecordResult, res)
+	}
+	return err
 }
 
 // call makes one call. Its error means that the run cannot go on here; what goes

@@ -354,10 +354,10 @@ func TestExecute(t *testing.T) {
 				t.Errorf("the script may call %v", names)
 			}
 			_, err := call(ctx, "on", []any{"web-1/host", "system_top", 3.0})
-			return map[string]any{"rate_per_s": 73.5}, "hello\n", err
+			return map[string]any{"web-1/host": map[string]any{"rate_per_s": 73.5}}, "hello\n", err
 		})
 		r.play(t, steps(run, notify("it writes 73.5 per second", "s1"))...)
-		wantIn(t, one(t, r.journal, "execute").Content, `"value":{"rate_per_s":73.5}`, `"output":"hello\n"`)
+		wantIn(t, one(t, r.journal, "execute").Content, `"rate_per_s":73.5`, `"output":"hello\n"`)
 		if len(r.findings.sent) != 1 || !r.findings.sent[0].Verified {
 			t.Errorf("sent %+v", r.findings.sent)
 		}

@@ -70,7 +70,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"investigate", "--local", "why?", "--model", "oracle"}, 2, "have rules"},
 		{[]string{"investigate", "--local", "why?", "--threshold", "os.sorcery=1:2"}, 2, "sorcery"},
 		{[]string{"investigate", "--local", "why?", "--threshold", "os.memory_used_pct=x:2"}, 2, "not a number"},
-		{[]string{"investigate", "--local", "why?", "--skill", "sorcery"}, 3, "have os"},
+		{[]string{"investigate", "--local", "why?", "--skill", "sorcery"}, 2, "have os"},
 		{[]string{"setup", "--max-bytes", "FL_NONE=1GiB"}, 2, "FL_NONE"},
 		{[]string{"call", "web-1"}, 2, "arg(s)"},
 	} {
