@@ -28,7 +28,11 @@ type settings struct {
 
 func (s *settings) Flags(fs *pflag.FlagSet) { s.Config.Flags(fs); s.llm.Flags(fs) }
 
-func (s *settings) Sections() map[string]any { return s.llm.Sections() }
+func (s *settings) Sections() map[string]any {
+	sections := s.llm.Sections()
+	sections["recurring"] = &s.Recurring
+	return sections
+}
 
 func (s *settings) Validate() error { return errors.Join(s.Config.Validate(), s.llm.Validate()) }
 

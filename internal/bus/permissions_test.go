@@ -244,7 +244,7 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 	{"STREAM.UPDATE/", "", "", "all", ""},
 	{"STREAM.INFO/", "NODES SNAPSHOTS EVENTS", "NODES SNAPSHOTS WORK FINDINGS JOURNAL DEADLETTERS", "all", "streams"},
 	{"STREAM.DELETE/", "", "", "", ""},
-	{"STREAM.PURGE/", "", "", "", ""},
+	{"STREAM.PURGE/", "", "", "WORK", ""},
 	{"STREAM.MSG.GET/", "NODES", "FINDINGS JOURNAL", "all", "JOURNAL PEOPLE"},
 	{"STREAM.MSG.DELETE/", "", "", "", ""},
 	{"STREAM.SNAPSHOT/", "", "", "", ""},

@@ -141,3 +141,28 @@ func (c *Conn) message(out Outgoing) (*nats.Msg, error) {
 	}
 	return msg, nil
 }
+
+// RequestQueued stores a message in a work queue and waits for the answer of
+// whoever finishes it.
+func (c *Conn) RequestQueued(ctx context.Context, out Outgoing) ([]byte, error) {
+	inbox := c.nc.NewInbox()
+	answers := make(chan *nats.Msg, 1)
+	sub, err := c.nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection is gone then, and the subscription with it
+	if out.Header == nil {
+		out.Header = map[string]string{}
+	}
+	out.Header[protocol.HeaderReply] = inbox
+	if _, err := c.Publish(ctx, out); err != nil {
+		return nil, err
+	}
+	select {
+	case m := <-answers:
+		return m.Data, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", out.Subject, context.Cause(ctx))
+	}
+}

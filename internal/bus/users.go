@@ -104,6 +104,7 @@ func Roles() []Role {
 				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.AlertSubject(protocol.Any),
 				"$KV." + StateBucket + ".>", "$JS.FC." + stateStream + ".>", plainInbox, InboxPrefix(protocol.Any) + ".>",
 			}, takes(names()...), api("STREAM.CREATE", allStreams()...), api("STREAM.UPDATE", allStreams()...), api("STREAM.INFO", allStreams()...),
+				api("STREAM.PURGE", Work), // a schedule is cancelled by purging its subject
 				api("STREAM.MSG.GET", allStreams()...), directGet(allStreams()...), api("STREAM.NAMES"), api("STREAM.LIST"), api("INFO"),
 				api("CONSUMER.CREATE", under(allStreams(), ".>")...), api("CONSUMER.NAMES", allStreams()...), api("CONSUMER.LIST", allStreams()...),
 				api("CONSUMER.INFO", stateStream+".*"), api("CONSUMER.DELETE", stateStream+".*")),

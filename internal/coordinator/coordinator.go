@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -27,6 +29,8 @@ type Config struct {
 	Replicas    int    // of the streams it makes; 0: as they are
 	// Thresholds change the levels of the skills' checks, by "skill.metric".
 	Thresholds map[string]skills.Threshold
+	// Recurring investigations, by name.
+	Recurring map[string]Recurring
 }
 
 // DefaultConfig returns the defaults.
@@ -49,6 +53,11 @@ func (c *Config) Validate() error {
 	if c.Replicas < 0 || c.Replicas > 5 {
 		errs = append(errs, fmt.Errorf("--replicas %d: it must be from 1 to 5", c.Replicas))
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
+		if err := c.Recurring[name].validate(); err != nil {
+			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -58,7 +67,10 @@ type Deps struct {
 	Bus      *bus.Conn
 	Skills   []skills.Skill // those it knows: their words
 	Deciders func(model string) (agent.Decider, error)
-	Version  string
+	// Strategies are those that a request may name, the default first; none: the
+	// agent loop and the pipeline.
+	Strategies []agent.Strategy
+	Version    string
 	// Ready, when set, is called once requests are taken.
 	Ready func()
 }
@@ -72,6 +84,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	words, err := skills.Words(deps.Skills, cfg.Thresholds)
 	if err != nil {
 		return err
+	}
+	if len(deps.Strategies) == 0 {
+		deps.Strategies = []agent.Strategy{agent.AgentLoop{}, agent.Pipeline{}}
 	}
 	c := &coordinator{cfg: cfg, Deps: deps, words: words}
 	var names []string
@@ -97,6 +112,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stop()
+	if err := c.recur(ctx); err != nil {
+		return err
+	}
 	deps.Log.Info("coordinator takes requests", "name", cfg.Name, "skills", names)
 	if err := deps.Bus.Flush(ctx); err != nil { // from here on the server knows who answers
 		return err

@@ -140,7 +140,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	}
 	defer stop()
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Decider: decider.Name(), TraceID: traceID,
+		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Asks: inv, Schedules: schedules{inv.Bus}, Decider: decider.Name(), TraceID: traceID,
 	})
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
@@ -160,13 +160,15 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 // prepare checks what the request asks for.
 func (inv *investigation) prepare() (agent.Decider, agent.CoordinatorSubject, error) {
 	sub := agent.CoordinatorSubject{InvestigationID: inv.id, Request: inv.req, Deadline: inv.deadline}
-	if s := inv.req.Strategy; s != "" && s != protocol.AgentLoop {
-		return nil, sub, fmt.Errorf("strategy %q is not built in (have %s)", s, protocol.AgentLoop)
-	}
-	decider, err := inv.Deciders(inv.req.Model)
+	strategy, err := inv.strategy(inv.req.Strategy)
 	if err != nil {
 		return nil, sub, err
 	}
+	model, err := inv.Deciders(inv.req.Model)
+	if err != nil {
+		return nil, sub, err
+	}
+	decider := strategy.Decider(model)
 	known := skillInfos(inv.words)
 	var names []string
 	for _, s := range known {
@@ -232,6 +234,7 @@ func (inv *investigation) result(f protocol.Finish) (protocol.Result, error) {
 		InvestigationID: inv.id, Error: f.Error, Insights: sum.Insights, OperatorResults: sum.Completions, Usage: f.Usage,
 		StartedAt: inv.started, EndedAt: time.Now().UTC(),
 	}
+	r.Usage = r.Usage.Plus(sum.Asked)
 	for _, done := range sum.Completions {
 		r.Usage = r.Usage.Plus(done.Usage)
 	}

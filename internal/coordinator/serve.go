@@ -27,6 +27,8 @@ func (c *coordinator) serve(ctx context.Context) (stop func(), err error) {
 			{Name: "cancel", Subject: protocol.CancelSubject, Handler: c.cancelRequest},
 			{Name: "status", Subject: protocol.StatusSubject, Handler: c.statusRequest},
 			{Name: "list", Subject: protocol.ListSubject, Handler: c.listRequest},
+			{Name: "schedules", Subject: protocol.SchedulesSubject, Handler: c.schedulesRequest},
+			{Name: "unschedule", Subject: protocol.UnscheduleSubject, Handler: c.unscheduleRequest},
 		},
 	})
 	if err != nil {

@@ -110,6 +110,7 @@ type CoordinatorState struct {
 	NotChecked    []string // what could not be looked into, and why
 	Invoked       bool     // invoke_operators was called, whatever came of it
 	Cursor        Cursor
+	Asked         protocol.Usage // of the questions to operators
 	refused       int
 }
 
@@ -393,6 +394,7 @@ type CoordinatorSummary struct {
 	Insights    []protocol.Insight    `json:"insights"`
 	Completions []protocol.Completion `json:"completions"`
 	NotChecked  []string              `json:"not_checked"`
+	Asked       protocol.Usage        `json:"asked"` // what questions to operators cost
 }
 
 // fit leaves out what can be read elsewhere until the summary fits into a record

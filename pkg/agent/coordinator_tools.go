@@ -18,6 +18,8 @@ type CoordinatorDeps struct {
 	Fleet       Fleet
 	Operators   Operators
 	Conclusions Conclusions
+	Asks        Asks
+	Schedules   Schedules
 	Decider     string // what insights say decided
 	TraceID     string
 }
@@ -34,9 +36,11 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 		newTool("produce_insight", "Publishes a conclusion and resolves the notifications it names. Code checks the figures of summary, the matched observations and the grounding.", c.insight, c.foldInsight),
 		newTool("invoke_operators", "Starts operators of the named skills on the nodes of the request, or on some of them. Those that stand out are taken first; what is left out is said.", c.invoke, c.foldInvoke),
 		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
+		newTool("message_operator", "Asks an operator, running or done, about what it saw.", c.message, c.foldAsked),
 		newTool[none, none]("fleet_overview", "Shows the fleet: nodes by label, silent nodes, nodes that stand out among their peers.", c.overview, nil),
 		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.wake), nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
+		ends(newTool[scheduleArgs, none]("schedule", "Ends the investigation and looks again later. Refused while operators run.", c.schedule, nil)),
 		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
 	}
 	return c
@@ -139,7 +143,7 @@ func (c *CoordinatorTools) Summary() any {
 	if insights == nil {
 		insights = []protocol.Insight{}
 	}
-	return CoordinatorSummary{Insights: insights, Completions: c.state.Completions(), NotChecked: c.state.Unchecked()}.fit()
+	return CoordinatorSummary{Insights: insights, Completions: c.state.Completions(), NotChecked: c.state.Unchecked(), Asked: c.state.Asked}.fit()
 }
 
 type statusFilter struct {
@@ -557,12 +561,8 @@ func (c *CoordinatorTools) overview(ctx context.Context, _ Call, _ none) (Outcom
 }
 
 func (c *CoordinatorTools) done(context.Context, Call, none) (Outcome, error) {
-	if running := c.state.Running(); len(running) > 0 {
-		var names []string
-		for _, r := range running {
-			names = append(names, r.Skill+" "+r.RunID)
-		}
-		return Outcome{}, fmt.Errorf("operators are running: %s; wait for them or look at get_operator_statuses", strings.Join(names, ", "))
+	if err := c.idle("done"); err != nil {
+		return Outcome{}, err
 	}
 	return Outcome{Content: map[string]bool{"done": true}}, nil
 }

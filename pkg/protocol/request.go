@@ -52,8 +52,8 @@ func (r Request) Validate() error {
 		within("compaction_max_tokens", r.CompactionMaxTokens, 0, 100_000_000),
 		within("compaction_keep_last", r.CompactionKeepLast, 0, 10_000),
 	}
-	if r.Strategy != "" {
-		errs = append(errs, oneOf("strategy", r.Strategy, AgentLoop, Pipeline))
+	if len(r.Strategy) > MaxToken { // which there are, the coordinators know
+		errs = append(errs, fmt.Errorf(`"strategy" must have at most %d bytes`, MaxToken))
 	}
 	if len(r.ID) > MaxToken {
 		errs = append(errs, fmt.Errorf(`"id" must have at most %d bytes`, MaxToken))

@@ -77,6 +77,9 @@ const (
 	CancelSubject  = "investigate.cancel"
 	StatusSubject  = "investigate.status"
 	ListSubject    = "investigate.list"
+	// SchedulesSubject lists requests that are to come, UnscheduleSubject cancels one.
+	SchedulesSubject  = "investigate.schedules"
+	UnscheduleSubject = "investigate.unschedule"
 )
 
 // Any stands for every value of a subject function's argument: a wildcard.
@@ -112,6 +115,9 @@ func AlertSubject(source string) string { return subject("alerts", token(source)
 
 // TaskSubject is the work of the operators of one skill.
 func TaskSubject(skill string) string { return subject("operator", "task", token(skill)) }
+
+// ScheduleSubject is where a request lies until its time comes.
+func ScheduleSubject(id string) string { return subject("schedule", token(id)) }
 
 // ServesSubject is where an operator that serves a skill answers, so that
 // whoever has a task for it knows that somebody is there.

@@ -35,7 +35,9 @@ func Start(o Options) (*Server, error) {
 		}
 	}
 	opts.JetStream, opts.StoreDir, opts.NoSigs, opts.NoLog = true, o.StoreDir, true, true
-	opts.ServerName = "fleetlens"
+	if opts.ServerName == "" { // the servers of a cluster have a name each
+		opts.ServerName = "fleetlens"
+	}
 	if o.Host == "" {
 		opts.DontListen = true
 	} else {

@@ -35,6 +35,8 @@ func (a *Analyst) Decide(_ context.Context, v agent.View) (protocol.Answer, erro
 		calls = operator(s)
 	case *agent.CoordinatorState:
 		calls = a.coordinator(s, v)
+	case *agent.Question:
+		calls = []protocol.ToolCall{answer(v)}
 	default:
 		return protocol.Answer{}, fmt.Errorf("rules: a run of %T: %w", s, agent.ErrFinal)
 	}

@@ -1,0 +1,251 @@
+package allinone_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/allinone"
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/bus/natstest"
+	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/operator"
+	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// up starts everything with one decider for both agents.
+func up(t *testing.T, d agent.Decider, change func(*allinone.Options)) *bus.Conn {
+	t.Helper()
+	o := allinone.Options{
+		DataDir: t.TempDir(), Probe: probe.DefaultConfig(), Operator: operator.DefaultConfig(), Coordinator: coordinator.DefaultConfig(),
+		LLM: llm.DefaultConfig(), Log: natstest.Log(t), Deciders: func(string) (agent.Decider, error) { return d, nil },
+	}
+	o.Probe.Node = "here"
+	if change != nil {
+		change(&o)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	stack, err := allinone.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stack.Stop)
+	return stack.Bus
+}
+
+func ask(t *testing.T, conn *bus.Conn, r protocol.Request) protocol.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	raw, err := conn.Request(ctx, protocol.RunSubject, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := protocol.Decode[protocol.Result](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// looks is what the scripted operators do.
+var looks = agenttest.NewScript(agenttest.Calls(agenttest.Call("take_snapshot", nil)))
+
+// stages answers what the pipeline asks a model.
+type stages struct{ agent.Decider }
+
+func (s stages) Name() string { return "stages" }
+
+func (s stages) Decide(ctx context.Context, v agent.View) (protocol.Answer, error) {
+	a := protocol.Answer{Model: s.Name(), Usage: protocol.Usage{LLMCalls: 1, InputTokens: 100, OutputTokens: 10}}
+	switch v.Tools[0].Name {
+	case "classify":
+		if !strings.Contains(v.Start.System, "os: System resources") {
+			return a, agent.ErrFinal
+		}
+		a.Calls = []protocol.ToolCall{agenttest.Call("classify", map[string]any{"intent": "question", "skills": []string{"os", "tarot"}, "operator_context": "look at memory"})}
+	case "synthesize":
+		a.Calls = []protocol.ToolCall{agenttest.Call("synthesize", map[string]any{"answer": "All is well."})}
+	default:
+		return looks.Decide(ctx, v)
+	}
+	return a, nil
+}
+
+func TestThePipelineAsksAModelTwice(t *testing.T) {
+	conn := up(t, stages{}, nil)
+	r := ask(t, conn, protocol.Request{Reason: "how is memory?", Strategy: protocol.Pipeline})
+	if r.State != protocol.ResultDone || len(r.Insights) != 1 {
+		t.Fatalf("result %+v", r)
+	}
+	if i := r.Insights[0]; i.Summary != "All is well." || i.Confidence != protocol.Medium || i.CorrelationType != protocol.None || i.Model != "stages" {
+		t.Errorf("insight %+v", i)
+	}
+	if r.Usage.LLMCalls != 2 || r.Usage.InputTokens != 200 {
+		t.Errorf("usage %+v, want two calls", r.Usage)
+	}
+	published := 0
+	for _, err := range conn.Range(t.Context(), bus.Insights, "insights.>", 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		published++
+	}
+	if published != 1 {
+		t.Errorf("%d insights on the stream", published)
+	}
+	if r := ask(t, conn, protocol.Request{Reason: "x", Strategy: "oracle"}); r.State != protocol.ResultFailed || !strings.Contains(r.Error, "have agent_loop, pipeline") {
+		t.Errorf("an unknown strategy: %+v", r)
+	}
+	if r := ask(t, conn, protocol.Request{Reason: "x"}); r.State == protocol.ResultDone && len(r.Insights) > 0 {
+		t.Errorf("the strategy of one request held for the next: %+v", r)
+	}
+}
+
+// asked answers the questions of coordinators, and decides the rest by script.
+type asked struct{ agent.Decider }
+
+func (a asked) Decide(ctx context.Context, v agent.View) (protocol.Answer, error) {
+	q, ok := v.State.(*agent.Question)
+	if !ok {
+		return a.Decider.Decide(ctx, v)
+	}
+	if _, err := agent.Conversation(v); err != nil {
+		return protocol.Answer{}, err
+	}
+	return protocol.Answer{Usage: protocol.Usage{LLMCalls: 1}, Calls: []protocol.ToolCall{agenttest.Call("answer", map[string]any{"summary": "asked: " + q.Text})}}, nil
+}
+
+func TestACoordinatorAsksItsOperator(t *testing.T) {
+	coordinators := agenttest.NewScript(
+		agenttest.Calls(agenttest.Call("message_operator", map[string]any{"skill": "os", "message": "too early"})),
+		agenttest.Calls(agenttest.Call("invoke_operators", map[string]any{"skills": []string{"os"}})),
+		agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": 20000})),
+		agenttest.Calls(agenttest.Call("message_operator", map[string]any{"skill": "os", "message": "how full is the disk?"})),
+		agenttest.Conclude(),
+	)
+	conn := up(t, asked{agenttest.By(looks, coordinators)}, nil)
+	r := ask(t, conn, protocol.Request{ID: "inv-1", Reason: "x"})
+	if r.State != protocol.ResultDone || r.Usage.LLMCalls != 1 {
+		t.Errorf("result %+v", r)
+	}
+	records, err := journal.Read(t.Context(), conn, protocol.CoordinatorAgent, "inv-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answers []string
+	for _, rec := range records {
+		var res protocol.ToolResult
+		if rec.Kind == protocol.RecordResult && json.Unmarshal(rec.Data, &res) == nil && res.Tool == "message_operator" {
+			answers = append(answers, res.Content)
+		}
+	}
+	if len(answers) != 2 || !strings.Contains(answers[0], "no operator \\\"os\\\" was invoked") || !strings.Contains(answers[1], "asked: how full is the disk?") {
+		t.Errorf("answers %q", answers)
+	}
+}
+
+func TestARulesOperatorReportsWhenAsked(t *testing.T) {
+	conn := up(t, nil, func(o *allinone.Options) { o.Deciders = nil })
+	r := ask(t, conn, protocol.Request{ID: "inv-1", Reason: "x"})
+	run := r.OperatorResults[0].RunID
+	records, err := journal.Read(t.Context(), conn, protocol.OperatorAgent, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := llm.DefaultConfig()
+	config.Default = llm.Rules
+	deciders, err := config.Deciders(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := deciders(llm.Rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, _, err := agent.AskAbout(t.Context(), d, run, records, "what did you see?")
+	if err != nil || !strings.Contains(reply.Summary, "No LLM") {
+		t.Errorf("reply %+v, %v", reply, err)
+	}
+}
+
+func TestAScheduledInvestigationComes(t *testing.T) {
+	schedule := func(v agent.View) (protocol.Answer, error) {
+		s, _ := v.State.(*agent.CoordinatorState)
+		if s.Subject.Request.Context["scheduled_by"] != nil { // the second time it ends
+			return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("think", map[string]any{"thought": "again"})}}, nil
+		}
+		return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("schedule", map[string]any{"ms": 1000, "reason": "is it still so?"})}}, nil
+	}
+	conn := up(t, agenttest.By(looks, agenttest.NewScript(schedule)), nil)
+	came := make(chan protocol.Accepted, 4)
+	stop, err := conn.Subscribe(protocol.InvestigationSubject(protocol.Any, protocol.PhaseAccepted), func(m bus.Msg) {
+		if a, err := protocol.Decode[protocol.Accepted](m.Data); err == nil {
+			came <- a
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	begin := time.Now()
+	ask(t, conn, protocol.Request{ID: "inv-1", Reason: "is it slow?", Labels: map[string]string{}, Context: map[string]any{"ticket": "42"}})
+	if first := <-came; first.InvestigationID != "inv-1" {
+		t.Fatalf("first %+v", first)
+	}
+	select {
+	case next := <-came:
+		if next.Request.Reason != "is it still so?" || next.Request.Context["scheduled_by"] != "inv-1" || next.Request.Context["ticket"] != "42" || time.Since(begin) < time.Second {
+			t.Errorf("after %s came %+v", time.Since(begin), next.Request)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the scheduled investigation never came")
+	}
+}
+
+func TestRecurringInvestigationsComeAndCanBeTakenOff(t *testing.T) {
+	conn := up(t, nil, func(o *allinone.Options) {
+		o.Deciders = nil
+		o.Coordinator.Recurring = map[string]coordinator.Recurring{"health": {Every: time.Second, Reason: "is all well?"}}
+	})
+	finished := make(chan protocol.Result, 16)
+	stop, err := conn.Subscribe(protocol.InvestigationSubject(protocol.Any, protocol.PhaseFinished), func(m bus.Msg) {
+		if r, err := protocol.Decode[protocol.Result](m.Data); err == nil {
+			finished <- r
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	ids := map[string]bool{}
+	for range 2 {
+		select {
+		case r := <-finished:
+			ids[r.InvestigationID] = true
+		case <-time.After(20 * time.Second):
+			t.Fatal("it does not recur")
+		}
+	}
+	if len(ids) != 2 {
+		t.Errorf("ids %v: each time is an investigation of its own", ids)
+	}
+	raw, err := conn.Request(t.Context(), protocol.SchedulesSubject, nil)
+	if err != nil || !strings.Contains(string(raw), "recurring-health") {
+		t.Errorf("schedules %s, %v", raw, err)
+	}
+	if _, err := conn.Request(t.Context(), protocol.UnscheduleSubject, map[string]string{"id": "recurring-health"}); err != nil {
+		t.Error(err)
+	}
+	if raw, err := conn.Request(t.Context(), protocol.SchedulesSubject, nil); err != nil || strings.Contains(string(raw), "recurring-health") {
+		t.Errorf("schedules after it was taken off: %s, %v", raw, err)
+	}
+}

@@ -1,0 +1,42 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+var _ agent.Asks = (*investigation)(nil)
+
+// Ask implements agent.Asks: the coordinator rebuilds the operator's conversation
+// from its journal and asks the model itself.
+func (inv *investigation) Ask(ctx context.Context, run agent.OperatorRun, question string) (agent.Reply, protocol.Usage, error) {
+	records, err := journal.Read(ctx, inv.Bus, protocol.OperatorAgent, run.RunID)
+	if err != nil {
+		return agent.Reply{}, protocol.Usage{}, err
+	}
+	decider, err := inv.Deciders(inv.req.Model)
+	if err != nil {
+		return agent.Reply{}, protocol.Usage{}, err
+	}
+	return agent.AskAbout(ctx, decider, run.RunID, records, question)
+}
+
+// strategy returns the strategy of a name; "" is the default.
+func (inv *investigation) strategy(name string) (agent.Strategy, error) {
+	if name == "" {
+		return inv.Strategies[0], nil
+	}
+	var have []string
+	for _, s := range inv.Strategies {
+		if s.Name() == name {
+			return s, nil
+		}
+		have = append(have, s.Name())
+	}
+	return nil, fmt.Errorf("unknown strategy %q (have %s)", name, strings.Join(have, ", "))
+}
