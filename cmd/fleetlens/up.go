@@ -68,7 +68,7 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().StringVar(&l.probe.Node, "node", "", "name of this node (default: the host's name)")
 	cmd.Flags().StringToStringVar(&l.probe.Labels, "label", nil, "labels of this node: role=web,zone=a")
 	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
-	cmd.Flags().StringVar(&l.llm.Default, "model", l.llm.Default, "model that decides: a name from the configuration file's \"models\", or rules")
+	l.llm.Flags(cmd.Flags())
 	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in (default: a temporary one, removed at the end)")
 	cmd.Flags().StringVar(&host, "listen", "127.0.0.1", "`host` to listen on")
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")

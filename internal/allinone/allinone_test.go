@@ -249,3 +249,35 @@ func TestRecurringInvestigationsComeAndCanBeTakenOff(t *testing.T) {
 		t.Errorf("schedules after it was taken off: %s, %v", raw, err)
 	}
 }
+
+func TestAWaitingInvestigationHoldsNoPlace(t *testing.T) {
+	waits := func(v agent.View) (protocol.Answer, error) {
+		if strings.Contains(v.Start.User, "slow") {
+			return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("wait", map[string]any{"ms": 20000})}}, nil
+		}
+		return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("think", map[string]any{"thought": "quick"})}}, nil
+	}
+	conn := up(t, agenttest.By(looks, agenttest.NewScript(waits)), func(o *allinone.Options) { o.Coordinator.Concurrency = 1 })
+	waiting := make(chan struct{}, 1)
+	stop, err := conn.Subscribe(protocol.InvestigationSubject("slow", protocol.PhaseProgress), func(m bus.Msg) {
+		if strings.Contains(string(m.Data), "wait") {
+			waiting <- struct{}{}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if _, err := conn.Publish(t.Context(), bus.Outgoing{Subject: protocol.RequestSubject, Body: protocol.Request{ID: "slow", Reason: "slow"}}); err != nil {
+		t.Fatal(err)
+	}
+	<-waiting
+	begin := time.Now()
+	ask(t, conn, protocol.Request{ID: "quick", Reason: "quick"})
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("the second investigation took %s: it waited for the first", d)
+	}
+	if _, err := conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "slow"}); err != nil {
+		t.Error(err)
+	}
+}

@@ -18,8 +18,39 @@ import (
 type Delivery struct {
 	Msg
 	Deliveries int // how often it was delivered, this time included
+	// Slot is the worker's: whoever waits long may release it meanwhile.
+	Slot *Slot
 
 	beats *beater
+}
+
+// A Slot is a place among the messages that are handled at a time. One handler
+// uses it, from one goroutine at a time.
+type Slot struct {
+	free chan struct{}
+	held bool
+}
+
+// Release lets another message be handled; the signs of life of this one go on.
+func (s *Slot) Release() {
+	if s.held {
+		s.held = false
+		s.free <- struct{}{}
+	}
+}
+
+// Acquire takes a place again and returns when there is one, or with ctx's cause.
+func (s *Slot) Acquire(ctx context.Context) error {
+	if s.held {
+		return nil
+	}
+	select {
+	case <-s.free:
+		s.held = true
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Until sets the moment at which the worker's signs of life stop. A handler that
@@ -94,9 +125,10 @@ func (c *Conn) pull(ctx context.Context, con Consumer, free chan struct{}, wg *s
 				continue
 			}
 			patience := cons.CachedInfo().Config.AckWait
+			slot := &Slot{free: free, held: true}
 			wg.Go(func() {
-				defer func() { free <- struct{}{} }()
-				c.handle(ctx, patience, msg, handler)
+				defer slot.Release()
+				c.handle(ctx, patience, msg, slot, handler)
 			})
 		}
 		if err := batch.Error(); err != nil && ctx.Err() == nil {
@@ -128,7 +160,7 @@ func (c *Conn) awaitConsumer(ctx context.Context, con Consumer) jetstream.Consum
 
 // handle gives a message to its handler, with signs of life often enough for the
 // ack wait that the server has: an administrator may have changed the table's.
-func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream.Msg, handler Handler) {
+func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream.Msg, slot *Slot, handler Handler) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		c.log.Error("a delivery without metadata", "err", err)
@@ -140,7 +172,7 @@ func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream
 			Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers(), Stream: meta.Stream,
 			Sequence: meta.Sequence.Stream, Time: meta.Timestamp,
 		},
-		Deliveries: int(meta.NumDelivered), beats: beats,
+		Deliveries: int(meta.NumDelivered), Slot: slot, beats: beats,
 	}
 	err = guard(ctx, d, handler)
 	beats.stop()

@@ -145,7 +145,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: inv.id, Start: start, Tools: tools, Decider: decider, Journal: j, Log: inv.Log, Aborted: aborted,
-		OnStep: inv.progress,
+		OnStep: inv.progress, Slot: d.Slot,
 	})
 	if err != nil {
 		return f, err
@@ -268,8 +268,8 @@ func (inv *investigation) result(f protocol.Finish) (protocol.Result, error) {
 
 // publish announces a phase of the investigation once.
 func (inv *investigation) publish(ctx context.Context, phase string, body protocol.Message) error {
-	_, err := inv.Bus.Publish(ctx, bus.Outgoing{
-		Subject: protocol.InvestigationSubject(inv.id, phase), Body: body, ID: protocol.EffectID(inv.id, phase), Dedupe: true,
+	_, err := inv.Bus.PublishOnce(ctx, bus.Findings, bus.Outgoing{
+		Subject: protocol.InvestigationSubject(inv.id, phase), Body: body, ID: protocol.EffectID(inv.id, phase),
 	})
 	return err
 }

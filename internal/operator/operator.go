@@ -183,7 +183,7 @@ func (w *worker) handle(ctx context.Context, d *bus.Delivery) error {
 }
 
 // complete announces how a run ended. It is announced again when a worker finds a
-// finished run whose task was not acknowledged; the server drops the repeat.
+// finished run whose task was not acknowledged; the repeat is dropped.
 func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Task, f protocol.Finish) error {
 	var sum agent.OperatorSummary
 	if len(f.Summary) > 0 {
@@ -195,9 +195,8 @@ func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Ta
 	// The end is written even when this worker stops right now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
 	defer cancel()
-	_, err := w.Bus.Publish(ctx, bus.Outgoing{
-		Subject: protocol.CompletionSubject(task.Skill, task.InvestigationID), Body: done,
-		ID: protocol.EffectID(task.RunID, "completion"), Dedupe: true,
+	_, err := w.Bus.PublishOnce(ctx, bus.Findings, bus.Outgoing{
+		Subject: protocol.CompletionSubject(task.Skill, task.InvestigationID), Body: done, ID: protocol.EffectID(task.RunID, "completion"),
 	})
 	if err != nil {
 		return fmt.Errorf("completion of run %s: %w", task.RunID, err)
@@ -258,6 +257,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
+		Slot:   d.Slot,
 		OnStep: func(step int, text string) { w.progress(task, step, text) },
 	})
 	if err == nil {

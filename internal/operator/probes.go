@@ -106,8 +106,8 @@ var _ agent.Findings = findings{}
 
 // Notify implements agent.Findings.
 func (f findings) Notify(ctx context.Context, n protocol.Notification) error {
-	_, err := f.conn.Publish(ctx, bus.Outgoing{
-		Subject: protocol.NotificationSubject(n.Operator, n.Node, n.InvestigationID), Body: n, ID: n.ID, Dedupe: true, At: n.DetectedAt,
+	_, err := f.conn.PublishOnce(ctx, bus.Findings, bus.Outgoing{
+		Subject: protocol.NotificationSubject(n.Operator, n.Node, n.InvestigationID), Body: n, ID: n.ID, At: n.DetectedAt,
 	})
 	return err
 }
@@ -118,8 +118,8 @@ func (f findings) StateChanged(ctx context.Context, s protocol.State) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.conn.Publish(ctx, bus.Outgoing{
-		Subject: protocol.StateSubject(s.Skill, s.InvestigationID), Body: s, ID: protocol.EffectID(s.RunID, "state", string(raw)), Dedupe: true, At: s.At,
+	_, err = f.conn.PublishOnce(ctx, bus.Findings, bus.Outgoing{
+		Subject: protocol.StateSubject(s.Skill, s.InvestigationID), Body: s, ID: protocol.EffectID(s.RunID, "state", string(raw)), At: s.At,
 	})
 	return err
 }

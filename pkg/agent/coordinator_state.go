@@ -394,7 +394,7 @@ type CoordinatorSummary struct {
 	Insights    []protocol.Insight    `json:"insights"`
 	Completions []protocol.Completion `json:"completions"`
 	NotChecked  []string              `json:"not_checked"`
-	Asked       protocol.Usage        `json:"asked"` // what questions to operators cost
+	Asked       protocol.Usage        `json:"asked,omitzero"` // what questions to operators cost
 }
 
 // fit leaves out what can be read elsewhere until the summary fits into a record

@@ -610,6 +610,8 @@ type waitArgs struct {
 func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs) (Outcome, error) {
 	return func(ctx context.Context, c Call, a waitArgs) (Outcome, error) {
 		d := time.Duration(min(a.MS, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+		start := time.Now()
+		d -= max(0, start.Sub(c.At)) // a wait that is taken over began when it was decided
 		if deadline, ok := ctx.Deadline(); ok {
 			d = min(d, time.Until(deadline))
 		}
@@ -617,7 +619,9 @@ func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs)
 		if wake != nil {
 			woken = wake()
 		}
-		start := time.Now()
+		if c.slot != nil {
+			c.slot.Release()
+		}
 		t := time.NewTimer(d)
 		defer t.Stop()
 		select {
@@ -627,6 +631,11 @@ func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs)
 			return Outcome{}, errStopping
 		case <-ctx.Done():
 			return Outcome{}, context.Cause(ctx)
+		}
+		if c.slot != nil {
+			if err := c.slot.Acquire(ctx); err != nil {
+				return Outcome{}, err
+			}
 		}
 		return Outcome{Content: map[string]any{"waited": time.Since(start).Milliseconds()}}, nil
 	}

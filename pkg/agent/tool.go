@@ -38,6 +38,8 @@ type Call struct {
 	At    time.Time // when the step was decided: the same on every replay
 	// Stopping is closed when the worker wants to hand the run back.
 	Stopping <-chan struct{}
+
+	slot Slot
 }
 
 // EffectID returns the id of what this call causes; a repeated call gives the same.

@@ -209,7 +209,7 @@ func (w *world) investigate() protocol.Finish {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{Fleet: w, Operators: w, Conclusions: w, Decider: w.analyst.Name()})
+	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{Fleet: w, Operators: w, Conclusions: w})
 	f, err := agent.Run(w.t.Context(), agent.Spec{
 		RunID: "inv-1", Start: start, Tools: tools, Decider: w.analyst, Journal: w.journal("inv-1"), Log: slog.New(slog.DiscardHandler),
 	})

@@ -1,0 +1,90 @@
+package llm
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
+)
+
+// A Model is one model of the configuration file's section "models".
+type Model struct {
+	// Provider is a name of the table of providers.
+	Provider string `yaml:"provider"`
+	// BaseURL is where the provider is; empty: the provider's own address.
+	BaseURL string `yaml:"base_url"`
+	// Model is the provider's name of the model; of Azure's, of the deployment.
+	Model string `yaml:"model"`
+	// APIKeyEnv names the environment variable that holds the key; empty: the
+	// provider's usual one, or no key where it wants none.
+	APIKeyEnv    string        `yaml:"api_key_env"`
+	Timeout      time.Duration `yaml:"timeout"`       // of one request; 0: two minutes
+	StallTimeout time.Duration `yaml:"stall_timeout"` // an answer that stands still for so long is given up; 0: 45 s
+	MaxTokens    int           `yaml:"max_tokens"`    // of one answer; 0: the provider's default
+	Temperature  *float32      `yaml:"temperature"`
+	// Stream is false for a server that cannot stream answers with tool calls.
+	Stream *bool `yaml:"stream"`
+
+	// Tools is "text" for a model that cannot call tools: they stand in the prompt
+	// then, and calls in its text. Empty: it calls tools.
+	Tools string `yaml:"tools"`
+	Retry Retry  `yaml:"retry"`
+
+	APIVersion string `yaml:"api_version"` // azure-openai, such as 2024-10-21
+	Region     string `yaml:"region"`      // aws-bedrock, such as eu-central-1; empty: that of AWS_REGION
+	Project    string `yaml:"project"`     // vertex-ai
+	Location   string `yaml:"location"`    // vertex-ai, such as europe-west1 or global
+}
+
+func (m Model) streams() bool { return m.Stream == nil || *m.Stream }
+
+// key returns the key; empty: there is none.
+func (m Model) key() string {
+	if m.APIKeyEnv == "" {
+		return ""
+	}
+	return os.Getenv(m.APIKeyEnv)
+}
+
+// settled returns the model with the defaults of its provider in place.
+func (m Model) settled() Model {
+	p := providers[m.Provider]
+	if m.BaseURL == "" {
+		m.BaseURL = p.baseURL
+	}
+	if m.APIKeyEnv == "" {
+		m.APIKeyEnv = p.keyEnv
+	}
+	if m.Provider == AWSBedrock && m.Region == "" {
+		m.Region = os.Getenv("AWS_REGION")
+	}
+	if m.Timeout == 0 {
+		m.Timeout = 2 * time.Minute
+	}
+	if m.StallTimeout == 0 {
+		m.StallTimeout = 45 * time.Second
+	}
+	return m
+}
+
+// label is what insights say decided.
+func (m Model) label(name string) string {
+	if name == m.Model {
+		return name
+	}
+	return name + " (" + m.Model + ")"
+}
+
+func (m Model) decider(ctx context.Context, name string, b breakers) (agent.Decider, error) {
+	m = m.settled()
+	chat, err := providers[m.Provider].open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if m.Tools == inText {
+		chat = textual{inner: chat}
+	}
+	d := classified{agent.NewModelDecider(m.label(name), chat), []string{m.key()}}
+	return m.Retry.around(guarded{d, b.of(m.endpoint())}), nil
+}
