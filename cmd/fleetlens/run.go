@@ -146,6 +146,11 @@ func describe(r protocol.Record) string {
 		if read(&in) {
 			return in.Text
 		}
+	case protocol.RecordCompaction:
+		var c protocol.Compaction
+		if read(&c) {
+			return fmt.Sprintf("after step %d the conversation up to record %d is a summary: %s", c.Step, c.Upto, c.Summary)
+		}
 	case protocol.RecordRetry:
 		var t protocol.Retry
 		if read(&t) {

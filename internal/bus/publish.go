@@ -55,7 +55,7 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 		if err == nil {
 			return Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 		}
-		if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok && !Transient(err) {
 			if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == 10164 {
 				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, ErrWrongLast)
 			}
@@ -67,6 +67,37 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 		}
 		if !wait(ctx, delay) {
 			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+		}
+	}
+}
+
+// PublishOnce stores what a step of a run causes, unless its subject holds a
+// message of this id already. Unlike Dedupe alone it does not depend on the
+// stream's duplicate window: whoever goes on with a run after a long outage, or
+// thaws when another has gone on with it, repeats effects that are older.
+func (c *Conn) PublishOnce(ctx context.Context, stream string, out Outgoing) (Receipt, error) {
+	out.Dedupe = true
+	for last := uint64(0); ; {
+		out.ExpectLast = &last
+		got, err := c.Publish(ctx, out)
+		if !errors.Is(err, ErrWrongLast) {
+			return got, err
+		}
+		from := last
+		for m, err := range c.RangeLeader(ctx, stream, out.Subject, from+1) {
+			if err != nil {
+				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+			}
+			if id := m.Header[protocol.HeaderID]; len(id) > 0 && id[0] == out.ID {
+				return Receipt{Sequence: m.Sequence, Duplicate: true}, nil
+			}
+			last = m.Sequence
+		}
+		if last == from { // what was there is gone: look again from the beginning
+			last = 0
+			if !wait(ctx, 100*time.Millisecond) {
+				return Receipt{}, err
+			}
 		}
 	}
 }

@@ -165,8 +165,16 @@ func (c *Conn) explain(err error) error {
 	return err
 }
 
+// passing are the codes of the JetStream API for what a cluster mends itself: no
+// leader yet, a message id whose first message is still under way, a subject
+// whose last sequence is not known yet.
+var passing = []jetstream.ErrorCode{10008, 10158, 10163}
+
 // Transient reports whether an error of NATS may go away by itself.
 func Transient(err error) bool {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && slices.Contains(passing, api.ErrorCode) {
+		return true
+	}
 	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrConnectionReconnecting) ||
 		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded)

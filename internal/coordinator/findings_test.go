@@ -221,6 +221,32 @@ func TestServes(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatHangsHidesNoOther(t *testing.T) {
+	r, ops := newReporter(t)
+	serve := func(name string, answer func()) {
+		t.Helper()
+		stop, err := r.Serve(t.Context(), bus.Service{Name: name, Version: "1.0.0", Endpoints: []bus.Endpoint{{
+			Name: "serves", Subject: protocol.ServesSubject("pantry"), Handler: func(context.Context, bus.Req) (any, error) { answer(); return nil, nil },
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(stop)
+	}
+	thaw := make(chan struct{})
+	defer close(thaw)
+	serve("frozen", func() { <-thaw })
+	serve("alive", func() {})
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 { // each time one of the two is asked by chance
+		if err := ops.Serves(t.Context(), "pantry"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAnOperatorsStatusIsTheEndOfItsJournal(t *testing.T) {
 	r, ops := newReporter(t)
 	if st, err := ops.Status(t.Context(), "run-1"); err != nil || st != (agent.RunStatus{}) {

@@ -111,6 +111,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	traceID := protocol.NewTraceID()
 	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
 		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,
+		CompactionMaxTokens: inv.req.CompactionMaxTokens, CompactionKeepLast: inv.req.CompactionKeepLast,
 	}, traceID, time.Now().UTC())
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
@@ -140,7 +141,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	}
 	defer stop()
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Asks: inv, Schedules: schedules{inv.Bus}, Decider: decider.Name(), TraceID: traceID,
+		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Asks: inv, Schedules: schedules{inv.Bus}, TraceID: traceID,
 	})
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{

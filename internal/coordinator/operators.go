@@ -102,29 +102,48 @@ func (o *operators) Wake() <-chan struct{} {
 	return o.wake
 }
 
-// servesWithin is how long a worker may take to be found.
-const servesWithin = 2 * time.Second
+// servesWithin is how long a worker may take to be found, servesTry how long the
+// one that is asked may take: it may hang while others work.
+const (
+	servesWithin = 2 * time.Second
+	servesTry    = 250 * time.Millisecond
+)
 
-// Serves implements agent.Operators.
+// Serves implements agent.Operators. While NATS is away nobody can be found, which
+// says nothing about workers: that time does not count.
 func (o *operators) Serves(ctx context.Context, skill string) error {
-	if err := o.conn.EnsureConsumer(ctx, bus.Tasks(skill)); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, servesWithin)
-	defer cancel()
-	for {
-		_, err := o.conn.Request(ctx, protocol.ServesSubject(skill), nil)
-		if err == nil {
-			return nil
+	for late := time.Now().Add(servesWithin); ; {
+		err := o.served(ctx, skill)
+		if err == nil || !bus.Transient(err) && !errors.Is(err, bus.ErrNobody) {
+			return err
+		}
+		if !o.conn.Connected() {
+			late = time.Now().Add(servesWithin)
+		}
+		if time.Now().After(late) {
+			return fmt.Errorf("no worker serves %s: start one with `operator --skills %s`", skill, skill)
 		}
 		t := time.NewTimer(100 * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			t.Stop()
-			return fmt.Errorf("no worker serves %s: start one with `operator --skills %s`", skill, skill)
+			return context.Cause(ctx)
 		case <-t.C:
 		}
 	}
+}
+
+// served asks once whether somebody serves a skill, whose durable it makes.
+func (o *operators) served(ctx context.Context, skill string) error {
+	setup, cancel := context.WithTimeout(ctx, servesWithin)
+	defer cancel()
+	if err := o.conn.EnsureConsumer(setup, bus.Tasks(skill)); err != nil {
+		return err
+	}
+	ask, cancel := context.WithTimeout(ctx, servesTry)
+	defer cancel()
+	_, err := o.conn.Request(ask, protocol.ServesSubject(skill), nil)
+	return err
 }
 
 // Start implements agent.Operators.
@@ -240,8 +259,8 @@ var _ agent.Conclusions = (*conclusions)(nil)
 
 // Publish implements agent.Conclusions.
 func (c *conclusions) Publish(ctx context.Context, i protocol.Insight) error {
-	_, err := c.conn.Publish(ctx, bus.Outgoing{
-		Subject: protocol.InsightSubject(string(i.Severity), string(i.CorrelationType), i.InvestigationID), Body: i, ID: i.ID, Dedupe: true, At: i.CreatedAt,
+	_, err := c.conn.PublishOnce(ctx, bus.Insights, bus.Outgoing{
+		Subject: protocol.InsightSubject(string(i.Severity), string(i.CorrelationType), i.InvestigationID), Body: i, ID: i.ID, At: i.CreatedAt,
 	})
 	return err
 }

@@ -234,7 +234,10 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout}
 	now := time.Now().UTC()
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},
-		protocol.RunSettings{Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, Deadline: task.Deadline}, now)
+		protocol.RunSettings{
+			Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, Deadline: task.Deadline,
+			CompactionMaxTokens: task.CompactionMaxTokens, CompactionKeepLast: task.CompactionKeepLast,
+		}, now)
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
 	}

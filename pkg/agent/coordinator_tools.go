@@ -20,7 +20,6 @@ type CoordinatorDeps struct {
 	Conclusions Conclusions
 	Asks        Asks
 	Schedules   Schedules
-	Decider     string // what insights say decided
 	TraceID     string
 }
 
@@ -248,7 +247,7 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 		SupportingIDs: a.SupportingIDs, CorrelationType: a.CorrelationType, Severity: a.Severity, Summary: a.Summary,
 		MatchedObservations: a.MatchedObservations, RootCauseHypothesis: a.RootCauseHypothesis, Confidence: a.Confidence,
 		Evidence: evidence, Figures: figures, Chain: a.Chain, RuledOut: c.state.RuledOut(), NotChecked: c.state.Unchecked(),
-		Trigger: c.state.Subject.Request.Reason, SuggestedActions: a.SuggestedActions, CreatedAt: call.At, Model: c.deps.Decider,
+		Trigger: c.state.Subject.Request.Reason, SuggestedActions: a.SuggestedActions, CreatedAt: call.At, Model: call.Model,
 	}
 	i.HypothesisGrounded, i.Grounding = c.state.grounded(a.HypothesisGrounded, a.RootCauseHypothesis, a.SupportingIDs)
 	c.place(&i)
@@ -475,7 +474,8 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		task := protocol.Task{
 			RunID: call.EffectID("task", skill, fmt.Sprint(n)), InvestigationID: sub.InvestigationID, Skill: skill, Targets: chunk,
 			Reason: sub.Request.Reason, Context: sub.Request.Context, Model: sub.Request.Model, Deadline: operatorDeadline(call.At, sub.Deadline),
-			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens, TraceID: c.deps.TraceID,
+			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens,
+			CompactionMaxTokens: sub.Request.CompactionMaxTokens, CompactionKeepLast: sub.Request.CompactionKeepLast, TraceID: c.deps.TraceID,
 		}
 		if a.Context != "" {
 			task.Reason += "\n" + a.Context

@@ -401,7 +401,7 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 		t.Fatal(err)
 	}
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, Decider: d.Name(), TraceID: r.traceID,
+		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID,
 	})
 	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet()})
 	r.state = tools.State().(*agent.CoordinatorState)

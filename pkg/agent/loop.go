@@ -41,8 +41,17 @@ type Spec struct {
 	Log     *slog.Logger
 	// Aborted is closed when the run was cancelled, to end the call in hand. Nil: never.
 	Aborted <-chan struct{}
+	// Slot, when set, is released while the run waits.
+	Slot Slot
 	// OnStep is told of each answer and each result, for progress. Nil: nobody.
 	OnStep func(step int, text string)
+}
+
+// A Slot is a worker's place among the runs it works on at a time.
+type Slot interface {
+	Release()
+	// Acquire returns when there is a place again, or with ctx's cause.
+	Acquire(ctx context.Context) error
 }
 
 // A Toolset is the tools of one run and the state they fold into.
@@ -92,6 +101,7 @@ type loop struct {
 	cancel   *protocol.Cancel
 	usage    protocol.Usage
 	model    string
+	resting  int // no compaction is tried before this step: the last one failed
 }
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
@@ -209,6 +219,12 @@ func (l *loop) apply(r protocol.Record) error {
 			return err
 		}
 		return l.spec.Tools.FoldInput(in)
+	case protocol.RecordCompaction:
+		var c protocol.Compaction
+		if err := json.Unmarshal(r.Data, &c); err != nil {
+			return err
+		}
+		l.usage = l.usage.Plus(c.Usage)
 	case protocol.RecordCancel:
 		l.cancel = &protocol.Cancel{}
 		return json.Unmarshal(r.Data, l.cancel)
@@ -283,6 +299,12 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		if err := l.listen(ctx); err != nil {
 			return l.interrupted(err)
 		}
+		switch compacted, err := l.compact(ctx); {
+		case err != nil:
+			return l.interrupted(err)
+		case compacted:
+			continue // it took time and tokens: the limits are looked at again
+		}
 		if err := l.decide(parent, ctx); err != nil {
 			if failed, ok := errors.AsType[decisionError](err); ok {
 				return protocol.OutcomeFailed, failed
@@ -343,11 +365,15 @@ type decisionError struct{ error }
 
 func (e decisionError) Unwrap() error { return e.error }
 
-func (l *loop) decide(parent, ctx context.Context) error {
-	view := View{
+func (l *loop) view() View {
+	return View{
 		RunID: l.spec.RunID, Start: l.start, Records: l.spec.Journal.Records(), Tools: l.spec.Tools.Tools(),
 		State: l.spec.Tools.State(), Step: l.step + 1, Now: time.Now().UTC(),
 	}
+}
+
+func (l *loop) decide(parent, ctx context.Context) error {
+	view := l.view()
 	for n := 1; ; n++ {
 		answer, err := l.ask(ctx, view)
 		if err == nil {
@@ -474,7 +500,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if err != nil {
 		return refuse(err.Error()), nil
 	}
-	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done()}
+	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
@@ -44,11 +45,7 @@ func (d *modelDecider) Decide(ctx context.Context, v View) (protocol.Answer, err
 	if err != nil {
 		return protocol.Answer{}, err
 	}
-	a := protocol.Answer{Text: msg.Content, Model: d.name, Usage: protocol.Usage{LLMCalls: 1}, Extra: portable(msg.Extra)}
-	if msg.ResponseMeta != nil && msg.ResponseMeta.Usage != nil {
-		u := msg.ResponseMeta.Usage
-		a.Usage.InputTokens, a.Usage.OutputTokens, a.Usage.CachedTokens = u.PromptTokens, u.CompletionTokens, u.PromptTokenDetails.CachedTokens
-	}
+	a := protocol.Answer{Text: msg.Content, Model: d.name, Usage: usage(msg), Extra: portable(msg.Extra)}
 	for _, c := range msg.ToolCalls {
 		a.Calls = append(a.Calls, protocol.ToolCall{ID: c.ID, Tool: c.Function.Name, Args: c.Function.Arguments})
 	}
@@ -69,40 +66,109 @@ func portable(extra map[string]any) map[string]any {
 	return out
 }
 
+// usage returns what one answer of a model cost.
+func usage(msg *schema.Message) protocol.Usage {
+	out := protocol.Usage{LLMCalls: 1}
+	if msg.ResponseMeta != nil && msg.ResponseMeta.Usage != nil {
+		u := msg.ResponseMeta.Usage
+		out.InputTokens, out.OutputTokens, out.CachedTokens = u.PromptTokens, u.CompletionTokens, u.PromptTokenDetails.CachedTokens
+	}
+	return out
+}
+
 // Conversation returns a run's journal as the messages a model reads: the
 // prompt, then every answer with the results of its calls, and what came from
-// outside in between. An answer without a call is followed by a reminder.
+// outside in between. An answer without a call is followed by a reminder. Where
+// the run was compacted, one message with the summary stands for what it replaces.
 func Conversation(v View) ([]*schema.Message, error) {
-	messages := []*schema.Message{schema.SystemMessage(v.Start.System), schema.UserMessage(v.Start.User)}
-	for _, r := range v.Records {
-		switch r.Kind {
-		case protocol.RecordAnswer:
-			var a protocol.Answer
-			if err := json.Unmarshal(r.Data, &a); err != nil {
-				return nil, fmt.Errorf("record %d: %w", r.N, err)
-			}
-			m := schema.AssistantMessage(a.Text, nil)
-			for _, c := range a.Calls {
-				m.ToolCalls = append(m.ToolCalls, schema.ToolCall{ID: c.ID, Type: "function", Function: schema.FunctionCall{Name: c.Tool, Arguments: c.Args}})
-			}
-			m.Extra = a.Extra
-			messages = append(messages, m)
-			if len(a.Calls) == 0 {
-				messages = append(messages, schema.UserMessage(errorContent(noCall)))
-			}
-		case protocol.RecordResult:
-			var res protocol.ToolResult
-			if err := json.Unmarshal(r.Data, &res); err != nil {
-				return nil, fmt.Errorf("record %d: %w", r.N, err)
-			}
-			messages = append(messages, schema.ToolMessage(fence(res.Content), res.CallID, schema.WithToolName(res.Tool)))
-		case protocol.RecordInput:
-			var in protocol.Input
-			if err := json.Unmarshal(r.Data, &in); err != nil {
-				return nil, fmt.Errorf("record %d: %w", r.N, err)
-			}
-			messages = append(messages, schema.UserMessage(fence(in.Text)))
+	c, err := conversation(v)
+	if err != nil {
+		return nil, err
+	}
+	return c.messages(), nil
+}
+
+// A talk is a conversation whose messages know where they come from.
+type talk struct {
+	prompt []*schema.Message
+	turns  []turn
+}
+
+// A turn is one message after the prompt.
+type turn struct {
+	record  int  // of the journal
+	begins  bool // it does not belong to the message before it
+	summary bool // of a compaction
+	message *schema.Message
+}
+
+func (c talk) messages() []*schema.Message {
+	out := slices.Clone(c.prompt)
+	for _, t := range c.turns {
+		out = append(out, t.message)
+	}
+	return out
+}
+
+func conversation(v View) (talk, error) {
+	c := talk{prompt: []*schema.Message{schema.SystemMessage(v.Start.System), schema.UserMessage(v.Start.User)}}
+	records := v.Records
+	for i, r := range slices.Backward(records) {
+		if r.Kind != protocol.RecordCompaction {
+			continue
+		}
+		var done protocol.Compaction
+		if err := json.Unmarshal(r.Data, &done); err != nil {
+			return c, fmt.Errorf("record %d: %w", r.N, err)
+		}
+		c.turns = append(c.turns, turn{done.Upto, true, true, schema.UserMessage(summaryIntro + fence(done.Summary))})
+		first := slices.IndexFunc(records[:i], func(r protocol.Record) bool { return r.N > done.Upto })
+		if first < 0 {
+			first = i
+		}
+		records = records[first:]
+		break
+	}
+	for _, r := range records {
+		if err := c.add(r); err != nil {
+			return c, fmt.Errorf("record %d: %w", r.N, err)
 		}
 	}
-	return messages, nil
+	return c, nil
+}
+
+const summaryIntro = "What happened before was left out here. This is its summary; the ids in it hold.\n"
+
+// add appends the messages of a record.
+func (c *talk) add(r protocol.Record) error {
+	say := func(begins bool, m *schema.Message) { c.turns = append(c.turns, turn{r.N, begins, false, m}) }
+	switch r.Kind {
+	case protocol.RecordAnswer:
+		var a protocol.Answer
+		if err := json.Unmarshal(r.Data, &a); err != nil {
+			return err
+		}
+		m := schema.AssistantMessage(a.Text, nil)
+		for _, c := range a.Calls {
+			m.ToolCalls = append(m.ToolCalls, schema.ToolCall{ID: c.ID, Type: "function", Function: schema.FunctionCall{Name: c.Tool, Arguments: c.Args}})
+		}
+		m.Extra = a.Extra
+		say(true, m)
+		if len(a.Calls) == 0 {
+			say(false, schema.UserMessage(errorContent(noCall)))
+		}
+	case protocol.RecordResult:
+		var res protocol.ToolResult
+		if err := json.Unmarshal(r.Data, &res); err != nil {
+			return err
+		}
+		say(false, schema.ToolMessage(fence(res.Content), res.CallID, schema.WithToolName(res.Tool)))
+	case protocol.RecordInput:
+		var in protocol.Input
+		if err := json.Unmarshal(r.Data, &in); err != nil {
+			return err
+		}
+		say(true, schema.UserMessage(fence(in.Text)))
+	}
+	return nil
 }

@@ -637,7 +637,7 @@ func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs)
 				return Outcome{}, err
 			}
 		}
-		return Outcome{Content: map[string]any{"waited": time.Since(start).Milliseconds()}}, nil
+		return Outcome{Content: map[string]any{"waited": time.Since(c.At).Milliseconds()}}, nil
 	}
 }
 

@@ -81,6 +81,14 @@ func (p pipeline) do(tool string, args any) (protocol.Answer, error) {
 	return protocol.Answer{Model: p.Name(), Calls: []protocol.ToolCall{{Tool: tool, Args: string(raw)}}}, err
 }
 
+// Compact implements Compactor. The stages ask without the conversation so far.
+func (p pipeline) Compact(ctx context.Context, v View) (*protocol.Compaction, error) {
+	if _, ok := v.State.(*CoordinatorState); ok {
+		return nil, nil //nolint:nilnil // nothing is to be done, and nothing failed
+	}
+	return Compact(ctx, p.model, v)
+}
+
 // A classification is what the first stage asks for.
 type classification struct {
 	Intent          string   `json:"intent" jsonschema:"required,enum=question,enum=investigation"`

@@ -39,6 +39,9 @@ type Call struct {
 	// Stopping is closed when the worker wants to hand the run back.
 	Stopping <-chan struct{}
 
+	// Model is what decided the step: of a set, the member that answered.
+	Model string
+
 	slot Slot
 }
 

@@ -193,7 +193,7 @@ func TestGoldenFilesOfATypeSetEachOfItsFields(t *testing.T) {
 var recordKinds = map[protocol.RecordKind]any{
 	protocol.RecordStart: protocol.Start{}, protocol.RecordClaim: protocol.Claim{}, protocol.RecordAnswer: protocol.Answer{},
 	protocol.RecordResult: protocol.ToolResult{}, protocol.RecordInput: protocol.Input{}, protocol.RecordRetry: protocol.Retry{},
-	protocol.RecordCancel: protocol.Cancel{}, protocol.RecordFinish: protocol.Finish{},
+	protocol.RecordCancel: protocol.Cancel{}, protocol.RecordFinish: protocol.Finish{}, protocol.RecordCompaction: protocol.Compaction{},
 }
 
 // recordData decodes the data of a record and wants it to encode to itself.

@@ -13,7 +13,7 @@ type Record struct {
 	Kind   RecordKind `json:"kind"`
 	Worker string     `json:"worker"` // the instance that wrote it
 	At     time.Time  `json:"at"`
-	// Data is a Start, Claim, Answer, ToolResult, Input, Retry, Cancel or Finish, by Kind.
+	// Data is a Start, Claim, Answer, ToolResult, Input, Compaction, Retry, Cancel or Finish, by Kind.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
@@ -30,6 +30,8 @@ const (
 	RecordRetry  RecordKind = "retry"    // an attempt to decide that failed
 	RecordCancel RecordKind = "cancel"   // somebody ended the run
 	RecordFinish RecordKind = "finished" // how the run ended
+	// RecordCompaction: from here on a model reads a summary in place of what came before.
+	RecordCompaction RecordKind = "compaction"
 )
 
 // MessageType implements Message.
@@ -57,6 +59,11 @@ type RunSettings struct {
 	MaxIterations int       `json:"max_iterations"`
 	MaxTokens     int       `json:"max_tokens,omitempty"` // 0: no limit
 	Deadline      time.Time `json:"deadline"`
+	// CompactionMaxTokens is the estimated size of the conversation from which it is
+	// compacted, and CompactionKeepLast how many messages stay as they are. 0: the
+	// defaults, see package agent.
+	CompactionMaxTokens int `json:"compaction_max_tokens,omitempty"`
+	CompactionKeepLast  int `json:"compaction_keep_last,omitempty"`
 }
 
 // Claim says which worker goes on with the run.
@@ -100,6 +107,15 @@ type Input struct {
 	Step   int             `json:"step"`
 	Text   string          `json:"text"` // what the decider reads
 	Effect json.RawMessage `json:"effect,omitempty"`
+}
+
+// Compaction replaces the conversation so far with a summary. The records stay:
+// only what a model reads of them changes.
+type Compaction struct {
+	Step    int    `json:"step"`    // the last step that was decided
+	Upto    int    `json:"upto"`    // the messages of the records up to this one are replaced
+	Summary string `json:"summary"` // the model's words, then every id by code
+	Usage   Usage  `json:"usage"`   // of making the summary
 }
 
 // Retry is an attempt to decide that failed.

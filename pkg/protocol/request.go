@@ -138,7 +138,10 @@ type Task struct {
 	Deadline        time.Time      `json:"deadline"` // by the stream's clock
 	MaxIterations   int            `json:"max_iterations,omitempty"`
 	MaxTokens       int            `json:"max_tokens,omitempty"`
-	TraceID         string         `json:"trace_id,omitempty"`
+	// CompactionMaxTokens and CompactionKeepLast are those of the request; 0: the defaults.
+	CompactionMaxTokens int    `json:"compaction_max_tokens,omitempty"`
+	CompactionKeepLast  int    `json:"compaction_keep_last,omitempty"`
+	TraceID             string `json:"trace_id,omitempty"`
 }
 
 // MaxTaskTargets is how many targets one task names at most.

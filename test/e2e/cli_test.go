@@ -173,10 +173,20 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		{[]string{"cancel", "nobody"}, 1, "nobody"},
 		{[]string{"cancel", r.InvestigationID}, 1, "done"},
 		{[]string{"investigate", "why?", "--node", "web-9", "--json"}, 3, "web-9"},
+		{[]string{"operate", "why?"}, 2, "--skill"},
+		{[]string{"operate", "why?", "--skill", "sorcery"}, 1, "sorcery"},
+		{[]string{"operate", "why?", "--skill", "os", "--node", "web-9"}, 1, "web-9"},
+		{[]string{"schedules"}, 0, "nothing is scheduled"},
+		{[]string{"schedules", "cancel", "nobody"}, 1, "nobody"},
 	} {
 		if a := cli(tt.args...); a.code != tt.code || !strings.Contains(a.stderr+a.stdout, tt.says) {
 			t.Errorf("%v ended with %d, want %d and %q in %q", tt.args, a.code, tt.code, tt.says, a.stderr)
 		}
+	}
+
+	alone := lines(t, cli("operate", "is memory short?", "--skill", "os", "--json"))
+	if len(alone) != 1 || alone[0]["outcome"] != "done" || alone[0]["state"] != "critical" || len(alone[0]["targets"].([]any)) != 2 {
+		t.Errorf("an operator alone: %v", alone)
 	}
 
 	records := lines(t, cli("run", "show", r.InvestigationID, "--json"))
@@ -192,7 +202,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	}
 	for _, s := range lines(t, cli("streams", "--state", "--json")) {
 		state, _ := s["state"].(map[string]any)
-		if s["Name"] == "FL_INSIGHTS" && state["messages"] != 1.0 || state == nil {
+		if s["name"] == "FL_INSIGHTS" && state["messages"] != 1.0 || state == nil {
 			t.Errorf("the stream is %v", s)
 		}
 	}

@@ -1,11 +1,9 @@
-// Package grounding checks text against facts: whether every figure that a text
-// states was really seen. It is arithmetic on text and numbers; it knows no
-// agent, no clock and no I/O.
 package grounding
 
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"sort"
 	"strconv"
@@ -25,23 +23,26 @@ type Fact struct {
 }
 
 // Check returns a figure for each number of the text that has to be in the
-// evidence: every number that is 10 or more or carries a unit, outside quotes,
-// identifiers, versions and times. A figure is found when a fact has its value,
-// to the decimals it is written with, in a unit of the same dimension.
+// evidence, see the package's comment. A figure is found when a fact has its
+// value, to the decimals it is written with, in a unit of the same dimension. A
+// figure's Text, checked again, is the same figure.
 func Check(text string, facts []Fact) []protocol.Figure {
 	var out []protocol.Figure
+	var seen []witness
 	for _, c := range claims(text) {
-		if c.unit == "" && math.Abs(c.value) < 10 {
+		if c.unit == "" && math.Abs(c.value) < 10 && c.decimals == 0 {
 			continue
 		}
-		f := protocol.Figure{Text: c.text, Value: c.value, Unit: c.unit}
-		for _, fact := range facts {
-			if c.in(fact) {
-				f.Found, f.Evidence = true, fact.Address
-				break
-			}
+		if seen == nil {
+			seen = witnesses(facts)
 		}
-		if !f.Found {
+		f := protocol.Figure{Text: c.text, Value: c.value, Unit: c.unit}
+		if c.minus {
+			f.Value = -c.value
+		}
+		if i := slices.IndexFunc(seen, c.in); i >= 0 {
+			f.Found, f.Evidence = true, seen[i].Address
+		} else {
 			f.Nearest = c.nearest(facts)
 		}
 		out = append(out, f)
@@ -49,25 +50,58 @@ func Check(text string, facts []Fact) []protocol.Figure {
 	return out
 }
 
-// in reports whether the fact holds the claim.
-func (c claim) in(f Fact) bool {
-	if f.Text != "" {
-		return slices.ContainsFunc(claims(f.Text), func(t claim) bool {
-			return t.value == c.value && (t.unit == c.unit || c.unit == "")
-		})
+// A witness is a fact with the figures of its text.
+type witness struct {
+	Fact
+	claims []claim
+	ports  []string
+}
+
+// maxText is how much of a fact's text is read, in bytes.
+const maxText = 64 << 10
+
+var portRE = regexp.MustCompile(`:(\d{2,5})\b`)
+
+func witnesses(facts []Fact) []witness {
+	out := make([]witness, len(facts))
+	for i, f := range facts {
+		out[i].Fact = f
+		if f.Text == "" {
+			continue
+		}
+		text := f.Text[:min(len(f.Text), maxText)]
+		out[i].claims = claims(text)
+		for _, m := range portRE.FindAllStringSubmatch(text, -1) {
+			out[i].ports = append(out[i].ports, m[1])
+		}
 	}
-	native := unitOf(f)
+	return out
+}
+
+// in reports whether the fact holds the claim.
+func (c claim) in(w witness) bool {
+	return c.holds(w) || slices.ContainsFunc(c.also, func(other claim) bool { return other.holds(w) })
+}
+
+func (c claim) holds(w witness) bool {
+	if w.Text != "" {
+		if c.unit == "" && slices.Contains(w.ports, c.text) { // an address proves its port
+			return true
+		}
+		return slices.ContainsFunc(w.claims, func(t claim) bool { return c.said(t) || slices.ContainsFunc(t.also, c.said) })
+	}
+	native := unitOf(w.Fact)
 	if c.unit == "" {
-		return c.equals(f.Value) || native.name == "ratio" && c.equals(100*f.Value)
+		return c.equals(w.Value) || native.name == "ratio" && c.equals(100*w.Value)
 	}
 	for _, u := range readings[c.unit] {
 		switch native.dim {
 		case "": // a number without a unit, as a script returns
-			if c.equals(f.Value) {
+			if c.equals(w.Value) || u.dim == "percent" && w.Value > 0 && w.Value < 1 && c.equals(100*w.Value) {
 				return true
 			}
 		case u.dim:
-			if c.equals(f.Value * native.factor / u.factor) {
+			if c.equals(w.Value * native.factor / u.factor) {
 				return true
 			}
 		}
@@ -75,15 +109,61 @@ func (c claim) in(f Fact) bool {
 	return false
 }
 
+// said reports whether a figure of a text that was seen holds the claim. Without
+// a unit it is one only as it is: it may be a name, such as a process id.
+func (c claim) said(t claim) bool {
+	v := t.value
+	if t.minus {
+		v = -v
+	}
+	switch {
+	case t.unit == "":
+		return c.unit == "" && c.value == t.value && (t.minus || !c.minus)
+	case c.unit == "" || c.unit == t.unit:
+		return c.equals(v)
+	}
+	for _, u := range readings[c.unit] {
+		for _, has := range readings[t.unit] {
+			if has.dim == u.dim && c.equals(v*has.factor/u.factor) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// slack is how far from the truth "about", "over" and "under" may be, as a share.
+const slack = 0.05
+
 // equals compares to the decimals the claim is written with; cutting digits off
 // counts as rounding.
 func (c claim) equals(v float64) bool {
+	if c.minus && v > 0 {
+		return false
+	}
 	grain := math.Pow(10, -float64(c.decimals)) * c.scale
 	v, want := math.Abs(v), math.Abs(c.value)
+	if want == 0 { // nothing at all is not a little
+		return v < grain/20
+	}
 	if math.Abs(v-want) <= grain/2*(1+1e-9)+1e-12*want {
 		return true
 	}
-	return v >= want && v-want < grain*(1-1e-9)
+	if v >= want && v-want < grain*(1-1e-9) {
+		return true
+	}
+	switch c.bound {
+	case over:
+		return v >= want && v-want <= slack*want
+	case under:
+		return v <= want && want-v <= slack*want
+	case about:
+		for c.decimals == 0 && want > 0 && math.Mod(want, 10*grain) == 0 {
+			grain *= 10
+		}
+		return math.Abs(v-want) <= min(grain/2, slack*want)
+	}
+	return false
 }
 
 func (c claim) nearest(facts []Fact) string {

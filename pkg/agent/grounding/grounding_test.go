@@ -44,7 +44,7 @@ func TestCheck(t *testing.T) {
 		{"versions, dates and times", "v1.25.3 since 2026-11-21T14:03:48Z, at 14:03, on 2026-11-22 too", ""},
 		{"quotes", `it logged "512 connections" and 'took 99 s'`, ""},
 		{"an apostrophe opens no quote", "the host's 77 % and the disk's 1204", "77 %- 1204+"},
-		{"a range", "between 80-91 %", "80- 91 %+"},
+		{"a range", "between 80-91 %", "80 %- 91 %+"},
 		{"k for thousands", "about 1.2k processes", "1.2k+"},
 		{"at the end of a sentence", "processes: 1204.", "1204+"},
 		{"invented with a magnitude", "250k requests", "250k-"},
