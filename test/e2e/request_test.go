@@ -37,7 +37,6 @@ func TestGarbageIsSetAsideAndTheCoordinatorGoesOn(t *testing.T) {
 		{"a list", `["why"]`, "must be an object"},
 		{"a number", `42`, "must be an object"},
 		{"null", `null`, "reason"},
-		{"an unknown strategy", `{"reason":"why","strategy":"guess"}`, "strategy"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := f.nc.Publish("investigate.request", []byte(tt.body)); err != nil {
