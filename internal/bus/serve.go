@@ -133,7 +133,10 @@ func (c *Conn) refuse(r micro.Request, err error) {
 	if len(text) > 512 {
 		text = text[:512] + "…"
 	}
-	if err := r.Error(fmt.Sprint(code), oneLine(text), body); err != nil {
+	// Not r.Error: the service reads what that leaves behind as soon as the handler
+	// has returned, while the answer is still being made.
+	said := micro.Headers{micro.ErrorHeader: {oneLine(text)}, micro.ErrorCodeHeader: {fmt.Sprint(code)}}
+	if err := r.Respond(body, micro.WithHeaders(said)); err != nil {
 		c.log.Warn("a refusal was not sent", "subject", r.Subject(), "err", err)
 	}
 }

@@ -86,7 +86,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	if len(deps.Strategies) == 0 {
-		deps.Strategies = []agent.Strategy{agent.AgentLoop{}, agent.Pipeline{}}
+		deps.Strategies = []agent.Strategy{agent.Loop{}, agent.Pipeline{}}
 	}
 	c := &coordinator{cfg: cfg, Deps: deps, words: words}
 	var names []string

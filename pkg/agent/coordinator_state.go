@@ -422,7 +422,7 @@ func (s CoordinatorSummary) fit() CoordinatorSummary {
 	}
 	for len(s.Insights) > 1 && !fits(s) {
 		s.Insights = s.Insights[:len(s.Insights)-1]
-		s.NotChecked = append(s.NotChecked[:len(s.NotChecked):len(s.NotChecked)], "an insight is left out here for want of room; it is on the stream")
+		s.NotChecked = append(slices.Clip(s.NotChecked), "an insight is left out here for want of room; it is on the stream")
 	}
 	return s
 }

@@ -19,16 +19,16 @@ type Strategy interface {
 	Decider(model Decider) Decider
 }
 
-// AgentLoop is the strategy in which the model chooses every step.
-type AgentLoop struct{}
+// Loop is the strategy in which the model chooses every step.
+type Loop struct{}
 
-var _ Strategy = AgentLoop{}
+var _ Strategy = Loop{}
 
 // Name implements Strategy.
-func (AgentLoop) Name() string { return protocol.AgentLoop }
+func (Loop) Name() string { return protocol.AgentLoop }
 
 // Decider implements Strategy.
-func (AgentLoop) Decider(model Decider) Decider { return model }
+func (Loop) Decider(model Decider) Decider { return model }
 
 // Pipeline is the strategy of three stages: classify asks the model which skills
 // fit the request, gather runs them, synthesize asks it to sum up what they found.

@@ -2,6 +2,7 @@ package grounding
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -148,7 +149,7 @@ const months = `Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?
 // plain returns a text in which only figures have digits that stand alone.
 func plain(text string) string {
 	text = unquoted(normal(text))
-	for i, re := range append(names[:len(names):len(names)], unlessUnit...) {
+	for i, re := range append(slices.Clip(names), unlessUnit...) {
 		var b strings.Builder
 		last := 0
 		for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
