@@ -49,6 +49,11 @@ vuln: ## Look for known vulnerabilities; needs the network
 e2e: ## Run the end-to-end tests alone, with real processes
 	$(GO) test -race -count=1 -v ./test/e2e
 
+.PHONY: chaos
+chaos: ## Kill, freeze and cut off everything under 300 investigations; then on a cluster
+	$(GO) run ./test/chaos --investigations 300
+	$(GO) run ./test/chaos --investigations 100 --cluster
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each (20s)
 	@for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
