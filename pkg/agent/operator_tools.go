@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -547,106 +546,6 @@ func (o *OperatorTools) callback(name string) (protocol.CallDoc, error) {
 		have = append(have, c.Name)
 	}
 	return protocol.CallDoc{}, fmt.Errorf("unknown callback %q (have %s)", name, strings.Join(have, ", "))
-}
-
-type executeArgs struct {
-	Code string `json:"code" jsonschema:"required,description=Lua 5.1"`
-}
-
-func (o *OperatorTools) execute(ctx context.Context, c Call, a executeArgs) (Outcome, error) {
-	names := []string{"on"}
-	for _, doc := range slices.Concat(o.state.Subject.Words.Calls, baseCalls) {
-		names = append(names, doc.Name)
-	}
-	value, output, err := o.deps.Scripts.Run(ctx, a.Code, names, func(ctx context.Context, callback string, args []any) (any, error) {
-		name := ""
-		if callback == "on" {
-			if len(args) < 2 {
-				return nil, errors.New(`on takes a target and a callback: on("web-1/host", "system_get_memory")`)
-			}
-			target, okT := args[0].(string)
-			wanted, okC := args[1].(string)
-			if !okT || !okC {
-				return nil, errors.New("on takes the target and the callback as strings")
-			}
-			name, callback, args = target, wanted, args[2:]
-		}
-		t, err := o.state.target(name)
-		if err != nil {
-			return nil, err
-		}
-		doc, err := o.callback(callback)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := skills.Bind(doc, args); err != nil {
-			return nil, err
-		}
-		reply, err := o.deps.Probes.Call(ctx, t, callback, args)
-		return reply.Value, err
-	})
-	if cause := context.Cause(ctx); cause != nil {
-		return Outcome{}, cause
-	}
-	if err != nil {
-		return Outcome{}, err
-	}
-	ans := Answered{Address: c.Address() + "#", What: "execute", Value: value}
-	if len(o.state.Subject.Task.Targets) == 1 {
-		ans.Target = o.state.Subject.Task.Targets[0]
-	}
-	content := map[string]any{"value": value}
-	if output != "" {
-		content["output"] = output
-	}
-	return Outcome{Content: content, Effect: answered{[]Answered{ans}}}, nil
-}
-
-type waitArgs struct {
-	MS int64 `json:"ms" jsonschema:"required,minimum=0,description=milliseconds"`
-}
-
-// waitTool returns the wait tool. It ends early when wake is closed or the worker stops.
-func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs) (Outcome, error) {
-	return func(ctx context.Context, c Call, a waitArgs) (Outcome, error) {
-		d := time.Duration(min(a.MS, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
-		start := time.Now()
-		d -= max(0, start.Sub(c.At)) // a wait that is taken over began when it was decided
-		if deadline, ok := ctx.Deadline(); ok {
-			d = min(d, time.Until(deadline))
-		}
-		var woken <-chan struct{}
-		if wake != nil {
-			woken = wake()
-		}
-		if c.slot != nil {
-			c.slot.Release()
-		}
-		t := time.NewTimer(d)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-woken:
-		case <-c.Stopping:
-			return Outcome{}, errStopping
-		case <-ctx.Done():
-			return Outcome{}, context.Cause(ctx)
-		}
-		if c.slot != nil {
-			if err := c.slot.Acquire(ctx); err != nil {
-				return Outcome{}, err
-			}
-		}
-		return Outcome{Content: map[string]any{"waited": time.Since(c.At).Milliseconds()}}, nil
-	}
-}
-
-type thinkArgs struct {
-	Thought string `json:"thought" jsonschema:"required"`
-}
-
-func think(_ context.Context, _ Call, a thinkArgs) (Outcome, error) {
-	return Outcome{Content: map[string]any{"thought": a.Thought, "recorded": true}}, nil
 }
 
 func showArgs(args []any) string {

@@ -10,7 +10,8 @@
 //	NODES        Heartbeat                         probe → all
 //	SNAPSHOTS    Snapshot                          probe → operators, coordinators, anyone
 //	EVENTS       Anomaly, Change, Alert            probe, CI, intake → triage, correlation
-//	WORK         Request, Task                     clients → coordinators → operators
+//	REQUESTS     Request                           clients → coordinators
+//	WORK         Task, and Requests for later      coordinators → operators, coordinators
 //	FINDINGS     Notification, Completion, State,
 //	             Accepted, Progress, Result        operators, coordinators → anyone
 //	INSIGHTS     Insight                           coordinators → downstream
