@@ -10,7 +10,6 @@ import (
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/proc"
-	"github.com/fleetlens/fleetlens/pkg/luasandbox"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
@@ -56,7 +55,7 @@ func main() {
 		defer conn.Close()
 		return operator.Run(ctx, cfg.Config, operator.Deps{
 			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(),
-			Scripts: operator.Sandbox{Sandbox: luasandbox.New(luasandbox.DefaultLimits())},
+			Scripts: operator.NewSandbox(env.Log),
 		})
 	})
 }

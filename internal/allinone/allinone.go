@@ -22,7 +22,6 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/agent"
-	"github.com/fleetlens/fleetlens/pkg/luasandbox"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
@@ -151,7 +150,7 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 	if err := start("operator", func(c *bus.Conn) error {
 		return operator.Run(ctx, o.Operator, operator.Deps{
 			Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done,
-			Scripts: operator.Sandbox{Sandbox: luasandbox.New(luasandbox.DefaultLimits())},
+			Scripts: operator.NewSandbox(o.Log),
 		})
 	}); err != nil {
 		return err

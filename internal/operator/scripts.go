@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/luasandbox"
@@ -11,6 +12,16 @@ import (
 type Sandbox struct{ *luasandbox.Sandbox }
 
 var _ agent.Scripts = Sandbox{}
+
+// NewSandbox returns a sandbox with the default limits. Where scripts cannot be
+// run, or not within every limit, the log says why; each run fails with the reason
+// then, or goes on without those limits.
+func NewSandbox(log *slog.Logger) Sandbox {
+	if err := luasandbox.Check(); err != nil {
+		log.Warn("scripts of models are restricted here", "err", err)
+	}
+	return Sandbox{luasandbox.New(luasandbox.DefaultLimits())}
+}
 
 // Run implements agent.Scripts.
 func (s Sandbox) Run(ctx context.Context, code string, callbacks []string, call func(context.Context, string, []any) (any, error)) (any, string, error) {

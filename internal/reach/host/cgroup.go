@@ -41,9 +41,6 @@ type Cgroup struct {
 // MemoryUsedPct returns the use of the memory limit, and false without one.
 func (c Cgroup) MemoryUsedPct() (float64, bool) { return share(c.MemoryUsed, c.MemoryMax) }
 
-// TasksPct returns the use of the limit on threads, and false without one.
-func (c Cgroup) TasksPct() (float64, bool) { return share(c.Tasks, c.TasksMax) }
-
 // ThrottledPct returns the share of enforcement periods between two readings in
 // which the group was throttled, and false when there is no limit or none passed.
 func (c Cgroup) ThrottledPct(prev Cgroup) (float64, bool) {
