@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,6 +34,9 @@ func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, err
 	var done []SetupChange
 	for _, s := range Streams() {
 		did, err := c.setupStream(ctx, s, opts)
+		for begin := time.Now(); forming(err) && time.Since(begin) < formWithin && wait(ctx, 250*time.Millisecond); {
+			did, err = c.setupStream(ctx, s, opts)
+		}
 		if err != nil {
 			return done, fmt.Errorf("stream %s: %w", s.Name, c.explain(err))
 		}
@@ -163,6 +167,17 @@ func (c *Conn) explain(err error) error {
 		return fmt.Errorf("this user may not do it: use the admin or coordinator credentials: %w", err)
 	}
 	return err
+}
+
+// formWithin is how long setup waits for the servers of a cluster that has only
+// just begun.
+const formWithin = 20 * time.Second
+
+// forming reports whether a cluster has a leader already, but does not see enough
+// of its servers yet: no suitable peers (10005), some of them offline.
+func forming(err error) bool {
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && api.ErrorCode == 10005 && strings.Contains(api.Description, "offline")
 }
 
 // passing are the codes of the JetStream API for what a cluster mends itself: no
