@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
 
 	"internal/missing":      {},
+	"internal/telemetry":    {},
 	"internal/proc":         {"internal/bus", "pkg/protocol", "pkg/skills"},
 	"internal/bus":          {"pkg/protocol"},
 	"internal/bus/natsd":    {},

@@ -121,7 +121,7 @@ func TestSchemasAndReadersAgree(t *testing.T) {
 	schemas := compile(t)
 	readers := map[string]func([]byte) error{
 		"alert": reads[protocol.Alert], "call": reads[protocol.Call], "feedback": reads[protocol.Feedback], "insight": reads[protocol.Insight],
-		"notification": reads[protocol.Notification], "request": reads[protocol.Request], "snapshot": reads[protocol.Snapshot], "task": reads[protocol.Task],
+		"notification": reads[protocol.Notification], "request": reads[protocol.Request], "snapshot": reads[protocol.Snapshot], "task": reads[protocol.Task], "told": reads[protocol.Told],
 	}
 	for name, m := range golden(t) {
 		reader := readers[kindOf(name)]

@@ -72,6 +72,8 @@ func TestMain(m *testing.M) {
 	decoder[protocol.Ack]()
 	decoder[protocol.Alert]()
 	decoder[protocol.Anomaly]()
+	decoder[protocol.Ask]()
+	decoder[protocol.AskReply]()
 	decoder[protocol.Call]()
 	decoder[protocol.CallReply]()
 	decoder[protocol.Change]()
@@ -90,6 +92,7 @@ func TestMain(m *testing.M) {
 	decoder[protocol.Silence]()
 	decoder[protocol.Snapshot]()
 	decoder[protocol.Task]()
+	decoder[protocol.Told]()
 	decoder[protocol.Words]()
 	os.Exit(m.Run())
 }

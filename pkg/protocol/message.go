@@ -30,6 +30,8 @@ var limits = map[string]int{
 	"ack":            8 << 10,
 	"alert":          64 << 10,
 	"anomaly":        16 << 10,
+	"ask":            16 << 10,
+	"ask_reply":      64 << 10,
 	"call":           64 << 10,
 	"call_reply":     256 << 10,
 	"change":         64 << 10,
@@ -48,6 +50,7 @@ var limits = map[string]int{
 	"silence":        16 << 10,
 	"snapshot":       64 << 10,
 	"task":           320 << 10,
+	"told":           16 << 10,
 	"words":          512 << 10,
 }
 
@@ -57,9 +60,9 @@ func Limit(messageType string) int { return limits[messageType] }
 // Types returns one zero value of every message, for schemas and tests.
 func Types() []Message {
 	return []Message{
-		Accepted{}, Ack{}, Alert{}, Anomaly{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
+		Accepted{}, Ack{}, Alert{}, Anomaly{}, Ask{}, AskReply{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
 		Heartbeat{}, Insight{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Result{}, Silence{},
-		Snapshot{}, Task{}, Words{},
+		Snapshot{}, Task{}, Told{}, Words{},
 	}
 }
 

@@ -161,8 +161,10 @@ type Completion struct {
 	NotChecked      []string    `json:"not_checked,omitempty"` // targets that did not answer, with the reason
 	Checked         []Checked   `json:"checked,omitempty"`     // the worst value that each check met
 	Model           string      `json:"model,omitempty"`
-	Usage           Usage       `json:"usage"`
-	At              time.Time   `json:"at"`
+	// Instead says why the rules analyst decided in place of the model; empty: it did not.
+	Instead string    `json:"instead,omitempty"`
+	Usage   Usage     `json:"usage"`
+	At      time.Time `json:"at"`
 }
 
 // Checked is what one check met over the targets of a run: by it an insight says
@@ -184,18 +186,24 @@ type Checked struct {
 
 // Usage counts what models were asked. CostUSD is null where a price is unknown.
 type Usage struct {
-	InputTokens  int      `json:"input_tokens"`
-	OutputTokens int      `json:"output_tokens"`
-	CachedTokens int      `json:"cached_tokens"`
-	LLMCalls     int      `json:"llm_calls"`
-	CostUSD      *float64 `json:"cost_usd"`
+	InputTokens      int      `json:"input_tokens"` // all of them, those of the cache included
+	OutputTokens     int      `json:"output_tokens"`
+	CachedTokens     int      `json:"cached_tokens"`                // of the input, those read from the provider's cache
+	CacheWriteTokens int      `json:"cache_write_tokens,omitempty"` // of the input, those written to it
+	LLMCalls         int      `json:"llm_calls"`
+	CostUSD          *float64 `json:"cost_usd"`
 }
+
+// Uncached returns the input that was not read from a cache, and the output: what
+// a provider had to work on.
+func (u Usage) Uncached() int { return u.InputTokens - u.CachedTokens + u.OutputTokens }
 
 // Plus returns the sum. The sum's cost is unknown when one of them is and models were called.
 func (u Usage) Plus(v Usage) Usage {
 	sum := Usage{
 		InputTokens: u.InputTokens + v.InputTokens, OutputTokens: u.OutputTokens + v.OutputTokens,
-		CachedTokens: u.CachedTokens + v.CachedTokens, LLMCalls: u.LLMCalls + v.LLMCalls,
+		CachedTokens: u.CachedTokens + v.CachedTokens, CacheWriteTokens: u.CacheWriteTokens + v.CacheWriteTokens,
+		LLMCalls: u.LLMCalls + v.LLMCalls,
 	}
 	known := func(x Usage) (float64, bool) {
 		if x.CostUSD != nil {

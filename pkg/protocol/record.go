@@ -79,6 +79,13 @@ type Answer struct {
 	Calls []ToolCall `json:"calls,omitempty"`
 	Model string     `json:"model"`
 	Usage Usage      `json:"usage"`
+	// RequestHash is the SHA-256, in hex, of what the decider could read when it
+	// decided: the conversation and the tools. By it a replay tells whether today's
+	// code would have asked the same.
+	RequestHash string `json:"request_hash,omitempty"`
+	// Instead says why another decider than the run's decided: a budget is spent, or
+	// the provider does not answer. Empty: the run's own did.
+	Instead string `json:"instead,omitempty"`
 	// Extra is what a provider wants back unchanged, such as signed thinking.
 	Extra map[string]any `json:"extra,omitempty"`
 }
@@ -139,5 +146,6 @@ type Finish struct {
 	Usage   Usage           `json:"usage"`
 	Steps   int             `json:"steps"`
 	Model   string          `json:"model"`
+	Instead string          `json:"instead,omitempty"` // as in Answer, of the last one that has it
 	Summary json.RawMessage `json:"summary,omitempty"`
 }

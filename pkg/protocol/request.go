@@ -184,6 +184,56 @@ func (a Accepted) Validate() error {
 	return problems(required("investigation_id", a.InvestigationID), required("run_id", a.RunID))
 }
 
+// Ask is what a person says to an investigation: a question about one that has
+// ended, or a message to one that runs.
+type Ask struct {
+	ID   string `json:"id"` // of the investigation
+	Text string `json:"text"`
+	By   string `json:"by,omitempty"`
+}
+
+// MessageType implements Message.
+func (Ask) MessageType() string { return "ask" }
+
+// Validate implements Message.
+func (a Ask) Validate() error { return problems(required("id", a.ID), required("text", a.Text)) }
+
+// AskReply answers a question. The investigation and its insights stay as they are.
+type AskReply struct {
+	InvestigationID string   `json:"investigation_id"`
+	RunID           string   `json:"run_id"` // of the child run, which has a journal
+	Summary         string   `json:"summary"`
+	Findings        []string `json:"findings"`
+	Concerns        []string `json:"concerns"`
+	Model           string   `json:"model"`
+	Usage           Usage    `json:"usage"`
+}
+
+// MessageType implements Message.
+func (AskReply) MessageType() string { return "ask_reply" }
+
+// Validate implements Message.
+func (r AskReply) Validate() error {
+	return problems(required("investigation_id", r.InvestigationID), required("run_id", r.RunID), required("summary", r.Summary))
+}
+
+// Told is what a person adds to a running investigation.
+type Told struct {
+	ID              string    `json:"id"`
+	InvestigationID string    `json:"investigation_id"`
+	Text            string    `json:"text"`
+	By              string    `json:"by"`
+	At              time.Time `json:"at"`
+}
+
+// MessageType implements Message.
+func (Told) MessageType() string { return "told" }
+
+// Validate implements Message.
+func (t Told) Validate() error {
+	return problems(required("id", t.ID), required("investigation_id", t.InvestigationID), required("text", t.Text), required("by", t.By))
+}
+
 // Progress is one line of what an investigation does.
 type Progress struct {
 	InvestigationID string    `json:"investigation_id"`

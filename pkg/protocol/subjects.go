@@ -77,6 +77,8 @@ const (
 	CancelSubject  = "investigate.cancel"
 	StatusSubject  = "investigate.status"
 	ListSubject    = "investigate.list"
+	AskSubject     = "investigate.ask"  // a question about an investigation that has ended
+	TellSubject    = "investigate.tell" // a person's message to one that runs
 	// SchedulesSubject lists requests that are to come, UnscheduleSubject cancels one.
 	SchedulesSubject  = "investigate.schedules"
 	UnscheduleSubject = "investigate.unschedule"
@@ -143,6 +145,7 @@ const (
 	PhaseAccepted = "accepted"
 	PhaseProgress = "progress"
 	PhaseFinished = "finished"
+	PhaseTold     = "told" // a person's message to it
 )
 
 // InvestigationSubject is where an investigation's phase is announced.
