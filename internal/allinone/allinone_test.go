@@ -3,6 +3,7 @@ package allinone_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestARulesOperatorReportsWhenAsked(t *testing.T) {
 	}
 	config := llm.DefaultConfig()
 	config.Default = llm.Rules
-	deciders, err := config.Deciders(t.Context(), nil)
+	deciders, err := config.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,7 @@ func TestARulesOperatorReportsWhenAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, _, err := agent.AskAbout(t.Context(), d, run, records, "what did you see?")
+	reply, _, err := agent.AskAbout(t.Context(), d, "", run, records, "what did you see?")
 	if err != nil || !strings.Contains(reply.Summary, "No LLM") {
 		t.Errorf("reply %+v, %v", reply, err)
 	}
@@ -279,5 +280,23 @@ func TestAWaitingInvestigationHoldsNoPlace(t *testing.T) {
 	}
 	if _, err := conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "slow"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestADeadProviderLeavesAnAnswer has a model that is configured but whose
+// provider refuses everything: the rules analyst answers, and says why.
+func TestADeadProviderLeavesAnAnswer(t *testing.T) {
+	dead := agenttest.NewScript(agenttest.Fail(fmt.Errorf("401: no such key: %w", agent.ErrFinal)))
+	conn := up(t, dead, nil)
+	r := ask(t, conn, protocol.Request{Reason: "is it well?"})
+	if r.State != protocol.ResultDone || len(r.Insights) == 0 || len(r.OperatorResults) != 1 {
+		t.Fatalf("result %+v", r)
+	}
+	i := r.Insights[0]
+	if i.Model != protocol.RulesModel || !strings.Contains(strings.Join(i.NotChecked, "\n"), "the rules analyst concluded in place of the model: script: 401: no such key") {
+		t.Errorf("insight by %s, not checked: %q", i.Model, i.NotChecked)
+	}
+	if c := r.OperatorResults[0]; c.Outcome != protocol.OutcomeDone || !strings.Contains(c.Instead, "401") {
+		t.Errorf("completion %+v", c)
 	}
 }

@@ -23,7 +23,13 @@ func (inv *investigation) Ask(ctx context.Context, run agent.OperatorRun, questi
 	if err != nil {
 		return agent.Reply{}, protocol.Usage{}, err
 	}
-	return agent.AskAbout(ctx, decider, run.RunID, records, question)
+	reply, usage, err := agent.AskAbout(ctx, decider, inv.id, run.RunID, records, question)
+	if err == nil || ctx.Err() != nil {
+		return reply, usage, err
+	}
+	inv.log.Warn("a model did not answer a question: the rules analyst does", "run", run.RunID, "err", err)
+	reply, _, err = agent.AskAbout(ctx, inv.analyst, inv.id, run.RunID, records, question)
+	return reply, usage, err
 }
 
 // strategy returns the strategy of a name; "" is the default.

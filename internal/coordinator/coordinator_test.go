@@ -321,7 +321,7 @@ func TestAnUnknownModelIsAnsweredAtOnce(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
 	cfg := llm.DefaultConfig()
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -89,7 +90,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	w := &worker{cfg: cfg, Deps: deps, known: words}
+	w := &worker{cfg: cfg, Deps: deps, known: words, analyst: rules.New(words)}
 	if w.skills, err = cfg.Serves(words); err != nil {
 		return err
 	}
@@ -134,8 +135,9 @@ func semver(v string) string {
 type worker struct {
 	cfg Config
 	Deps
-	known  []protocol.Words
-	skills []string
+	known   []protocol.Words
+	skills  []string
+	analyst agent.Decider // goes on where a model cannot
 }
 
 // Serves returns the skills that the operator serves, of those it has words of.
@@ -260,8 +262,9 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
-		Slot:   d.Slot,
-		OnStep: func(step int, text string) { w.progress(task, step, text) },
+		Slot:    d.Slot,
+		Instead: w.analyst,
+		OnStep:  func(step int, text string) { w.progress(task, step, text) },
 	})
 	if err == nil {
 		log.Info("run ended", "outcome", f.Outcome, "steps", f.Steps, "err", f.Error)

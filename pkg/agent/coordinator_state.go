@@ -162,6 +162,9 @@ func (s *CoordinatorState) Unchecked() []string {
 	out := slices.Clone(s.NotChecked)
 	for _, c := range s.Completions() {
 		out = append(out, c.NotChecked...)
+		if c.Instead != "" {
+			out = append(out, fmt.Sprintf("%s on %d targets: the rules analyst looked in place of the model: %s", c.Skill, len(c.Targets), firstLine(c.Instead)))
+		}
 		if c.Outcome != protocol.OutcomeDone {
 			out = append(out, fmt.Sprintf("%s on %d targets: the operator ended as %s: %s", c.Skill, len(c.Targets), c.Outcome, c.Error))
 		}

@@ -256,6 +256,9 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 			i.Evidence[k].Series = c.deps.Conclusions.Series(ctx, c.skillOf(i.Evidence[k], i), i.Evidence[k])
 		}
 	}
+	if call.Instead != "" {
+		i.NotChecked = append([]string{"the rules analyst concluded in place of the model: " + firstLine(call.Instead)}, i.NotChecked...)
+	}
 	for _, done := range c.state.Completions() {
 		i.Usage = i.Usage.Plus(done.Usage)
 	}

@@ -378,6 +378,7 @@ type coordinatorRun struct {
 	conclusions *conclusions
 	journal     *agent.MemoryJournal
 	traceID     string
+	instead     agent.Decider
 	state       *agent.CoordinatorState
 }
 
@@ -403,7 +404,7 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
 		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID,
 	})
-	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet()})
+	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet()})
 	r.state = tools.State().(*agent.CoordinatorState)
 	return f, err
 }

@@ -36,6 +36,9 @@ type Spec struct {
 	Start   protocol.Start // written first when the journal is empty; else the journal's own holds
 	Tools   Toolset
 	Decider Decider
+	// Instead decides from the step on in which Decider cannot go on: it failed for
+	// good, or the run's tokens are spent. Nil: the run fails then.
+	Instead Decider
 	Journal Journal
 	Log     *slog.Logger
 	// Aborted is closed when the run was cancelled, to end the call in hand. Nil: never.
@@ -100,6 +103,7 @@ type loop struct {
 	cancel   *protocol.Cancel
 	usage    protocol.Usage
 	model    string
+	instead  string // why Spec.Instead decides; empty: it does not
 	resting  int // no compaction is tried before this step: the last one failed
 }
 
@@ -201,6 +205,9 @@ func (l *loop) apply(r protocol.Record) error {
 			return err
 		}
 		l.step, l.stepAt, l.model = a.Step, r.At, a.Model
+		if a.Instead != "" {
+			l.instead = a.Instead
+		}
 		l.usage = l.usage.Plus(a.Usage)
 		l.pending, l.done, l.valid = []protocol.Answer{a}, 0, 0
 		if len(a.Calls) == 0 {
@@ -290,10 +297,13 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 			return protocol.OutcomeFailed, fmt.Errorf("%d answers in a row were invalid: %s", l.invalid, l.lastErr)
 		case l.start.Settings.MaxIterations > 0 && l.step >= l.start.Settings.MaxIterations:
 			return protocol.OutcomeMaxIterations, fmt.Errorf("%d steps were made, no more are allowed", l.step)
-		case l.start.Settings.MaxTokens > 0 && l.usage.InputTokens+l.usage.OutputTokens >= l.start.Settings.MaxTokens:
-			return protocol.OutcomeFailed, fmt.Errorf("%d tokens were used, %d are allowed", l.usage.InputTokens+l.usage.OutputTokens, l.start.Settings.MaxTokens)
+		case l.instead == "" && l.spent() && l.spec.Instead == nil:
+			return protocol.OutcomeFailed, l.spentError()
 		case parent.Err() != nil:
 			return "", parent.Err() // hand the run back between two steps
+		}
+		if l.instead == "" && l.spent() {
+			l.standIn(l.spentError())
 		}
 		if err := l.listen(ctx); err != nil {
 			return l.interrupted(err)
@@ -373,12 +383,19 @@ func (l *loop) view() View {
 
 func (l *loop) decide(parent, ctx context.Context) error {
 	view := l.view()
+	hash, err := requestHash(view)
+	if err != nil {
+		return decisionError{err}
+	}
 	for n := 1; ; n++ {
 		answer, err := l.ask(ctx, view)
 		if err == nil {
-			answer.Step = view.Step
+			answer.Step, answer.RequestHash = view.Step, hash
 			if answer.Model == "" {
-				answer.Model = l.spec.Decider.Name()
+				answer.Model = l.decider().Name()
+			}
+			if l.instead != "" {
+				answer.Instead = l.instead
 			}
 			for i := range answer.Calls {
 				if answer.Calls[i].ID == "" {
@@ -392,7 +409,13 @@ func (l *loop) decide(parent, ctx context.Context) error {
 			return cause
 		}
 		if n >= attempts || errors.Is(err, ErrFinal) {
-			return decisionError{fmt.Errorf("%s failed %d times: %w", l.spec.Decider.Name(), n, err)}
+			err = failedAfter(l.decider(), n, err)
+			if l.instead != "" || l.spec.Instead == nil {
+				return decisionError{err}
+			}
+			l.standIn(err)
+			n = 0
+			continue
 		}
 		delay := backoff(err, n)
 		l.spec.Log.Warn("a decision failed", "run", l.spec.RunID, "step", view.Step, "attempt", n, "delay", delay, "err", err)
@@ -413,7 +436,7 @@ func (l *loop) ask(ctx context.Context, view View) (a protocol.Answer, err error
 			err = l.panicked("the decider", p)
 		}
 	}()
-	if a, err = l.spec.Decider.Decide(ctx, view); err != nil {
+	if a, err = l.decider().Decide(ctx, view); err != nil {
 		return a, err
 	}
 	raw, err := json.Marshal(a)
@@ -499,7 +522,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if err != nil {
 		return refuse(err.Error()), nil
 	}
-	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, slot: l.spec.Slot}
+	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, Instead: l.instead, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:
@@ -548,9 +571,9 @@ func (l *loop) names() []string {
 }
 
 func (l *loop) finish(ctx context.Context, outcome protocol.Outcome, cause error) (protocol.Finish, error) {
-	f := protocol.Finish{Outcome: outcome, Usage: l.usage, Steps: l.step, Model: l.model}
+	f := protocol.Finish{Outcome: outcome, Usage: l.usage, Steps: l.step, Model: l.model, Instead: l.instead}
 	if f.Model == "" {
-		f.Model = l.spec.Decider.Name()
+		f.Model = l.decider().Name()
 	}
 	if cause != nil {
 		f.Error = cause.Error()

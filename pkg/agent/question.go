@@ -18,7 +18,10 @@ type Reply struct {
 
 // A Question is the View.State of a decider that is asked about a run instead of
 // for its next step. The run's records are in the view.
-type Question struct{ Text string }
+type Question struct {
+	Text          string
+	Investigation string // that the run belongs to
+}
 
 // answerTool is the only tool of a question: the reply is its arguments.
 var answerTool = newTool[Reply, none]("answer", "Answers the coordinator's question about your run.", func(_ context.Context, _ Call, r Reply) (Outcome, error) {
@@ -26,10 +29,11 @@ var answerTool = newTool[Reply, none]("answer", "Answers the coordinator's quest
 }, nil)
 
 // AskAbout asks a decider about a run, from the run's journal alone: it does not
-// matter whether a worker holds the run, and the run goes on undisturbed.
-func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Record, question string) (Reply, protocol.Usage, error) {
+// matter whether a worker holds the run, and the run goes on undisturbed. run is
+// of the investigation, whose budget the answer is taken from.
+func AskAbout(ctx context.Context, d Decider, investigation, run string, records []protocol.Record, question string) (Reply, protocol.Usage, error) {
 	var r Reply
-	v := View{RunID: run, Tools: []Tool{answerTool}, State: &Question{Text: question}}
+	v := View{RunID: run, Tools: []Tool{answerTool}, State: &Question{Text: question, Investigation: investigation}}
 	open := map[string]bool{} // calls of the last answer that have no result yet
 	for _, rec := range records {
 		switch rec.Kind {

@@ -1,0 +1,127 @@
+package budget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A Ledger keeps the accounts in the bucket that the processes share. It is safe
+// for concurrent use.
+type Ledger struct {
+	conn *bus.Conn
+	cfg  Config
+	log  *slog.Logger
+	now  func() time.Time
+}
+
+var _ llm.Budget = (*Ledger)(nil)
+
+// New returns the ledger of a configuration, or nil where it has no limit: then
+// nothing is counted.
+func New(conn *bus.Conn, cfg Config, log *slog.Logger) llm.Budget {
+	if !cfg.Set() {
+		return nil
+	}
+	return &Ledger{conn: conn, cfg: cfg, log: log, now: time.Now}
+}
+
+// fleetKey is the account of the fleet, investigationKey that of an investigation.
+const fleetKey = "budget.fleet"
+
+func investigationKey(id string) string { return "budget.investigation." + protocol.Token(id) }
+
+// settleWithin is how long writing down what was used may take. What is not
+// written stays reserved, and counts as spent in the end.
+const settleWithin = 10 * time.Second
+
+// Reserve implements llm.Budget.
+func (l *Ledger) Reserve(ctx context.Context, c llm.Charge) (func(protocol.Usage), error) {
+	if c.USD == nil && l.cfg.usd() {
+		return nil, fmt.Errorf("%w: no price is known of %s, and the fleet has a budget in US dollars: give it a price in the section models", llm.ErrSpent, c.Model)
+	}
+	want := amount{Tokens: c.Tokens}
+	if c.USD != nil {
+		want.USD = *c.USD
+	}
+	id := protocol.NewID()
+	h := hold{want, l.now().Add(c.Within).UTC()}
+	var keys []string
+	if l.cfg.investigation() && c.Investigation != "" {
+		keys = append(keys, investigationKey(c.Investigation))
+	}
+	if l.cfg.fleet() {
+		keys = append(keys, fleetKey)
+	}
+	for i, key := range keys {
+		err := l.change(ctx, key, func(a *account, limits []limit, now time.Time) error {
+			if err := a.reserve(limits, id, h, now); err != nil {
+				return fmt.Errorf("%w: %w", llm.ErrSpent, err)
+			}
+			return nil
+		})
+		if err != nil {
+			l.settle(ctx, keys[:i], id, want, amount{})
+			return nil, err
+		}
+	}
+	return func(u protocol.Usage) {
+		used := amount{Tokens: u.InputTokens + u.OutputTokens}
+		if u.CostUSD != nil {
+			used.USD = *u.CostUSD
+		}
+		l.settle(ctx, keys, id, want, used)
+	}, nil
+}
+
+func (l *Ledger) settle(ctx context.Context, keys []string, id string, reserved, used amount) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
+	defer cancel()
+	for _, key := range keys {
+		err := l.change(ctx, key, func(a *account, limits []limit, now time.Time) error {
+			a.settle(limits, id, reserved, used, now)
+			return nil
+		})
+		if err != nil {
+			l.log.Warn("what a model used was not written down: it counts as what was reserved", "key", key, "err", err)
+		}
+	}
+}
+
+// change applies f to an account and writes it, unless another process was
+// faster: then f gets what that one wrote.
+func (l *Ledger) change(ctx context.Context, key string, f func(*account, []limit, time.Time) error) error {
+	for {
+		var a account
+		revision, err := l.conn.ReadState(ctx, key, &a)
+		if err != nil {
+			return err
+		}
+		now := l.now()
+		limits := l.cfg.investigationLimits()
+		if key == fleetKey {
+			limits = l.cfg.fleetLimits(now)
+		}
+		if err := f(&a, limits, now); err != nil {
+			return err
+		}
+		err = l.conn.WriteState(ctx, key, a, revision)
+		if !errors.Is(err, bus.ErrWrongLast) {
+			return err
+		}
+		t := time.NewTimer(rand.N(10 * time.Millisecond)) //nolint:gosec // apart from the others, no secret
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return context.Cause(ctx)
+		case <-t.C:
+		}
+	}
+}
