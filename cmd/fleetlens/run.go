@@ -144,7 +144,7 @@ func describe(r protocol.Record) string {
 	case protocol.RecordInput:
 		var in protocol.Input
 		if read(&in) {
-			return in.Text
+			return strings.Join(append(in.Said, in.Text), " ")
 		}
 	case protocol.RecordCompaction:
 		var c protocol.Compaction

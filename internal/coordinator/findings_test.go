@@ -73,11 +73,11 @@ func awaken(t *testing.T, ops agent.Operators) {
 
 func read(t *testing.T, ops agent.Operators, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor) {
 	t.Helper()
-	ns, cs, next, err := ops.Findings(t.Context(), "inv-1", since)
+	news, err := ops.News(t.Context(), "inv-1", since)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ns, cs, next
+	return news.Notifications, news.Completions, news.Cursor
 }
 
 func TestFindingsAreReadOnceAndOfOneInvestigationOnly(t *testing.T) {

@@ -300,6 +300,7 @@ type operators struct {
 	hold bool
 	ns   []protocol.Notification
 	cs   []protocol.Completion
+	told []protocol.Told
 }
 
 func (o *operators) Serves(_ context.Context, skill string) error { return o.unserved[skill] }
@@ -318,17 +319,22 @@ func (o *operators) Start(_ context.Context, t protocol.Task) error {
 	return nil
 }
 
-func (o *operators) Findings(_ context.Context, _ string, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor, error) {
+func (o *operators) News(_ context.Context, _ string, since agent.Cursor) (agent.News, error) {
 	if o.hold {
-		return nil, nil, since, nil
+		return agent.News{Cursor: since}, nil
 	}
-	return slices.Clone(o.ns[since.Notifications:]), slices.Clone(o.cs[since.Completions:]),
-		agent.Cursor{Notifications: uint64(len(o.ns)), Completions: uint64(len(o.cs))}, nil
+	return agent.News{
+		Notifications: slices.Clone(o.ns[since.Notifications:]), Completions: slices.Clone(o.cs[since.Completions:]), Told: slices.Clone(o.told[since.Told:]),
+		Cursor: agent.Cursor{Notifications: uint64(len(o.ns)), Completions: uint64(len(o.cs)), Told: uint64(len(o.told))},
+	}, nil
 }
 
+// Wake is closed while tasks are under way, as when something comes at once.
 func (o *operators) Wake() <-chan struct{} {
 	c := make(chan struct{})
-	close(c)
+	if len(o.tasks) > 0 {
+		close(c)
+	}
 	return c
 }
 

@@ -522,7 +522,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if err != nil {
 		return refuse(err.Error()), nil
 	}
-	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, Instead: l.instead, slot: l.spec.Slot}
+	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, Instead: l.instead, Usage: l.usage, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:

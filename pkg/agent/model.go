@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
@@ -176,7 +177,11 @@ func (c *talk) add(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &in); err != nil {
 			return err
 		}
-		say(true, schema.UserMessage(fence(in.Text)))
+		var parts []string
+		if in.Text != "" {
+			parts = append(parts, fence(in.Text))
+		}
+		say(true, schema.UserMessage(strings.Join(append(parts, in.Said...), "\n")))
 	}
 	return nil
 }

@@ -45,6 +45,8 @@ type Call struct {
 	Model string
 	// Instead says why another decider than the run's decided; empty: the run's own did.
 	Instead string
+	// Usage is what the run's decisions used so far.
+	Usage protocol.Usage
 
 	slot Slot
 }

@@ -111,8 +111,10 @@ type ToolResult struct {
 
 // Input is what reached the run from outside between two turns.
 type Input struct {
-	Step   int             `json:"step"`
-	Text   string          `json:"text"` // what the decider reads
+	Step int    `json:"step"`
+	Text string `json:"text"` // what the decider reads, as data
+	// Said is what people said, for the decider to heed.
+	Said   []string        `json:"said,omitempty"`
 	Effect json.RawMessage `json:"effect,omitempty"`
 }
 
