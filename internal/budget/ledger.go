@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
@@ -124,4 +126,33 @@ func (l *Ledger) change(ctx context.Context, key string, f func(*account, []limi
 		case <-t.C:
 		}
 	}
+}
+
+// A Line is what was spent in one window.
+type Line struct {
+	Window string  `json:"window"` // an hour "2026-11-22T03Z" or a day "2026-11-22"
+	Tokens int     `json:"tokens"`
+	USD    float64 `json:"usd"`
+	// Held is what calls under way may use still.
+	HeldTokens int     `json:"held_tokens"`
+	HeldUSD    float64 `json:"held_usd"`
+}
+
+// Read returns what the fleet spent in the last hour and day in which it asked a
+// model under a budget, by window; none when it never did.
+func Read(ctx context.Context, conn *bus.Conn) ([]Line, error) {
+	var a account
+	if _, err := conn.ReadState(ctx, fleetKey, &a); err != nil {
+		return nil, err
+	}
+	held := amount{}
+	for _, h := range a.Holds {
+		held = held.plus(h.amount)
+	}
+	lines := []Line{}
+	for _, window := range slices.Sorted(maps.Keys(a.Spent)) {
+		spent := a.Spent[window]
+		lines = append(lines, Line{window, spent.Tokens, spent.USD, held.Tokens, held.USD})
+	}
+	return lines, nil
 }

@@ -178,7 +178,7 @@ func newOperatorRun(nodes ...string) *operatorRun {
 func (r *operatorRun) run(t *testing.T, ctx context.Context, d agent.Decider) (protocol.Finish, error) { //nolint:revive // the test comes first
 	t.Helper()
 	subject := agent.OperatorSubject{Words: words(), Snapshots: r.starting, Task: protocol.Task{
-		RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: r.targets, Reason: "checkout is slow", Deadline: r.settings.Deadline,
+		RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: r.targets, Reason: "checkout is slow", Deadline: r.settings.Deadline, TraceID: "trace-1",
 	}}
 	start, err := agent.OperatorStart(subject, r.settings, t0)
 	if err != nil {

@@ -109,6 +109,7 @@ type loop struct {
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
 	if len(l.spec.Journal.Records()) == 0 || !has(l.spec.Journal.Records(), protocol.RecordStart) {
+		l.spec.Start.Tools = l.names()
 		if _, err := l.spec.Journal.Append(parent, protocol.RecordStart, l.spec.Start); err != nil && !errors.Is(err, ErrCancelled) {
 			return protocol.Finish{}, err
 		}

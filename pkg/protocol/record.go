@@ -48,6 +48,7 @@ type Start struct {
 	System    string          `json:"system"` // the rendered prompt
 	User      string          `json:"user"`   // the question, with its context
 	Subject   json.RawMessage `json:"subject,omitempty"`
+	Tools     []string        `json:"tools,omitempty"` // those that the decider may call
 	Settings  RunSettings     `json:"settings"`
 	TraceID   string          `json:"trace_id,omitempty"`
 	StartedAt time.Time       `json:"started_at"`
