@@ -301,6 +301,7 @@ type operators struct {
 	ns   []protocol.Notification
 	cs   []protocol.Completion
 	told []protocol.Told
+	lost error // what asking for a status gives
 }
 
 func (o *operators) Serves(_ context.Context, skill string) error { return o.unserved[skill] }
@@ -339,6 +340,9 @@ func (o *operators) Wake() <-chan struct{} {
 }
 
 func (o *operators) Status(context.Context, string) (agent.RunStatus, error) {
+	if o.lost != nil {
+		return agent.RunStatus{}, o.lost
+	}
 	return agent.RunStatus{Worker: "op-1", Step: 3, Last: t0}, nil
 }
 
@@ -382,6 +386,8 @@ type coordinatorRun struct {
 	fleet       *fleet
 	operators   *operators
 	conclusions *conclusions
+	asks        agent.Asks
+	schedules   agent.Schedules
 	journal     *agent.MemoryJournal
 	traceID     string
 	instead     agent.Decider
@@ -408,7 +414,7 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 		t.Fatal(err)
 	}
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID,
+		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, Asks: r.asks, Schedules: r.schedules, TraceID: r.traceID,
 	})
 	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet()})
 	r.state = tools.State().(*agent.CoordinatorState)
