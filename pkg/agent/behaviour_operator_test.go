@@ -334,3 +334,15 @@ func TestAnAnswerWithoutTextHasNone(t *testing.T) {
 		t.Errorf("message %+v", m)
 	}
 }
+
+func TestTheListOfADecidersCallsIsItsOwn(t *testing.T) {
+	calls := []protocol.ToolCall{think, think}
+	r := newOperatorRun("web-1")
+	r.play(t, agenttest.Calls(think), agenttest.Calls(calls...))
+	if calls[0].ID != "" || calls[1].ID != "" {
+		t.Errorf("the loop wrote into it: %+v", calls)
+	}
+	if res := results(t, r.journal); res[1].CallID != "call_2_0" || res[2].CallID != "call_2_1" {
+		t.Errorf("results %+v", res)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -398,6 +399,7 @@ func (l *loop) decide(parent, ctx context.Context) error {
 			if l.instead != "" {
 				answer.Instead = l.instead
 			}
+			answer.Calls = slices.Clone(answer.Calls) // the decider may give the same list to another run
 			for i := range answer.Calls {
 				if answer.Calls[i].ID == "" {
 					answer.Calls[i].ID = fmt.Sprintf("call_%d_%d", view.Step, i)
