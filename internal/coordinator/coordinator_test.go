@@ -101,18 +101,20 @@ func (b *bench) operators(report func(r reporter, task protocol.Task)) {
 }
 
 // coordinate runs a coordinator until stop is called or the test ends.
-func (b *bench) coordinate(name string, deciders func(string) (agent.Decider, error)) (stop func()) {
+func (b *bench) coordinate(name string, deciders func(string) (agent.Decider, error), change ...func(*coordinator.Config, *coordinator.Deps)) (stop func()) {
 	b.t.Helper()
 	cfg := coordinator.DefaultConfig()
 	cfg.Name = name
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	conn := natstest.Dial(b.t, b.server, "coordinator/"+name)
-	go func() {
-		ended <- coordinator.Run(ctx, cfg, coordinator.Deps{
-			Log: natstest.Log(b.t), Bus: conn, Skills: []skills.Skill{pantry()}, Deciders: deciders, Ready: func() { close(ready) },
-		})
-	}()
+	deps := coordinator.Deps{
+		Log: natstest.Log(b.t), Bus: natstest.Dial(b.t, b.server, "coordinator/"+name), Skills: []skills.Skill{pantry()}, Deciders: deciders,
+		Ready: func() { close(ready) },
+	}
+	for _, c := range change {
+		c(&cfg, &deps)
+	}
+	go func() { ended <- coordinator.Run(ctx, cfg, deps) }()
 	stopped := false
 	stop = func() {
 		if stopped {
