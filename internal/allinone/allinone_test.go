@@ -82,6 +82,7 @@ func (s stages) Decide(ctx context.Context, v agent.View) (protocol.Answer, erro
 	return a, nil
 }
 
+// Behaviour: 99, 105, 108, defect 9, defect 16.
 func TestThePipelineAsksAModelTwice(t *testing.T) {
 	conn := up(t, stages{}, nil)
 	r := ask(t, conn, protocol.Request{Reason: "how is memory?", Strategy: protocol.Pipeline})
@@ -126,6 +127,7 @@ func (a asked) Decide(ctx context.Context, v agent.View) (protocol.Answer, error
 	return protocol.Answer{Usage: protocol.Usage{LLMCalls: 1}, Calls: []protocol.ToolCall{agenttest.Call("answer", map[string]any{"summary": "asked: " + q.Text})}}, nil
 }
 
+// Behaviour: 53, 84, defect 13.
 func TestACoordinatorAsksItsOperator(t *testing.T) {
 	coordinators := agenttest.NewScript(
 		agenttest.Calls(agenttest.Call("message_operator", map[string]any{"skill": "os", "message": "too early"})),
@@ -179,6 +181,7 @@ func TestARulesOperatorReportsWhenAsked(t *testing.T) {
 	}
 }
 
+// Behaviour: 97.
 func TestAScheduledInvestigationComes(t *testing.T) {
 	schedule := func(v agent.View) (protocol.Answer, error) {
 		s, _ := v.State.(*agent.CoordinatorState)
@@ -213,6 +216,7 @@ func TestAScheduledInvestigationComes(t *testing.T) {
 	}
 }
 
+// Behaviour: 98.
 func TestRecurringInvestigationsComeAndCanBeTakenOff(t *testing.T) {
 	conn := up(t, nil, func(o *allinone.Options) {
 		o.Deciders = nil

@@ -97,7 +97,7 @@ func TestNotificationsOfARequestKeepTheirIDs(t *testing.T) {
 	}
 }
 
-// Behaviour: 3, 8, 16, 36, 64, 102, defect 10, defect 18.
+// Behaviour: 3, 8, 16, 36, 54, 64, 100, 102, defect 10, defect 18.
 func TestWhatARequestSaysReachesItsRuns(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")

@@ -80,6 +80,7 @@ func read(t *testing.T, ops agent.Operators, since agent.Cursor) ([]protocol.Not
 	return news.Notifications, news.Completions, news.Cursor
 }
 
+// Behaviour: 75.
 func TestFindingsAreReadOnceAndOfOneInvestigationOnly(t *testing.T) {
 	r, ops := newReporter(t)
 	ns, cs, cursor := read(t, ops, agent.Cursor{})
@@ -199,6 +200,7 @@ func TestACompletionIsNeverSeenBeforeItsNotifications(t *testing.T) {
 	}
 }
 
+// Behaviour: 52.
 func TestServes(t *testing.T) {
 	r, ops := newReporter(t)
 	began := time.Now()
@@ -247,6 +249,7 @@ func TestAWorkerThatHangsHidesNoOther(t *testing.T) {
 	}
 }
 
+// Behaviour: 33, 67, 85.
 func TestAnOperatorsStatusIsTheEndOfItsJournal(t *testing.T) {
 	r, ops := newReporter(t)
 	if st, err := ops.Status(t.Context(), "run-1"); err != nil || st != (agent.RunStatus{}) {

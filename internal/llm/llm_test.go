@@ -448,6 +448,7 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 	}
 }
 
+// Behaviour: 34.
 func TestDecidersByName(t *testing.T) {
 	cfg := llm.DefaultConfig()
 	cfg.Models["small"] = llm.Model{Provider: llm.OpenAIGeneric, BaseURL: "https://example.org/v1", Model: "m"}

@@ -268,7 +268,7 @@ func TestWhatARequestSaysOfCompactionReachesTheTasks(t *testing.T) {
 	}
 }
 
-// Behaviour: 54.
+// Behaviour: 54, 100.
 func TestTheInstructionOfACompactionAsksForWhatARunNeeds(t *testing.T) {
 	for agentName, want := range map[string][]string{
 		protocol.OperatorAgent:    {"watches machines", "anomalies", "exact ids of the snapshots"},

@@ -117,7 +117,9 @@ func TestAModelThatAnswersEmptyBracesForEverFailsAtTheThird(t *testing.T) {
 
 // Behaviour: 25, defect 6.
 func TestAModelThatWaitsBackwardsAndThenTenDaysEndsAtItsDeadline(t *testing.T) {
-	wait := func(ms int64) agenttest.Step { return agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": ms})) }
+	wait := func(ms int64) agenttest.Step {
+		return agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": ms}))
+	}
 	d := agenttest.NewScript(wait(-1), wait((10 * 24 * time.Hour).Milliseconds()))
 	stubbornly(t, d, func(t *testing.T, f protocol.Finish, j *agent.MemoryJournal, took time.Duration) {
 		t.Helper()

@@ -43,6 +43,7 @@ func TestALocalInvestigationNeedsNothingElse(t *testing.T) {
 	}
 }
 
+// Behaviour: 66.
 func TestCommandsWithoutNATS(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -50,7 +51,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		code int
 		says string // on stdout when done, else on stderr
 	}{
-		{[]string{"skills"}, 0, "os"},
+		{[]string{"skills"}, 0, "System resources"},
 		{[]string{"skills", "os"}, 0, "system_get_memory"},
 		{[]string{"skills", "--json"}, 0, `"skill":"os"`},
 		{[]string{"streams"}, 0, "FL_INSIGHTS"},
@@ -97,6 +98,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 	}
 }
 
+// Behaviour: 73.
 func TestCommandsThatReadAFleet(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
