@@ -348,7 +348,9 @@ func TestASettingOfNothingIsRefused(t *testing.T) {
 	} {
 		cfg := operator.DefaultConfig()
 		change(&cfg)
-		err := operator.Run(t.Context(), cfg, operator.Deps{Log: natstest.Log(t), Bus: b.Conn, Skills: []skills.Skill{pantry()}})
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		err := operator.Run(ctx, cfg, operator.Deps{Log: natstest.Log(t), Bus: b.Conn, Skills: []skills.Skill{pantry()}})
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)
 		}
