@@ -174,8 +174,8 @@ func TestTheLimitsOfARequestHoldForIt(t *testing.T) {
 	})
 }
 
-// Behaviour: 34, 82, defect 1, defect 7.
-func TestAModelThatFailsAnswersItsCallerAndLeavesTheWayFree(t *testing.T) {
+// Behaviour: 82, defect 1, defect 7.
+func TestARunThatCannotGoOnAnswersItsCallerAndLeavesTheWayFree(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
 	started := make(chan protocol.Task, 1)
@@ -187,18 +187,36 @@ func TestAModelThatFailsAnswersItsCallerAndLeavesTheWayFree(t *testing.T) {
 		case v.Step == 1:
 			return invoke, nil
 		}
-		return protocol.Answer{}, fmt.Errorf("the key is wrong: %w", agent.ErrFinal)
+		return say("dance", nil), nil
 	})), oneAtATime)
-	began := time.Now()
 	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
 	b.ask(protocol.Request{ID: "inv-2", Reason: "and this?"})
 	r := b.result()
-	if r.InvestigationID != "inv-1" || r.State != protocol.ResultFailed || !strings.Contains(r.Error, "the key is wrong") || time.Since(began) > 20*time.Second {
-		t.Errorf("after %s the result %+v", time.Since(began), r)
+	if r.InvestigationID != "inv-1" || r.State != protocol.ResultFailed || !strings.Contains(r.Error, "3 answers in a row were invalid") || r.EndedAt.Sub(r.StartedAt) > 20*time.Second {
+		t.Errorf("result %+v", r)
 	}
 	b.wantCancelled((<-started).RunID)
 	if r := b.result(); r.InvestigationID != "inv-2" {
 		t.Errorf("the next result %+v", r)
+	}
+}
+
+// Behaviour: 82, defect 1.
+func TestWhereAModelFailsTheRulesAnalystAnswersTheCaller(t *testing.T) {
+	b := newBench(t)
+	b.node("web-1", "pantry")
+	b.operators(found)
+	b.coordinate("co-1", always(decide(func(_ context.Context, v agent.View) (protocol.Answer, error) {
+		if v.Step == 1 {
+			return invoke, nil
+		}
+		return protocol.Answer{}, fmt.Errorf("the key is wrong: %w", agent.ErrFinal)
+	})))
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow"})
+	r := b.result()
+	if r.State != protocol.ResultDone || len(r.Insights) != 1 || r.Insights[0].Model != protocol.RulesModel || r.EndedAt.Sub(r.StartedAt) > 20*time.Second ||
+		!slices.ContainsFunc(r.Insights[0].NotChecked, func(s string) bool { return strings.Contains(s, "the key is wrong") }) {
+		t.Errorf("result %+v", r)
 	}
 }
 

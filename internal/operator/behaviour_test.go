@@ -212,16 +212,29 @@ func TestTwoTasksAtABusyWorkerAreBothRunAndTheSecondBeginsWithNothing(t *testing
 }
 
 // Behaviour: 48, defect 7.
-func TestARunWhoseModelFailsIsToldAsAFailure(t *testing.T) {
+func TestARunThatCannotGoOnIsToldAsAFailure(t *testing.T) {
+	b := newBench(t)
+	b.publishSnapshot()
+	nonsense := agenttest.Calls(agenttest.Call("dance", nil))
+	b.work("op-1", always(agenttest.NewScript(take, nonsense, nonsense, nonsense)))
+	b.queue(task("run-1"))
+	c := b.completion()
+	if c.Outcome != protocol.OutcomeFailed || c.State != protocol.Observing || !strings.Contains(c.Error, "3 answers in a row were invalid") || len(c.SnapshotIDs) != 1 {
+		t.Errorf("completion %+v", c)
+	}
+	b.queue(task("run-2")) // and the worker goes on
+	for c.RunID == "run-1" {
+		c = b.completion()
+	}
+}
+
+// Behaviour: 48, defect 7.
+func TestARunWhoseModelFailsSaysWhoDecidedInstead(t *testing.T) {
 	b := newBench(t)
 	b.publishSnapshot()
 	b.work("op-1", always(agenttest.NewScript(take, agenttest.Fail(fmt.Errorf("the key is wrong: %w", agent.ErrFinal)))))
 	b.queue(task("run-1"))
-	if c := b.completion(); c.Outcome != protocol.OutcomeFailed || c.State != protocol.Observing || !strings.Contains(c.Error, "the key is wrong") || len(c.SnapshotIDs) != 1 {
-		t.Errorf("completion %+v", c)
-	}
-	b.queue(task("run-2")) // and the worker goes on
-	if c := b.completion(); c.RunID != "run-2" {
+	if c := b.completion(); c.Model != protocol.RulesModel || !strings.Contains(c.Instead, "the key is wrong") || c.State == protocol.Healthy || len(c.NotificationIDs) != 1 {
 		t.Errorf("completion %+v", c)
 	}
 }
@@ -420,10 +433,10 @@ func TestAModelThatPanicsCostsItsRunOnly(t *testing.T) {
 		c := b.completion()
 		ended[c.RunID] = c
 	}
-	if c := ended["run-1"]; c.Outcome != protocol.OutcomeFailed || !strings.Contains(c.Error, "boom") {
+	if c := ended["run-1"]; c.Model != protocol.RulesModel || !strings.Contains(c.Instead, "the decider panicked: boom") {
 		t.Errorf("completion %+v", c)
 	}
-	if c := ended["run-2"]; c.Outcome != protocol.OutcomeDone {
+	if c := ended["run-2"]; c.Outcome != protocol.OutcomeDone || c.Instead != "" {
 		t.Errorf("completion %+v", c)
 	}
 }

@@ -27,6 +27,7 @@ func (a *analyst) Decide(context.Context, agent.View) (protocol.Answer, error) {
 
 var errAway = errors.New("the provider is away")
 
+// Behaviour: 47, 82.
 func TestAnotherDeciderGoesOnWhereTheFirstCannot(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -82,6 +83,7 @@ func TestWhoTakesARunOverKeepsItsStandIn(t *testing.T) {
 	})
 }
 
+// Behaviour: 47, 48.
 func TestWithoutAStandInARunFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		spec := operatorSpec(t, 0)
