@@ -536,6 +536,7 @@ func TestASkillOfOnesOwnIsDescribedToEveryStrategy(t *testing.T) {
 		t.Run(strategy, func(t *testing.T) {
 			b := newBench(t)
 			b.node("web-1", "pantry")
+			b.operators(found)
 			prompts := make(chan string, 10)
 			b.coordinate("co-1", always(decide(func(_ context.Context, v agent.View) (protocol.Answer, error) {
 				prompts <- v.Start.System
