@@ -378,7 +378,9 @@ func TestAPersonTellsARunningInvestigation(t *testing.T) {
 			return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("done", nil)}}, err
 		}), nil)
 	ended := make(chan protocol.Result, 1)
-	go func() { ended <- ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-told", DeadlineMS: 900_000}) }()
+	go func() {
+		ended <- ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-told", DeadlineMS: 900_000})
+	}()
 	select {
 	case <-waits:
 	case <-time.After(20 * time.Second):

@@ -54,21 +54,17 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Set reports whether there is any limit.
-func (c *Config) Set() bool { return c.fleet() || c.investigation() }
-
 func (c *Config) fleet() bool {
 	return c.TokensPerHour > 0 || c.TokensPerDay > 0 || c.USDPerHour > 0 || c.USDPerDay > 0
 }
 
-func (c *Config) investigation() bool {
-	return c.TokensPerInvestigation > 0 || c.USDPerInvestigation > 0
-}
-
 func (c *Config) usd() bool { return c.USDPerInvestigation > 0 || c.USDPerHour > 0 || c.USDPerDay > 0 }
 
-// fleetLimits returns the limits of the fleet at a moment.
+// fleetLimits returns the limits of the fleet at a moment; none where there are none.
 func (c *Config) fleetLimits(now time.Time) []limit {
+	if !c.fleet() {
+		return nil
+	}
 	now = now.UTC()
 	return []limit{
 		{now.Format("2006-01-02T15Z"), "an hour", amount{c.TokensPerHour, c.USDPerHour}},
@@ -76,6 +72,15 @@ func (c *Config) fleetLimits(now time.Time) []limit {
 	}
 }
 
-func (c *Config) investigationLimits() []limit {
-	return []limit{{"investigation", "an investigation", amount{c.TokensPerInvestigation, c.USDPerInvestigation}}}
+// investigationLimits returns the limits of an investigation: the smaller one of
+// ours and of its request, which may be 0.
+func (c *Config) investigationLimits(request int) []limit {
+	tokens := c.TokensPerInvestigation
+	if tokens == 0 || request > 0 && request < tokens {
+		tokens = request
+	}
+	if tokens == 0 && c.USDPerInvestigation == 0 {
+		return nil
+	}
+	return []limit{{"investigation", "an investigation", amount{tokens, c.USDPerInvestigation}}}
 }

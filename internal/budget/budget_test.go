@@ -39,8 +39,31 @@ func connect(t *testing.T) (*bus.Conn, func(name string) *bus.Conn) {
 }
 
 func TestWithoutLimitsNothingIsCounted(t *testing.T) {
-	if b := budget.New(nil, budget.Config{}, nil); b != nil {
-		t.Errorf("got %v, want no budget", b)
+	settle, err := budget.New(nil, budget.Config{}, nil).Reserve(t.Context(), charge("one", 900)) // without a connection
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(used(900))
+}
+
+func TestARequestLimitsItsInvestigation(t *testing.T) {
+	conn, _ := connect(t)
+	for _, tt := range []struct{ ours, request, most int }{{0, 500, 500}, {800, 500, 500}, {300, 500, 300}, {300, 0, 300}} {
+		name := fmt.Sprintf("ours %d, the request's %d", tt.ours, tt.request)
+		t.Run(name, func(t *testing.T) {
+			b := budget.New(conn, budget.Config{TokensPerInvestigation: tt.ours}, natstest.Log(t))
+			c := charge(name, tt.most)
+			c.InvestigationTokens = tt.request
+			settle, err := b.Reserve(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			settle(used(0))
+			c.Tokens++
+			if _, err := b.Reserve(t.Context(), c); !errors.Is(err, llm.ErrSpent) {
+				t.Errorf("one token more: %v", err)
+			}
+		})
 	}
 }
 

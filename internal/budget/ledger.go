@@ -26,12 +26,8 @@ type Ledger struct {
 
 var _ llm.Budget = (*Ledger)(nil)
 
-// New returns the ledger of a configuration, or nil where it has no limit: then
-// nothing is counted.
-func New(conn *bus.Conn, cfg Config, log *slog.Logger) llm.Budget {
-	if !cfg.Set() {
-		return nil
-	}
+// New returns the ledger of a configuration. What has no limit is not counted.
+func New(conn *bus.Conn, cfg Config, log *slog.Logger) *Ledger {
 	return &Ledger{conn: conn, cfg: cfg, log: log, now: time.Now}
 }
 
@@ -55,66 +51,75 @@ func (l *Ledger) Reserve(ctx context.Context, c llm.Charge) (func(protocol.Usage
 	}
 	id := protocol.NewID()
 	h := hold{want, l.now().Add(c.Within).UTC()}
-	var keys []string
-	if l.cfg.investigation() && c.Investigation != "" {
-		keys = append(keys, investigationKey(c.Investigation))
-	}
-	if l.cfg.fleet() {
-		keys = append(keys, fleetKey)
-	}
-	for i, key := range keys {
-		err := l.change(ctx, key, func(a *account, limits []limit, now time.Time) error {
+	var held []entry
+	for _, e := range l.entries(c) {
+		err := l.change(ctx, e, func(a *account, limits []limit, now time.Time) error {
 			if err := a.reserve(limits, id, h, now); err != nil {
 				return fmt.Errorf("%w: %w", llm.ErrSpent, err)
 			}
 			return nil
 		})
 		if err != nil {
-			l.settle(ctx, keys[:i], id, want, amount{})
+			l.settle(ctx, held, id, want, amount{})
 			return nil, err
 		}
+		held = append(held, e)
 	}
 	return func(u protocol.Usage) {
 		used := amount{Tokens: u.InputTokens + u.OutputTokens}
 		if u.CostUSD != nil {
 			used.USD = *u.CostUSD
 		}
-		l.settle(ctx, keys, id, want, used)
+		l.settle(ctx, held, id, want, used)
 	}, nil
 }
 
-func (l *Ledger) settle(ctx context.Context, keys []string, id string, reserved, used amount) {
+// An entry is an account that a call is taken from.
+type entry struct {
+	key    string
+	limits func(now time.Time) []limit
+}
+
+// entries returns the accounts that have limits for a call.
+func (l *Ledger) entries(c llm.Charge) []entry {
+	var out []entry
+	if limits := l.cfg.investigationLimits(c.InvestigationTokens); limits != nil && c.Investigation != "" {
+		out = append(out, entry{investigationKey(c.Investigation), func(time.Time) []limit { return limits }})
+	}
+	if l.cfg.fleet() {
+		out = append(out, entry{fleetKey, l.cfg.fleetLimits})
+	}
+	return out
+}
+
+func (l *Ledger) settle(ctx context.Context, entries []entry, id string, reserved, used amount) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleWithin)
 	defer cancel()
-	for _, key := range keys {
-		err := l.change(ctx, key, func(a *account, limits []limit, now time.Time) error {
+	for _, e := range entries {
+		err := l.change(ctx, e, func(a *account, limits []limit, now time.Time) error {
 			a.settle(limits, id, reserved, used, now)
 			return nil
 		})
 		if err != nil {
-			l.log.Warn("what a model used was not written down: it counts as what was reserved", "key", key, "err", err)
+			l.log.Warn("what a model used was not written down: it counts as what was reserved", "key", e.key, "err", err)
 		}
 	}
 }
 
 // change applies f to an account and writes it, unless another process was
 // faster: then f gets what that one wrote.
-func (l *Ledger) change(ctx context.Context, key string, f func(*account, []limit, time.Time) error) error {
+func (l *Ledger) change(ctx context.Context, e entry, f func(*account, []limit, time.Time) error) error {
 	for {
 		var a account
-		revision, err := l.conn.ReadState(ctx, key, &a)
+		revision, err := l.conn.ReadState(ctx, e.key, &a)
 		if err != nil {
 			return err
 		}
 		now := l.now()
-		limits := l.cfg.investigationLimits()
-		if key == fleetKey {
-			limits = l.cfg.fleetLimits(now)
-		}
-		if err := f(&a, limits, now); err != nil {
+		if err := f(&a, e.limits(now), now); err != nil {
 			return err
 		}
-		err = l.conn.WriteState(ctx, key, a, revision)
+		err = l.conn.WriteState(ctx, e.key, a, revision)
 		if !errors.Is(err, bus.ErrWrongLast) {
 			return err
 		}
