@@ -16,7 +16,9 @@ import (
 
 // Limits that hold for every run.
 const (
-	// MaxCallsPerStep is how many tool calls of one answer are made; the rest are refused.
+	// MaxCallsPerStep is how many tool calls of one answer are made. The next one is
+	// refused, and what comes after it is dropped: each refusal would cost a record of
+	// the journal and, at every later step, the tokens to read it.
 	MaxCallsPerStep = 16
 	// MaxInvalidInARow is how many steps in a row may hold nothing but invalid calls.
 	MaxInvalidInARow = 3
@@ -93,7 +95,7 @@ type loop struct {
 	start protocol.Start
 
 	step     int               // the last step that was decided
-	stepAt   time.Time         // when
+	at       time.Time         // when it was, or when its last call had its result
 	pending  []protocol.Answer // at most one: the answer whose calls are not all done
 	done     int               // calls of the pending answer that have a result
 	valid    int               // of those, the ones that were valid
@@ -105,7 +107,7 @@ type loop struct {
 	usage    protocol.Usage
 	model    string
 	instead  string // why Spec.Instead decides; empty: it does not
-	resting  int // no compaction is tried before this step: the last one failed
+	resting  int    // no compaction is tried before this step: the last one failed
 }
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
@@ -206,7 +208,7 @@ func (l *loop) apply(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &a); err != nil {
 			return err
 		}
-		l.step, l.stepAt, l.model = a.Step, r.At, a.Model
+		l.step, l.at, l.model = a.Step, r.At, a.Model
 		if a.Instead != "" {
 			l.instead = a.Instead
 		}
@@ -220,6 +222,7 @@ func (l *loop) apply(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &res); err != nil {
 			return err
 		}
+		l.at = r.At
 		return l.applyResult(res)
 	case protocol.RecordInput:
 		var in protocol.Input
@@ -399,12 +402,6 @@ func (l *loop) decide(parent, ctx context.Context) error {
 			if l.instead != "" {
 				answer.Instead = l.instead
 			}
-			answer.Calls = slices.Clone(answer.Calls) // the decider may give the same list to another run
-			for i := range answer.Calls {
-				if answer.Calls[i].ID == "" {
-					answer.Calls[i].ID = fmt.Sprintf("call_%d_%d", view.Step, i)
-				}
-			}
 			l.say(view.Step, describe(answer))
 			return l.append(ctx, protocol.RecordAnswer, answer)
 		}
@@ -442,11 +439,25 @@ func (l *loop) ask(ctx context.Context, view View) (a protocol.Answer, err error
 	if a, err = l.decider().Decide(ctx, view); err != nil {
 		return a, err
 	}
+	a.Calls, a.Dropped = callsOf(a.Calls, view.Step)
 	raw, err := json.Marshal(a)
 	if err == nil && len(raw) > maxKept {
 		err = fmt.Errorf("the answer has %d bytes (at most %d)", len(raw), maxKept)
 	}
 	return a, err
+}
+
+// callsOf returns the calls of an answer that the journal keeps, each with an id,
+// and how many more there were. The list is a new one: the decider may give its
+// own to another run.
+func callsOf(all []protocol.ToolCall, step int) (calls []protocol.ToolCall, dropped int) {
+	calls = slices.Clone(all[:min(len(all), MaxCallsPerStep+1)])
+	for i := range calls {
+		if calls[i].ID == "" {
+			calls[i].ID = fmt.Sprintf("call_%d_%d", step, i)
+		}
+	}
+	return calls, len(all) - len(calls)
 }
 
 // panicked makes an error of a panic, so that it ends neither the worker nor the run.
@@ -515,7 +526,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 		return res
 	}
 	if n >= MaxCallsPerStep {
-		return refuse(fmt.Sprintf("at most %d calls in one answer are made; make this one in the next", MaxCallsPerStep)), nil
+		return refuse(fmt.Sprintf("at most %d calls in one answer are made; this one and the %d after it were not: make them in the next", MaxCallsPerStep, l.pending[0].Dropped)), nil
 	}
 	t, ok := l.tools[tc.Tool]
 	if !ok {
@@ -525,7 +536,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if err != nil {
 		return refuse(err.Error()), nil
 	}
-	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, Instead: l.instead, Usage: l.usage, slot: l.spec.Slot}
+	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.at, Stopping: parent.Done(), Model: l.model, Instead: l.instead, Usage: l.usage, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:

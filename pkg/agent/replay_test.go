@@ -86,7 +86,9 @@ var runs = map[string]func(t *testing.T) *agent.MemoryJournal{
 	"operator": func(t *testing.T) *agent.MemoryJournal {
 		r := newOperatorRun("web-1", "web-2")
 		r.probes.snaps["web-1"] = snapshot("s1", "web-1", map[string]any{"memory_used_pct": 91.0, "memory_available_mb": 700.0})
-		r.probes.answer = func(protocol.TargetRef, string, []any) (any, error) { return []any{map[string]any{"name": "java", "rss_mb": 6100.0}}, nil }
+		r.probes.answer = func(protocol.TargetRef, string, []any) (any, error) {
+			return []any{map[string]any{"name": "java", "rss_mb": 6100.0}}, nil
+		}
 		r.probes.silent["web-2"] = "its probe is not connected"
 		r.scripts = cannedLua{}
 		f := r.play(t, steps(

@@ -37,7 +37,7 @@ type Call struct {
 	RunID string
 	Step  int
 	N     int       // position among the calls of the step, from 0
-	At    time.Time // when the step was decided: the same on every replay
+	At    time.Time // when the step was decided, or its call before this one had its result: the same on every replay
 	// Stopping is closed when the worker wants to hand the run back.
 	Stopping <-chan struct{}
 

@@ -78,8 +78,10 @@ type Answer struct {
 	Step  int        `json:"step"` // the iteration, from 1
 	Text  string     `json:"text,omitempty"`
 	Calls []ToolCall `json:"calls,omitempty"`
-	Model string     `json:"model"`
-	Usage Usage      `json:"usage"`
+	// Dropped is how many more calls the answer made, too many for one step.
+	Dropped int    `json:"dropped,omitempty"`
+	Model   string `json:"model"`
+	Usage   Usage  `json:"usage"`
 	// RequestHash is the SHA-256, in hex, of what the decider could read when it
 	// decided: the conversation and the tools. By it a replay tells whether today's
 	// code would have asked the same.
