@@ -1,5 +1,3 @@
-// Package agenttest has deciders for tests: a script in place of a model. Use it
-// to test a skill's words, a tool or a whole investigation without any provider.
 package agenttest
 
 import (
