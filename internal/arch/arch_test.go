@@ -34,7 +34,8 @@ var mayImport = map[string][]string{
 	"internal/bus/natsd":    {},
 	"internal/bus/natstest": {"internal/bus", "internal/bus/natsd"},
 	"internal/journal":      {"internal/bus", "pkg/agent", "pkg/protocol"},
-	"internal/llm/...":      {"internal/llm", "internal/llm/rules", "pkg/agent", "pkg/protocol"},
+	"internal/llm/...":      {"internal/llm", "internal/llm/record", "internal/llm/rules", "pkg/agent", "pkg/protocol"},
+	"internal/llm/record":   {"pkg/agent", "pkg/protocol"},
 	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 

@@ -33,7 +33,7 @@ func (e *OpenError) Error() string {
 
 // endpoint names what shares a breaker: models of one provider at one address.
 func (m Model) endpoint() string {
-	at := first(m.BaseURL, m.Region, m.Project+"/"+m.Location)
+	at := first(m.BaseURL, m.Region, m.File, m.Project+"/"+m.Location)
 	return "the provider " + m.Provider + " at " + at
 }
 

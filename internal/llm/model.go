@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/fleetlens/fleetlens/internal/llm/record"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
@@ -37,6 +38,11 @@ type Model struct {
 	Region     string `yaml:"region"`      // aws-bedrock, such as eu-central-1; empty: that of AWS_REGION
 	Project    string `yaml:"project"`     // vertex-ai
 	Location   string `yaml:"location"`    // vertex-ai, such as europe-west1 or global
+
+	// Record is a file to which every call is appended with its answer.
+	Record string `yaml:"record"`
+	File   string `yaml:"file"`  // recorded: where the answers are
+	Match  string `yaml:"match"` // recorded: turn (empty too) or exact, see package record
 }
 
 func (m Model) streams() bool { return m.Stream == nil || *m.Stream }
@@ -60,6 +66,10 @@ func (m Model) settled() Model {
 	}
 	if m.Provider == AWSBedrock && m.Region == "" {
 		m.Region = os.Getenv("AWS_REGION")
+	}
+	if m.Provider == Recorded {
+		m.Model = first(m.Model, "recorded")
+		m.Match = first(m.Match, record.Turn)
 	}
 	if m.Timeout == 0 {
 		m.Timeout = 2 * time.Minute
@@ -87,7 +97,12 @@ func (m Model) decider(ctx context.Context, name string, b breakers, budget Budg
 	if m.Tools == inText {
 		chat = textual{inner: chat}
 	}
-	d := classified{agent.NewModelDecider(m.label(name), chat), []string{m.key()}}
+	if m.Record != "" {
+		if chat, err = m.recorder(name).Around(chat); err != nil {
+			return nil, err
+		}
+	}
+	d := classified{record.By(agent.NewModelDecider(m.label(name), chat)), []string{m.key()}}
 	counted := metered{d, name, m, m.cost(), budget}
 	return m.Retry.around(guarded{counted, b.of(m.endpoint())}), nil
 }

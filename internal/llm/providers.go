@@ -18,6 +18,7 @@ const (
 	Ollama        = "ollama"
 	OpenRouter    = "openrouter"
 	OpenAIGeneric = "openai-generic"
+	Recorded      = "recorded" // answers from a file that another one's setting record made
 )
 
 // A provider is a row of the table: how its models are reached and what a model
@@ -43,4 +44,5 @@ var providers = map[string]provider{
 	Ollama:        {open: openAI, baseURL: "http://localhost:11434/v1"},
 	OpenRouter:    {open: openAI, baseURL: "https://openrouter.ai/api/v1", keyEnv: "OPENROUTER_API_KEY"},
 	OpenAIGeneric: {open: openAI, like: "http://localhost:8000/v1"},
+	Recorded:      {open: openRecorded, ownURL: true, needs: []string{"file"}},
 }

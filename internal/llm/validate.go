@@ -20,7 +20,7 @@ func (m Model) faults(name string) error {
 		have := slices.Sorted(maps.Keys(providers))
 		fault("unknown provider %q; the nearest is %q (have %s)", m.Provider, nearest(m.Provider, have), strings.Join(have, ", "))
 	}
-	if m.Model == "" {
+	if m.Model == "" && m.Provider != Recorded {
 		fault("it needs a model: the name that the provider gives it")
 	}
 	if ok {
@@ -37,6 +37,9 @@ func (m Model) faults(name string) error {
 				fault("the provider %s has no %s; remove it", m.Provider, setting)
 			}
 		}
+	}
+	if err := m.recordFaults(); err != nil {
+		fault("%w", err)
 	}
 	if m.APIKeyEnv != "" && os.Getenv(m.APIKeyEnv) == "" {
 		fault("the environment variable %s, which should hold its key, is empty", m.APIKeyEnv)
@@ -62,7 +65,7 @@ func (m Model) faults(name string) error {
 
 // own returns the settings that only some providers have.
 func (m Model) own() map[string]string {
-	return map[string]string{"api_version": m.APIVersion, "region": m.Region, "project": m.Project, "location": m.Location}
+	return map[string]string{"api_version": m.APIVersion, "region": m.Region, "project": m.Project, "location": m.Location, "file": m.File}
 }
 
 func first(texts ...string) string {

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
@@ -119,12 +117,7 @@ func (m *fakeModel) asked(step int) int {
 // config writes a configuration file that names the model "fake".
 func (m *fakeModel) config(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "fleetlens.yaml")
-	text := fmt.Sprintf("model: fake\nmodels:\n  fake: {provider: openai-generic, base_url: %q, model: x}\n", m.URL+"/v1")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return configFile(t, fmt.Sprintf("model: fake\nmodels:\n  fake: {provider: openai-generic, base_url: %q, model: x}\n", m.URL+"/v1"))
 }
 
 // diligent is a model that does what an operator should: it looks, reports that
