@@ -70,6 +70,7 @@ var prices = []struct {
 	{OpenAI, "gpt-5.4-nano", Price{0.2, 1.25, 0.02, 0.2}},
 	{OpenAI, "gpt-5.5", Price{5, 30, 0.5, 5}},
 	{Ollama, "", Price{}}, // it runs on machines of one's own
+	{Recorded, "", Price{}},
 }
 
 // cost returns what a model costs; nil: it is not known.

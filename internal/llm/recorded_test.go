@@ -34,7 +34,10 @@ func TestEveryProviderIsRecordedAndReplayed(t *testing.T) {
 		if got.Model != "again (recorded)" {
 			t.Errorf("it says that %q decided", got.Model)
 		}
-		want.Extra, got.Extra, got.Model = nil, nil, want.Model
+		if got.Usage.CostUSD == nil || *got.Usage.CostUSD != 0 {
+			t.Errorf("an answer from a file costs %v", got.Usage.CostUSD)
+		}
+		want.Extra, got.Extra, got.Model, want.Usage.CostUSD, got.Usage.CostUSD = nil, nil, want.Model, nil, nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("answer (-want +got):\n%s", diff)
 		}

@@ -238,14 +238,15 @@ func (g *stage) Start(ctx context.Context, t protocol.Task) error {
 	return nil
 }
 
-// Findings implements agent.Operators: after each wait the next operator has ended.
-func (g *stage) Findings(_ context.Context, _ string, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor, error) {
+// News implements agent.Operators: after each wait the next operator has ended.
+func (g *stage) News(_ context.Context, _ string, since agent.Cursor) (agent.News, error) {
 	n := since.Completions
 	if n >= uint64(min(len(g.cs), g.waits)) {
-		return nil, nil, since, nil
+		return agent.News{Cursor: since}, nil
 	}
-	next := agent.Cursor{Notifications: uint64(g.ends[n]), Completions: n + 1}
-	return slices.Clone(g.ns[since.Notifications:next.Notifications]), g.cs[n : n+1], next, nil
+	next := since
+	next.Notifications, next.Completions = uint64(g.ends[n]), n+1
+	return agent.News{Notifications: slices.Clone(g.ns[since.Notifications:next.Notifications]), Completions: g.cs[n : n+1], Cursor: next}, nil
 }
 
 // Wake implements agent.Operators: no wait takes time.

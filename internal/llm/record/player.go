@@ -3,6 +3,7 @@ package record
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -127,6 +128,10 @@ func (s *shelf) give(c placed) (*schema.Message, error) {
 		return nil, s.Error(*c.Failed)
 	}
 	copied := *c.Answered // the caller may change what it gets
+	copied.Extra = maps.Clone(copied.Extra)
+	if n, ok := copied.Extra[agent.ExtraCacheWrite].(float64); ok { // JSON has no int
+		copied.Extra[agent.ExtraCacheWrite] = int(n)
+	}
 	return &copied, nil
 }
 
