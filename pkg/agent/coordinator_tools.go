@@ -30,13 +30,13 @@ const maxTasks = 4
 func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 	c := &CoordinatorTools{deps: deps, state: &CoordinatorState{}}
 	c.tools = []Tool{
-		newTool[statusFilter, none]("get_notifications", "Lists the notifications of this investigation, all or of one status.", c.notifications, nil),
+		newTool[statusFilter, none]("get_notifications", "Lists notifications with context and hypothesis, all or of one status.", c.notifications, nil),
 		newTool("update_notification_statuses", "Sets the status of notifications.", c.update, c.foldUpdate),
-		newTool("produce_insight", "Publishes a conclusion and resolves the notifications it names. Code checks the figures of summary, the matched observations and the grounding.", c.insight, c.foldInsight),
-		newTool("invoke_operators", "Starts operators of the named skills on the nodes of the request, or on some of them. Those that stand out are taken first; what is left out is said.", c.invoke, c.foldInvoke),
+		newTool("produce_insight", "Publishes a conclusion and resolves the notifications it names. Code checks figures, matched observations and grounding.", c.insight, c.foldInsight),
+		newTool("invoke_operators", "Starts operators of the named skills on the request's nodes or some of them; those that stand out first. It says what is left out.", c.invoke, c.foldInvoke),
 		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
 		newTool("message_operator", "Asks an operator, running or done, about what it saw.", c.message, c.foldAsked),
-		newTool[none, none]("fleet_overview", "Shows the fleet: nodes by label, silent nodes, nodes that stand out among their peers.", c.overview, nil),
+		newTool[none, none]("fleet_overview", "Shows nodes by label, silent ones, and those that stand out among their peers.", c.overview, nil),
 		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.deps.wake), nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[scheduleArgs, none]("schedule", "Ends the investigation and looks again later. Refused while operators run.", c.schedule, nil)),

@@ -30,7 +30,7 @@ const askAtOnce = protocol.MaxTaskTargets
 
 // tableFrom is the number of targets from which take_snapshot answers with a
 // table instead of one object a snapshot.
-const tableFrom = 4
+const tableFrom = 2
 
 // maxFactRefusals is how often the fact check sends a notification back before
 // it is stored unverified.
@@ -40,14 +40,14 @@ const maxFactRefusals = 2
 func NewOperatorTools(deps OperatorDeps) *OperatorTools {
 	o := &OperatorTools{deps: deps, state: &OperatorState{Health: protocol.Healthy, Unanswered: map[string]string{}}}
 	o.tools = []Tool{
-		newTool("set_state", "Sets your assessment of the targets: healthy, observing (gathering more), warning or critical (needs action now).", o.setState, o.foldState),
-		newTool("send_notification", "Reports an anomaly of one node. context and observation hold facts only, with figures exactly as seen; what might be the cause goes into hypothesis. It needs the ids of the snapshots that show it, all of one target.", o.notify, o.foldNotification),
+		newTool("set_state", "Sets your assessment of the targets; observing: gathering more; critical: needs action now.", o.setState, o.foldState),
+		newTool("send_notification", "Reports an anomaly of one node, with figures exactly as seen. snapshot_ids: those that show it, all of one target.", o.notify, o.foldNotification),
 		newTool[none, none]("get_notifications", "Lists the notifications of this run.", o.notifications, nil),
-		newTool("take_snapshot", "Takes a fresh snapshot of the targets (all, or the named ones as node/target) and stores it under an id.", o.takeSnapshot, o.foldSnapshots),
+		newTool("take_snapshot", "Takes fresh snapshots and stores each under an id.", o.takeSnapshot, o.foldSnapshots),
 		newTool[snapshotArgs, none]("get_snapshot", "Returns a stored snapshot by id.", o.getSnapshot, nil),
 		newTool[snapshotsArgs, none]("get_snapshots", "Lists stored snapshots, oldest first.", o.getSnapshots, nil),
-		newTool("call", "Asks one callback of the targets (all, or the named ones as node/target) at once, and returns each one's answer. args are positional.", o.call, o.foldAnswers),
-		newTool[waitArgs, none]("wait", "Waits before the next step. Nothing is forgotten.", waitTool(nil), nil),
+		newTool("call", "Asks one callback of several targets at once. args are positional.", o.call, o.foldAnswers),
+		newTool[waitArgs, none]("wait", "Waits before the next step.", waitTool(nil), nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[none, none]("done", "Ends the run.", func(context.Context, Call, none) (Outcome, error) {
 			return Outcome{Content: map[string]bool{"done": true}}, nil
@@ -117,7 +117,7 @@ func (o *OperatorTools) foldState(a stateArgs) error { o.state.Health = a.State;
 type notifyArgs struct {
 	Type        string            `json:"type" jsonschema:"required,description=a short name of the anomaly such as memory_used_pct"`
 	Severity    protocol.Severity `json:"severity" jsonschema:"required,enum=info,enum=warning,enum=critical"`
-	Context     string            `json:"context" jsonschema:"required,description=facts: the state of the target"`
+	Context     string            `json:"context" jsonschema:"required,description=facts: state of the target"`
 	Observation string            `json:"observation" jsonschema:"required,description=facts: what is anomalous"`
 	Hypothesis  string            `json:"hypothesis,omitempty" jsonschema:"description=speculation: what might be the cause"`
 	SnapshotIDs []string          `json:"snapshot_ids" jsonschema:"required"`
@@ -301,7 +301,7 @@ func (o *OperatorTools) notifications(context.Context, Call, none) (Outcome, err
 }
 
 type targetsArgs struct {
-	Targets []string `json:"targets,omitempty" jsonschema:"description=node/target of those to ask; absent: all"`
+	Targets []string `json:"targets,omitempty" jsonschema:"description=node/target; absent: all"`
 }
 
 // taken is the effect of take_snapshot.
@@ -406,23 +406,47 @@ func snapshotTable(e taken) any {
 		columns = append(columns, name)
 	}
 	slices.Sort(columns)
-	var b strings.Builder
-	b.WriteString("id\ttarget\tcaptured_at\t" + strings.Join(columns, "\t") + "\n")
-	for _, s := range e.Snapshots {
-		fmt.Fprintf(&b, "%s\t%s\t%s", s.ID, s.Ref(), s.CapturedAt.UTC().Format(time.RFC3339))
-		for _, c := range columns {
-			v, ok := s.Data[c]
-			if !ok {
-				v = "-"
-			}
-			fmt.Fprintf(&b, "\t%v", v)
+	var alike []string
+	columns = slices.DeleteFunc(columns, func(c string) bool {
+		v, same := inAll(e.Snapshots, c)
+		if same {
+			alike = append(alike, c+" "+cell(v))
 		}
-		b.WriteByte('\n')
+		return same
+	})
+	var b strings.Builder
+	b.WriteString(strings.Join(append([]string{"id", "target", "captured_at"}, columns...), "\t") + "\n")
+	for _, s := range e.Snapshots {
+		row := []string{s.ID, s.Ref().String(), s.CapturedAt.UTC().Format(time.RFC3339)}
+		for _, c := range columns {
+			row = append(row, cell(s.Data[c]))
+		}
+		b.WriteString(strings.Join(row, "\t") + "\n")
+	}
+	if len(alike) > 0 {
+		b.WriteString("# the same in each: " + strings.Join(alike, ", ") + "\n")
 	}
 	for _, t := range slices.Sorted(maps.Keys(e.Unanswered)) {
 		fmt.Fprintf(&b, "# %s did not answer: %s\n", t, e.Unanswered[t])
 	}
 	return b.String()
+}
+
+// inAll returns a metric's value when every snapshot has it and all are equal.
+func inAll(snaps []protocol.Snapshot, metric string) (any, bool) {
+	first, ok := snaps[0].Data[metric]
+	return first, ok && !slices.ContainsFunc(snaps, func(s protocol.Snapshot) bool { return s.Data[metric] != first })
+}
+
+// cell renders a value of a snapshot: figures in full, "-" for one that is absent.
+func cell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "-"
+	case float64:
+		return trim(v)
+	}
+	return fmt.Sprint(v)
 }
 
 type snapshotArgs struct {
@@ -459,7 +483,7 @@ func (o *OperatorTools) getSnapshots(_ context.Context, _ Call, a snapshotsArgs)
 type callArgs struct {
 	Callback string   `json:"callback" jsonschema:"required"`
 	Args     []any    `json:"args,omitempty"`
-	Targets  []string `json:"targets,omitempty" jsonschema:"description=node/target of those to ask; absent: all"`
+	Targets  []string `json:"targets,omitempty" jsonschema:"description=node/target; absent: all"`
 }
 
 // answered is the effect of call and execute.
@@ -503,7 +527,7 @@ func (o *OperatorTools) call(ctx context.Context, c Call, a callArgs) (Outcome, 
 		}
 	}
 	for _, ans := range answers {
-		rows = append(rows, row{ans.Target.String(), ans.Value, ans.Error})
+		rows = append(rows, row{ans.Target.String(), tabulated(ans.Value), ans.Error})
 		if ans.Error != "" {
 			failed++
 		}

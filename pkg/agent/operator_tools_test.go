@@ -303,7 +303,7 @@ func TestTakeSnapshot(t *testing.T) {
 			t.Error(diff)
 		}
 	})
-	for n, table := range map[int]bool{1: false, 3: false, 4: true, 50: true} {
+	for n, table := range map[int]bool{1: false, 2: true, 4: true, 50: true} {
 		t.Run(fmt.Sprintf("of %d targets is a table: %v", n, table), func(t *testing.T) {
 			var nodes []string
 			for i := range n {
@@ -313,7 +313,7 @@ func TestTakeSnapshot(t *testing.T) {
 			for i, node := range nodes {
 				r.probes.snaps[node] = snapshot("s"+node, node, map[string]any{"memory_used_pct": float64(i)})
 			}
-			r.probes.snaps["web-00"] = snapshot("sweb-00", "web-00", map[string]any{"memory_used_pct": 1.5, "kernel": "6.1"})
+			r.probes.snaps["web-00"] = snapshot("sweb-00", "web-00", map[string]any{"memory_used_pct": 1234567.5, "kernel": "6.1"})
 			r.play(t, steps(take)...)
 			content := one(t, r.journal, "take_snapshot").Content
 			if !table {
@@ -321,12 +321,23 @@ func TestTakeSnapshot(t *testing.T) {
 				return
 			}
 			lines := strings.Split(strings.TrimSpace(content), "\n")
-			if len(lines) != n+1 || lines[0] != "id\ttarget\tcaptured_at\tkernel\tmemory_used_pct" || lines[1] != "sweb-00\tweb-00/host\t2026-03-14T09:26:53Z\t6.1\t1.5" ||
-				lines[3] != "sweb-02\tweb-02/host\t2026-03-14T09:26:53Z\t-\t2" {
+			if len(lines) != n+1 || lines[0] != "id\ttarget\tcaptured_at\tkernel\tmemory_used_pct" || lines[1] != "sweb-00\tweb-00/host\t2026-03-14T09:26:53Z\t6.1\t1234567.5" ||
+				lines[2] != "sweb-01\tweb-01/host\t2026-03-14T09:26:53Z\t-\t1" {
 				t.Errorf("the table is\n%s", content)
 			}
 		})
 	}
+	t.Run("what is the same in each stands under the table, once", func(t *testing.T) {
+		r := newOperatorRun("web-1", "web-2")
+		r.probes.snaps["web-1"] = snapshot("s1", "web-1", map[string]any{"memory_used_pct": 1.0, "swap_used_pct": 0.0, "kernel": "6.1", "disks": 2.0})
+		r.probes.snaps["web-2"] = snapshot("s2", "web-2", map[string]any{"memory_used_pct": 2.0, "swap_used_pct": 0.0, "kernel": "6.1"})
+		r.play(t, steps(take)...)
+		want := "id\ttarget\tcaptured_at\tdisks\tmemory_used_pct\ns1\tweb-1/host\t2026-03-14T09:26:53Z\t2\t1\ns2\tweb-2/host\t2026-03-14T09:26:53Z\t-\t2\n" +
+			"# the same in each: kernel 6.1, swap_used_pct 0\n"
+		if diff := cmp.Diff(want, one(t, r.journal, "take_snapshot").Content); diff != "" {
+			t.Errorf("table (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("the silent ones stand under the table, in order", func(t *testing.T) {
 		nodes := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 		r := newOperatorRun(nodes...)
@@ -511,5 +522,32 @@ func TestThePromptSaysWhatARunIsAbout(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantIn(t, start.User, "Reason: checkout is slow\n", "since: 09:00\n", "orders: 12\n", "web-1/host", "s1 of web-1/host is 1m30s old", `"memory_used_pct":42`)
-	wantIn(t, start.System, "Read the metrics.", "- memory_used_pct (percent, gauge): Memory in use.", "memory_used_pct above 85 warning 95 critical", `system_top(5, "memory")`, "get_current_time()")
+	wantIn(t, start.System, "Read the metrics.", "- memory_used_pct: Memory in use. [above 85 warning, 95 critical]\n", "- memory_available_mb: Memory left. [below 200 warning]\n", `system_top(5, "memory")`, "get_current_time()")
+}
+
+func TestListsOfAlikeThingsComeAsColumnsAndRows(t *testing.T) {
+	process := func(pid float64, name string) map[string]any { return map[string]any{"pid": pid, "name": name} }
+	for _, tt := range []struct {
+		name  string
+		value any
+		want  string
+	}{
+		{"several", map[string]any{"top": []any{process(1, "init"), process(2, "java")}}, `{"top":{"columns":["name","pid"],"rows":[["init",1],["java",2]]}}`},
+		{"one has less", []any{process(1, "init"), process(2, "java"), map[string]any{"pid": 3.0}}, `{"columns":["name","pid"],"rows":[["init",1],["java",2],[null,3]]}`},
+		{"one alone", []any{process(1, "init")}, `[{"name":"init","pid":1}]`},
+		{"unlike ones", []any{map[string]any{"a": 1.0}, map[string]any{"b": 2.0}}, `[{"a":1},{"b":2}]`},
+		{"things that are no objects", []any{1.0, "x"}, `[1,"x"]`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newOperatorRun("web-1")
+			r.probes.answer = func(protocol.TargetRef, string, []any) (any, error) { return tt.value, nil }
+			r.play(t, steps(agenttest.Call("call", map[string]any{"callback": "system_top"}))...)
+			if diff := cmp.Diff(`[{"target":"web-1/host","value":`+tt.want+`}]`, one(t, r.journal, "call").Content); diff != "" {
+				t.Errorf("content (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.value, r.state.Answers[0].Value); diff != "" { // evidence keeps its names
+				t.Errorf("evidence (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -33,25 +34,9 @@ func OperatorStart(sub OperatorSubject, settings protocol.RunSettings, now time.
 // describeWords renders a skill for a model: prompt, metrics, thresholds, callbacks.
 func describeWords(w protocol.Words) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Skill %s: %s\n\n%s\n\n%s\n\n## Metrics of a snapshot\n", w.Skill, w.Title, w.Summary, strings.TrimSpace(w.Prompt))
+	fmt.Fprintf(&b, "# Skill %s: %s\n\n%s\n\n%s\n\n## Metrics of a snapshot, thresholds in brackets\n", w.Skill, w.Title, w.Summary, strings.TrimSpace(w.Prompt))
 	for _, m := range w.Metrics {
-		fmt.Fprintf(&b, "- %s (%s, %s): %s\n", m.Name, m.Unit, m.Kind, m.Doc)
-	}
-	if len(w.Checks) > 0 {
-		b.WriteString("\n## Thresholds\n")
-	}
-	for _, c := range w.Checks {
-		fmt.Fprintf(&b, "- %s %s", c.Metric, c.Op)
-		if c.Warn != nil {
-			fmt.Fprintf(&b, " %s warning", trim(*c.Warn))
-		}
-		if c.Critical != nil {
-			fmt.Fprintf(&b, " %s critical", trim(*c.Critical))
-		}
-		if c.Ask != "" {
-			fmt.Fprintf(&b, "; ask %s", c.Ask)
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "- %s%s: %s%s\n", m.Name, describeUnit(m), m.Doc, describeChecks(w.Checks, m.Name))
 	}
 	if len(w.Calls) > 0 {
 		b.WriteString("\n## Callbacks\n")
@@ -62,6 +47,50 @@ func describeWords(w protocol.Words) string {
 			fmt.Fprintf(&b, ": %s", c.Doc)
 		}
 		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// describeUnit says what a metric's name does not: its unit, and that it only grows.
+func describeUnit(m protocol.Metric) string {
+	var parts []string
+	told := map[protocol.Unit]string{
+		protocol.Percent: "_pct", protocol.Mebibytes: "_mb", protocol.Seconds: "_seconds", protocol.Milliseconds: "_ms",
+		protocol.PerSecond: "_per_sec", protocol.BytesPerSecond: "_bytes_per_sec", protocol.Bytes: "_bytes",
+	}
+	switch ending := told[m.Unit]; {
+	case m.Unit == protocol.Count, m.Unit == protocol.Text, m.Unit == protocol.Load, ending != "" && strings.HasSuffix(m.Name, ending):
+	default:
+		parts = append(parts, string(m.Unit))
+	}
+	if m.Kind == protocol.Counter {
+		parts = append(parts, "counter")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// describeChecks renders the thresholds of a metric.
+func describeChecks(checks []protocol.Check, metric string) string {
+	var b strings.Builder
+	for _, c := range checks {
+		if c.Metric != metric {
+			continue
+		}
+		var levels []string
+		if c.Warn != nil {
+			levels = append(levels, trim(*c.Warn)+" warning")
+		}
+		if c.Critical != nil {
+			levels = append(levels, trim(*c.Critical)+" critical")
+		}
+		fmt.Fprintf(&b, " [%s %s", c.Op, strings.Join(levels, ", "))
+		if c.Ask != "" {
+			b.WriteString("; ask " + c.Ask)
+		}
+		b.WriteByte(']')
 	}
 	return b.String()
 }
@@ -81,12 +110,24 @@ func operatorQuestion(sub OperatorSubject, now time.Time) string {
 		b.WriteString("No snapshot of them was published yet.\n")
 		return b.String()
 	}
-	b.WriteString("Latest snapshots published:\n")
-	for _, s := range sub.Snapshots {
-		fmt.Fprintf(&b, "- %s of %s is %s old\n", s.ID, s.Ref(), now.Sub(s.CapturedAt).Round(time.Second))
-	}
+	describeAges(&b, sub.Snapshots, now)
 	b.WriteString(fence(render(snapshotTable(taken{Snapshots: sub.Snapshots}))))
 	return b.String()
+}
+
+// describeAges says how old snapshots are: of many, how old at most, since their
+// ids and times stand in the table.
+func describeAges(b *strings.Builder, snaps []protocol.Snapshot, now time.Time) {
+	age := func(s protocol.Snapshot) time.Duration { return now.Sub(s.CapturedAt).Round(time.Second) }
+	if len(snaps) >= tableFrom {
+		oldest := slices.MaxFunc(snaps, func(x, y protocol.Snapshot) int { return cmp.Compare(age(x), age(y)) })
+		fmt.Fprintf(b, "Latest snapshots published, at most %s old:\n", age(oldest))
+		return
+	}
+	b.WriteString("Latest snapshots published:\n")
+	for _, s := range snaps {
+		fmt.Fprintf(b, "- %s of %s is %s old\n", s.ID, s.Ref(), age(s))
+	}
 }
 
 // describeContext renders a request's free map, a line a key.

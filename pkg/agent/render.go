@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -31,6 +32,66 @@ func render(content any) string {
 		text = fmt.Sprintf("%s… (cut: %d of %d bytes shown)", head, len(head), len(text))
 	}
 	return text
+}
+
+// tabulated returns a JSON value whose lists of alike objects are columns and rows:
+// a name that stands in each of twenty objects is read, and paid, twenty times.
+func tabulated(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[k] = tabulated(x)
+		}
+		return out
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, x := range v {
+			out = append(out, tabulated(x))
+		}
+		if t, ok := table(out); ok {
+			return t
+		}
+		return out
+	}
+	return v
+}
+
+// A rowTable is a list of objects; what one of them lacks is null.
+type rowTable struct {
+	Columns []string `json:"columns"`
+	Rows    [][]any  `json:"rows"`
+}
+
+// table makes columns and rows of objects that have most of their names in common.
+func table(list []any) (rowTable, bool) {
+	t := rowTable{}
+	filled := 0
+	for _, x := range list {
+		o, ok := x.(map[string]any)
+		if !ok {
+			return t, false
+		}
+		for name := range o {
+			if !slices.Contains(t.Columns, name) {
+				t.Columns = append(t.Columns, name)
+			}
+		}
+		filled += len(o)
+	}
+	if len(list) < 2 || 4*filled < 3*len(list)*len(t.Columns) {
+		return t, false
+	}
+	slices.Sort(t.Columns)
+	for _, x := range list {
+		row := make([]any, 0, len(t.Columns))
+		o, _ := x.(map[string]any)
+		for _, name := range t.Columns {
+			row = append(row, o[name])
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t, true
 }
 
 // cut returns at most n bytes of a text, and never a part of a letter.

@@ -33,9 +33,10 @@ type turn struct {
 	} `json:"messages"`
 }
 
-var snapshotID = regexp.MustCompile(`"id":"([0-9a-f]{16})"`)
+// One snapshot comes as an object, several as a table.
+var snapshotID = regexp.MustCompile(`(?:"id":"|\n)([0-9a-f]{16})["\t]`)
 
-// snapshot returns the id of the snapshot that was taken last.
+// snapshot returns the id of the snapshot that was taken last, of several the first.
 func (t turn) snapshot() string {
 	for _, m := range slices.Backward(t.Messages) {
 		if id := snapshotID.FindStringSubmatch(m.Content); m.Role == "tool" && id != nil {
