@@ -5,6 +5,7 @@
 //	go run ./test/bench e2e       from a request to its insight, with a model that answers at once
 //	go run ./test/bench ingest    CPU of one snapshot, beside JetStream alone
 //	go run ./test/bench scale     the same tasks with one operator and with four
+//	go run ./test/bench loop      a turn of the loop, beside eino's own agent in memory
 //	go run ./test/bench tokens    tokens of typical investigations, turn by turn, estimated
 //
 // Progress goes to standard error. The last line of standard output is one JSON
@@ -52,7 +53,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), tokensCommand(), serverCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), tokensCommand(), loopCommand(), serverCommand())
 	return root
 }
 
