@@ -17,7 +17,8 @@ func estimate(text string) int {
 	for i := 0; i < len(text); {
 		from := i
 		kind := kindOf(text[i])
-		for i++; i < len(text) && kindOf(text[i]) == kind; i++ {
+		for i < len(text) && kindOf(text[i]) == kind {
+			i++
 		}
 		run := float64(i - from)
 		switch kind {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudwego/eino/components/model"
@@ -157,7 +158,7 @@ func (c counted) Stream(ctx context.Context, in []*schema.Message, opts ...model
 // Generate implements model.BaseChatModel. The texts are those of Anthropic's API:
 // what only the frame of JSON adds is not counted there.
 func (c counted) Generate(ctx context.Context, in []*schema.Message, opts ...model.Option) (*schema.Message, error) {
-	first := ""
+	var first strings.Builder
 	for _, t := range c.tools {
 		s, err := t.ToJSONSchema()
 		if err != nil {
@@ -167,9 +168,9 @@ func (c counted) Generate(ctx context.Context, in []*schema.Message, opts ...mod
 		if err != nil {
 			return nil, err
 		}
-		first += t.Name + "\n" + t.Desc + "\n" + string(raw) + "\n"
+		fmt.Fprintf(&first, "%s\n%s\n%s\n", t.Name, t.Desc, raw)
 	}
-	call := modelCall{agent: c.who, blocks: []string{first + in[0].Content}}
+	call := modelCall{agent: c.who, blocks: []string{first.String() + in[0].Content}}
 	for _, m := range in[1:] {
 		call.blocks = append(call.blocks, messageText(m))
 	}
