@@ -339,7 +339,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := startOf(t, records)
-		if !strings.Contains(start.System, "used_pct above 60 warning") {
+		if !strings.Contains(start.System, "[above 60 warning") {
 			t.Errorf("the model reads %s", start.System)
 		}
 		want := protocol.RunSettings{Model: "script", MaxIterations: 25, Deadline: one.Deadline}
