@@ -11,15 +11,9 @@ import (
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 )
 
-const doc = `Watch this host: publish snapshots to NATS and answer read-only questions.
-
-The probe changes nothing on the host. Run one on each host, as an ordinary user:
-
-  probe --server nats://nats.example:4222 --label role=web,zone=a`
-
 func main() {
 	cfg := probe.DefaultConfig()
-	proc.Main("probe", doc, &cfg, func(ctx context.Context, env proc.Env) error {
+	proc.Main("probe", probe.Doc, &cfg, func(ctx context.Context, env proc.Env) error {
 		identity, err := probe.ReadIdentity(cfg.Proc, cfg.Root)
 		if err != nil {
 			return err

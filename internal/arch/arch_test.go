@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"test/...":            anything,
 	"internal/allinone":   anything,
 	"internal/docgen/...": anything,
+	"internal/programs":   anything,
 	"internal/arch":       {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},

@@ -27,10 +27,10 @@ type Config struct {
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.TokensPerInvestigation, "tokens-per-investigation", c.TokensPerInvestigation, "tokens that the models of one investigation may use, input and output; then the rules analyst goes on (0: no limit)")
 	fs.IntVar(&c.TokensPerHour, "tokens-per-hour", c.TokensPerHour, "tokens that the models of the whole fleet may use in an hour (0: no limit)")
-	fs.IntVar(&c.TokensPerDay, "tokens-per-day", c.TokensPerDay, "the same in a day, UTC (0: no limit)")
+	fs.IntVar(&c.TokensPerDay, "tokens-per-day", c.TokensPerDay, "tokens that the models of the whole fleet may use in a day, UTC (0: no limit)")
 	fs.Float64Var(&c.USDPerInvestigation, "usd-per-investigation", c.USDPerInvestigation, "what the models of one investigation may cost, in US dollars (0: no limit)")
-	fs.Float64Var(&c.USDPerHour, "usd-per-hour", c.USDPerHour, "what the models of the whole fleet may cost in an hour (0: no limit)")
-	fs.Float64Var(&c.USDPerDay, "usd-per-day", c.USDPerDay, "the same in a day, UTC (0: no limit)")
+	fs.Float64Var(&c.USDPerHour, "usd-per-hour", c.USDPerHour, "what the models of the whole fleet may cost in an hour, in US dollars (0: no limit)")
+	fs.Float64Var(&c.USDPerDay, "usd-per-day", c.USDPerDay, "what the models of the whole fleet may cost in a day, UTC, in US dollars (0: no limit)")
 }
 
 // Validate names wrong settings.

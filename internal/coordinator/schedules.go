@@ -26,16 +26,16 @@ func (s schedules) Schedule(ctx context.Context, id string, at time.Time, r prot
 
 // A Recurring investigation is asked for again and again: Every or Cron.
 type Recurring struct {
-	Every    time.Duration     `yaml:"every"` // at least a second
-	Cron     string            `yaml:"cron"`  // six fields: second minute hour day month weekday
-	Zone     string            `yaml:"zone"`  // of Cron: "Europe/Berlin"; empty: UTC
-	Reason   string            `yaml:"reason"`
-	Nodes    []string          `yaml:"nodes"`
-	Labels   map[string]string `yaml:"labels"`
-	Skills   []string          `yaml:"skills"`
-	Strategy string            `yaml:"strategy"`
-	Model    string            `yaml:"model"`
-	Deadline time.Duration     `yaml:"deadline"`
+	Every    time.Duration     `yaml:"every"`    // time between two, at least a second; give it or cron
+	Cron     string            `yaml:"cron"`     // six fields: second minute hour day month weekday
+	Zone     string            `yaml:"zone"`     // of cron, such as Europe/Berlin; empty: UTC
+	Reason   string            `yaml:"reason"`   // what to find out
+	Nodes    []string          `yaml:"nodes"`    // only these
+	Labels   map[string]string `yaml:"labels"`   // only nodes with these
+	Skills   []string          `yaml:"skills"`   // only these
+	Strategy string            `yaml:"strategy"` // agent_loop or pipeline
+	Model    string            `yaml:"model"`    // a name from models or sets, or rules
+	Deadline time.Duration     `yaml:"deadline"` // 0: that of requests
 }
 
 func (r Recurring) validate() error {

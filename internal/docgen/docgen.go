@@ -39,8 +39,13 @@ func Files(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	config, err := configPage(root)
+	if err != nil {
+		return nil, err
+	}
 	schemas := newSchemas(src)
 	files := map[string][]byte{
+		"config.md":    []byte(config),
 		"protocol.md":  []byte(protocolPage(schemas)),
 		"streams.md":   []byte(streamsPage(bus.Streams())),
 		"skills.md":    []byte(skillsPage(reg.All())),

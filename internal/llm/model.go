@@ -23,7 +23,7 @@ type Model struct {
 	Timeout      time.Duration `yaml:"timeout"`       // of one request; 0: two minutes
 	StallTimeout time.Duration `yaml:"stall_timeout"` // an answer that stands still for so long is given up; 0: 45 s
 	MaxTokens    int           `yaml:"max_tokens"`    // of one answer; 0: the provider's default
-	Temperature  *float32      `yaml:"temperature"`
+	Temperature  *float32      `yaml:"temperature"`   // left out: the provider's default
 	// Stream is false for a server that cannot stream answers with tool calls.
 	Stream *bool `yaml:"stream"`
 

@@ -11,8 +11,8 @@ import (
 // A Price is what a model costs, in US dollars for a million tokens. A model of
 // the configuration may have one of its own: prices change, and contracts differ.
 type Price struct {
-	Input      float64 `yaml:"input"`
-	Output     float64 `yaml:"output"`
+	Input      float64 `yaml:"input"`       // of input tokens that no cache held
+	Output     float64 `yaml:"output"`      // of output tokens
 	CacheRead  float64 `yaml:"cache_read"`  // of input tokens that the provider's cache held
 	CacheWrite float64 `yaml:"cache_write"` // of input tokens that were written to it
 }

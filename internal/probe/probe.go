@@ -21,6 +21,13 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
+// Doc is what the probe's help says.
+const Doc = `Watch this host: publish snapshots to NATS and answer read-only questions.
+
+The probe changes nothing on the host. Run one on each host, as an ordinary user:
+
+  probe --server nats://nats.example:4222 --label role=web,zone=a`
+
 // Config is a probe's configuration.
 type Config struct {
 	Node        string

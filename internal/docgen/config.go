@@ -1,0 +1,124 @@
+package docgen
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/programs"
+)
+
+// sections are the parts of the configuration file that are no flags.
+var sections = []struct {
+	key, what, doc string
+	entry          any // what stands under a name in it
+	folder         string
+}{
+	{"models", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
+	{"sets", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
+	{"recurring", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
+}
+
+// configPage lists every option of every program.
+func configPage(root string) (string, error) {
+	var b strings.Builder
+	b.WriteString(head("Configuration", "the programs' flags and the comments of their settings"))
+	b.WriteString(`Each program reads its options from the command line, from the environment and
+from a YAML file that ` + code("--config") + ` or ` + code("FLEETLENS_CONFIG") + ` names; what comes first holds. The
+environment variable of ` + code("--log-level") + ` is ` + code("FLEETLENS_LOG_LEVEL") + `, its key in the file is
+` + code("log-level") + `. Besides options the file has [sections](#sections). An option or a key that
+does not exist is refused, with its line and the nearest that does.
+
+Requests have options of their own, see [request](protocol.md#request).
+`)
+	for _, p := range programs.All() {
+		cmd := proc.Command(p.Name, p.Doc, p.Settings, nil)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| option | environment | default | meaning |\n|---|---|---|---|\n", p.Name, firstLine(p.Doc))
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			kind, usage := pflag.UnquoteUsage(f)
+			row(&b, code(strings.TrimSpace("--"+f.Name+" "+kind)), code(proc.EnvName(f.Name)), defaultOf(f), prose(usage))
+		})
+	}
+	b.WriteString("\n## Sections\n")
+	for _, s := range sections {
+		src, err := readSource(filepath.Join(root, s.folder))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s Read by: %s.\n\n| key | type | meaning |\n|---|---|---|\n", s.key, s.doc, s.what)
+		if err := keys(&b, src, s.key+".NAME", reflect.TypeOf(s.entry)); err != nil {
+			return "", err
+		}
+	}
+	return b.String(), nil
+}
+
+func firstLine(doc string) string {
+	line, _, _ := strings.Cut(doc, "\n")
+	return line
+}
+
+func defaultOf(f *pflag.Flag) string {
+	if f.DefValue == "" || f.DefValue == "[]" {
+		return ""
+	}
+	return code(f.DefValue)
+}
+
+// keys lists what a struct reads, with what the structs in it read.
+func keys(b *strings.Builder, src source, path string, t reflect.Type) error {
+	for f := range t.Fields() {
+		name := f.Tag.Get("yaml")
+		if name == "" || !f.IsExported() {
+			continue
+		}
+		comment := src.comments[t.Name()+"."+f.Name]
+		of := f.Type
+		for of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if of.Kind() == reflect.Struct {
+			if comment == "" {
+				comment = src.comments[of.Name()]
+			}
+			row(b, code(path+"."+name), "map", prose(comment))
+			if err := keys(b, src, path+"."+name, of); err != nil {
+				return err
+			}
+			continue
+		}
+		if comment == "" {
+			return fmt.Errorf("%s.%s has no comment for the page of options: %w", t.Name(), f.Name, fs.ErrNotExist)
+		}
+		row(b, code(path+"."+name), kindOf(of), prose(strings.TrimPrefix(strings.TrimPrefix(comment, f.Name+" "), "is ")))
+	}
+	return nil
+}
+
+// kindOf names a type as somebody who writes YAML would.
+func kindOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case t.Kind() == reflect.Slice:
+		return "list of " + kindOf(t.Elem()) + "s"
+	case t.Kind() == reflect.Map:
+		return "map of " + kindOf(t.Elem()) + "s"
+	case slices.Contains([]reflect.Kind{reflect.Int, reflect.Int64}, t.Kind()):
+		return "number"
+	case slices.Contains([]reflect.Kind{reflect.Float32, reflect.Float64}, t.Kind()):
+		return "decimal"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	}
+	return t.Kind().String()
+}
