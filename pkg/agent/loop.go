@@ -42,6 +42,10 @@ type Spec struct {
 	Aborted <-chan struct{}
 	// Slot, when set, is released while the run waits.
 	Slot Slot
+	// Telemetry is told of all that happens, and Skill is what it calls an operator's
+	// run; empty for a coordinator's.
+	Telemetry *Telemetry
+	Skill     string
 	// OnStep is told of each answer and each result, for progress. Nil: nobody.
 	OnStep func(step int, text string)
 }
@@ -80,7 +84,7 @@ func Run(ctx context.Context, spec Spec) (protocol.Finish, error) {
 	for _, t := range spec.Tools.Tools() {
 		l.tools[t.Name] = t
 	}
-	return l.run(ctx)
+	return l.observed(ctx)
 }
 
 type loop struct {
@@ -101,6 +105,7 @@ type loop struct {
 	usage    protocol.Usage
 	model    string
 	resting  int // no compaction is tried before this step: the last one failed
+	watch    watch
 }
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
@@ -280,7 +285,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		}
 		switch {
 		case len(l.pending) > 0:
-			if err := l.act(parent, ctx, l.pending[0]); err != nil {
+			if err := l.act(parent, l.turn(ctx, l.step), l.pending[0]); err != nil {
 				return l.interrupted(err)
 			}
 			continue
@@ -295,6 +300,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		case parent.Err() != nil:
 			return "", parent.Err() // hand the run back between two steps
 		}
+		ctx := l.turn(ctx, l.step+1)
 		if err := l.listen(ctx); err != nil {
 			return l.interrupted(err)
 		}
@@ -356,6 +362,7 @@ func (l *loop) listen(ctx context.Context) error {
 		return err
 	}
 	in.Step = l.step
+	l.heard(ctx, in)
 	return l.append(ctx, protocol.RecordInput, in)
 }
 
@@ -374,7 +381,7 @@ func (l *loop) view() View {
 func (l *loop) decide(parent, ctx context.Context) error {
 	view := l.view()
 	for n := 1; ; n++ {
-		answer, err := l.ask(ctx, view)
+		answer, err := l.decision(ctx, view, n)
 		if err == nil {
 			answer.Step = view.Step
 			if answer.Model == "" {
@@ -449,7 +456,7 @@ func (l *loop) act(parent, ctx context.Context, a protocol.Answer) error {
 		if err := l.over(ctx); err != nil {
 			return err
 		}
-		res, err := l.call(parent, ctx, a.Calls[n], n)
+		res, err := l.used(parent, ctx, a.Calls[n], n)
 		if err != nil {
 			return err
 		}
