@@ -85,6 +85,6 @@ func (m Model) decider(ctx context.Context, name string, b breakers) (agent.Deci
 	if m.Tools == inText {
 		chat = textual{inner: chat}
 	}
-	d := classified{agent.NewModelDecider(m.label(name), chat), []string{m.key()}}
+	d := classified{agent.NewModelDecider(m.label(name), chat, agent.Served(providers[m.Provider].conventional(m.Provider), m.Model)), []string{m.key()}}
 	return m.Retry.around(guarded{d, b.of(m.endpoint())}), nil
 }

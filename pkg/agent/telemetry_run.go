@@ -18,8 +18,8 @@ type watch struct {
 	*Telemetry
 	agent, skill attribute.KeyValue // as labels
 
-	turn   int // the iteration whose span is open; 0: none
-	span   trace.Span
+	turn int // the iteration whose span is open; 0: none
+	span trace.Span
 }
 
 // observed runs the loop within a span of its own, and counts it.
@@ -35,7 +35,8 @@ func (l *loop) observed(ctx context.Context) (protocol.Finish, error) {
 	if name == "" {
 		name = l.spec.Start.Agent
 	}
-	attempt, first := history(l.spec.Journal.Records())
+	attempt := attempt(l.spec.Journal.Records())
+	first, _ := began(l.spec.Journal.Records())
 	opts := []trace.SpanStartOption{trace.WithAttributes(
 		signals.AttrOperation.String("invoke_agent"), signals.Text(signals.AttrAgentName, name), signals.Text(signals.AttrConversation, l.spec.RunID),
 		signals.AttrAgent.String(l.spec.Start.Agent), signals.Text(signals.AttrRun, l.spec.RunID), signals.AttrAttempt.Int(attempt),
@@ -48,6 +49,9 @@ func (l *loop) observed(ctx context.Context) (protocol.Finish, error) {
 	defer span.End()
 	if l.spec.Start.TraceParent == "" {
 		l.spec.Start.TraceParent = signals.TraceParent(ctx)
+	}
+	if l.spec.Start.TraceID == "" {
+		l.spec.Start.TraceID = signals.TraceID(ctx)
 	}
 	l.watch.inFlight.Add(ctx, 1, labels(l.watch.agent))
 	defer l.watch.inFlight.Add(ctx, -1, labels(l.watch.agent))
@@ -62,23 +66,48 @@ func (l *loop) observed(ctx context.Context) (protocol.Finish, error) {
 	return f, err
 }
 
-// history returns which worker's turn it is, from 1, and the trace context that
-// the run began in.
-func history(records []protocol.Record) (attempt int, traceParent string) {
+// attempt returns which worker's turn it is, from 1.
+func attempt(records []protocol.Record) int {
+	n := 0
 	for _, r := range records {
-		switch r.Kind {
-		case protocol.RecordClaim:
-			attempt++
-		case protocol.RecordStart:
-			var s struct {
-				TraceParent string `json:"traceparent"`
-			}
-			if traceParent == "" && json.Unmarshal(r.Data, &s) == nil {
-				traceParent = s.TraceParent
-			}
+		if r.Kind == protocol.RecordClaim {
+			n++
 		}
 	}
-	return max(attempt, 1), traceParent
+	return max(n, 1)
+}
+
+// began returns the trace that a run began in; empty: it has not begun, or
+// outside of every trace.
+func began(records []protocol.Record) (traceParent, traceID string) {
+	for _, r := range records {
+		if r.Kind != protocol.RecordStart {
+			continue
+		}
+		var s struct {
+			TraceParent string `json:"traceparent"`
+			TraceID     string `json:"trace_id"`
+		}
+		if json.Unmarshal(r.Data, &s) == nil {
+			return s.TraceParent, s.TraceID
+		}
+	}
+	return "", ""
+}
+
+// Continue returns ctx within the trace that a run began in, whoever began it, as
+// its journal tells. It returns ctx as it is when it is within that trace already,
+// or when the journal tells of none.
+func Continue(ctx context.Context, run string, records []protocol.Record) context.Context {
+	parent, id := began(records)
+	then := signals.WithTraceParent(signals.Outside(ctx), parent)
+	if parent == "" {
+		then = signals.InTrace(signals.Outside(ctx), id, run)
+	}
+	if was := signals.TraceID(then); was == "" || was == signals.TraceID(ctx) {
+		return ctx
+	}
+	return then
 }
 
 // ending tells how the run ended, or that it goes on elsewhere.
