@@ -53,6 +53,8 @@ func main() {
 			return err
 		}
 		defer conn.Close()
-		return coordinator.Run(ctx, cfg.Config, coordinator.Deps{Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version()})
+		return coordinator.Run(ctx, cfg.Config, coordinator.Deps{
+			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(), Telemetry: env.Telemetry, Ready: env.Ready,
+		})
 	})
 }

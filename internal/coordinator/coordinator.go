@@ -19,6 +19,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -71,6 +72,8 @@ type Deps struct {
 	// agent loop and the pipeline.
 	Strategies []agent.Strategy
 	Version    string
+	// Telemetry is where signals go; the zero value is nowhere.
+	Telemetry signals.Providers
 	// Ready, when set, is called once requests are taken.
 	Ready func()
 }
@@ -88,7 +91,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if len(deps.Strategies) == 0 {
 		deps.Strategies = []agent.Strategy{agent.Loop{}, agent.Pipeline{}}
 	}
-	c := &coordinator{cfg: cfg, Deps: deps, words: words}
+	c := &coordinator{cfg: cfg, Deps: deps, words: words, tells: newTells(deps.Telemetry)}
 	var names []string
 	for _, s := range skillInfos(words) {
 		names = append(names, s.Name)
@@ -157,6 +160,7 @@ type coordinator struct {
 	words   []protocol.Words
 	fleet   *fleet
 	created time.Time // of the request stream: part of the ids of requests without one
+	tells   tells
 }
 
 // skillInfos returns the skills of the words, each once, in order.

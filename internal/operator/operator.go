@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -69,6 +70,8 @@ type Deps struct {
 	Deciders func(model string) (agent.Decider, error) // by name; "" is the default
 	Scripts  agent.Scripts                             // nil: no execute tool
 	Version  string
+	// Telemetry is where signals go; the zero value is nowhere.
+	Telemetry signals.Providers
 	// Ready, when set, is called once the worker takes tasks.
 	Ready func()
 }
@@ -89,7 +92,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	w := &worker{cfg: cfg, Deps: deps, known: words}
+	w := &worker{cfg: cfg, Deps: deps, known: words, tells: newTells(deps.Telemetry)}
 	if w.skills, err = cfg.Serves(words); err != nil {
 		return err
 	}
@@ -136,6 +139,7 @@ type worker struct {
 	Deps
 	known  []protocol.Words
 	skills []string
+	tells  tells
 }
 
 // Serves returns the skills that the operator serves, of those it has words of.
@@ -231,7 +235,8 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
 	}
-	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout}
+	ctx = traced(ctx, task, j.Records())
+	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout, tells: w.tells}
 	now := time.Now().UTC()
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},
 		protocol.RunSettings{
@@ -260,7 +265,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
-		Slot:   d.Slot,
+		Slot: d.Slot, Telemetry: w.tells.agent, Skill: task.Skill,
 		OnStep: func(step int, text string) { w.progress(task, step, text) },
 	})
 	if err == nil {
