@@ -1,6 +1,6 @@
 // Package docgen makes the pages of docs/reference from the code: the messages
-// with their JSON Schemas, the streams and the skills. It says nothing that the
-// code does not, so a page is wrong only where a comment is.
+// with their JSON Schemas, the streams, the skills and the telemetry. It says
+// nothing that the code does not, so a page is wrong only where a comment is.
 package docgen
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
@@ -35,11 +36,16 @@ func Files(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	telemetry, err := telemetryPage(signals.Table())
+	if err != nil {
+		return nil, err
+	}
 	schemas := newSchemas(src)
 	files := map[string][]byte{
-		"protocol.md": []byte(protocolPage(schemas)),
-		"streams.md":  []byte(streamsPage(bus.Streams())),
-		"skills.md":   []byte(skillsPage(reg.All())),
+		"protocol.md":  []byte(protocolPage(schemas)),
+		"streams.md":   []byte(streamsPage(bus.Streams())),
+		"skills.md":    []byte(skillsPage(reg.All())),
+		"telemetry.md": []byte(telemetry),
 	}
 	for _, m := range protocol.Types() {
 		b, err := schemas.of(m)
