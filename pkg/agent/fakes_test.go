@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -166,6 +167,9 @@ type operatorRun struct {
 	journal  *agent.MemoryJournal
 	aborted  chan struct{}
 	state    *agent.OperatorState // when it ended
+	tells    *signalstest.Record
+	// traceless says that nobody told the tools a trace.
+	traceless bool
 }
 
 func newOperatorRun(nodes ...string) *operatorRun {
@@ -184,9 +188,14 @@ func (r *operatorRun) run(t *testing.T, ctx context.Context, d agent.Decider) (p
 	if err != nil {
 		t.Fatal(err)
 	}
-	tools := agent.NewOperatorTools(agent.OperatorDeps{Probes: r.probes, Findings: r.findings, Scripts: r.scripts, TraceID: "trace-1"})
+	deps := agent.OperatorDeps{Probes: r.probes, Findings: r.findings, Scripts: r.scripts, TraceID: "trace-1"}
+	if r.traceless {
+		deps.TraceID = ""
+	}
+	tools := agent.NewOperatorTools(deps)
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: "run-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet(), Aborted: r.aborted,
+		Telemetry: telemetry(r.tells), Skill: "os",
 	})
 	r.state = tools.State().(*agent.OperatorState)
 	return f, err
@@ -379,6 +388,9 @@ type coordinatorRun struct {
 	journal     *agent.MemoryJournal
 	traceID     string
 	state       *agent.CoordinatorState
+	tells       *signalstest.Record
+	asks        agent.Asks
+	schedules   agent.Schedules
 }
 
 func newCoordinatorRun(targets map[string][]protocol.TargetRef) *coordinatorRun {
@@ -401,9 +413,9 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 		t.Fatal(err)
 	}
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID,
+		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID, Asks: r.asks, Schedules: r.schedules,
 	})
-	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet()})
+	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet(), Telemetry: telemetry(r.tells)})
 	r.state = tools.State().(*agent.CoordinatorState)
 	return f, err
 }
@@ -415,4 +427,12 @@ func (r *coordinatorRun) play(t *testing.T, steps ...agenttest.Step) protocol.Fi
 		t.Fatalf("the run did not end: %v", err)
 	}
 	return f
+}
+
+// telemetry tells a record; nil: nobody.
+func telemetry(r *signalstest.Record) *agent.Telemetry {
+	if r == nil {
+		return nil
+	}
+	return agent.NewTelemetry(r.Providers)
 }
