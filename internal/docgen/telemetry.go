@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fleetlens/fleetlens/internal/telemetry"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
@@ -31,7 +32,7 @@ func telemetryPage(table []signals.Signal) (string, error) {
 	b.WriteString("\n## Metrics\n\nLabels never hold the name or the id of a node, a run or a person.\n\n| metric | on /metrics | kind | unit | labels | what it says |\n|---|---|---|---|---|---|\n")
 	for _, s := range table {
 		if s.Kind != signals.KindSpan && s.Kind != signals.KindEvent {
-			row(&b, code(s.Name), code(prometheusName(s)), string(s.Kind), strings.Trim(s.Unit, "{}"), attrs(s), prose(s.Doc))
+			row(&b, code(s.Name), code(telemetry.PrometheusName(s)), string(s.Kind), strings.Trim(s.Unit, "{}"), attrs(s), prose(s.Doc))
 		}
 	}
 	b.WriteString("\n## Events of Beamlens\n\nFleetlens does what [Beamlens](https://github.com/beamlens/beamlens) 0.4 does in one Erlang VM. Each of its\ntelemetry events, and what stands for it here. Those in italics are emitted there, but not in its own list.\n\n| event | here |\n|---|---|\n")
@@ -66,18 +67,6 @@ func attrs(s signals.Signal) string {
 		out = append(out, code(string(a)))
 	}
 	return strings.Join(out, " ")
-}
-
-// prometheusName returns what Prometheus calls a metric.
-func prometheusName(s signals.Signal) string {
-	name := strings.ReplaceAll(s.Name, ".", "_")
-	if s.Unit == "s" {
-		name += "_seconds"
-	}
-	if s.Kind == signals.KindCounter {
-		name += "_total"
-	}
-	return name
 }
 
 func mapping(b *strings.Builder, table []signals.Signal) error {

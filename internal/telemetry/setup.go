@@ -170,3 +170,15 @@ func (t *Telemetry) Stop() {
 		<-ended
 	}
 }
+
+// PrometheusName returns what /metrics calls a metric.
+func PrometheusName(s signals.Signal) string {
+	name := strings.ReplaceAll(s.Name, ".", "_")
+	if s.Unit == "s" {
+		name += "_seconds"
+	}
+	if s.Kind == signals.KindCounter {
+		name += "_total"
+	}
+	return name
+}
