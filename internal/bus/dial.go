@@ -117,7 +117,6 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 		}
 	}
 	c.nc = nc
-	c.tells = newTells(cfg.Telemetry, source, nc)
 	if cfg.JSDomain != "" {
 		c.api = "$JS." + cfg.JSDomain + ".API."
 		c.js, err = jetstream.NewWithDomain(nc, cfg.JSDomain, jetstream.WithPublishAsyncTimeout(ackTimeout))
@@ -128,11 +127,13 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 		nc.Close()
 		return nil, err
 	}
+	c.tells = newTells(cfg.Telemetry, source, nc)
 	return c, nil
 }
 
 // Close sends what is buffered and closes the connection.
 func (c *Conn) Close() {
+	c.tells.stop()
 	_ = c.nc.FlushTimeout(2 * time.Second)
 	c.nc.Close()
 }

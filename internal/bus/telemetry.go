@@ -33,6 +33,7 @@ func question(ctx context.Context, subject string, data []byte) *nats.Msg {
 
 // tells counts what a connection carries.
 type tells struct {
+	stop                                  func() // of what is read when metrics are collected
 	inFlight                              metric.Int64UpDownCounter
 	deliveries, redeliveries, deadLetters metric.Int64Counter
 }
@@ -41,20 +42,18 @@ func newTells(p signals.Providers, source string, nc *nats.Conn) tells {
 	m := p.Meter()
 	// Of "probe/web-1" only what kind of process it is: a node's name is no label.
 	kind, _, _ := strings.Cut(source, "/")
-	of := metric.WithAttributeSet(attribute.NewSet(signals.LabelConnection.String(kind)))
-	signals.ObservedGauge(m, signals.BusConnected, func(_ context.Context, o metric.Int64Observer) error {
-		var up int64
+	of := signals.LabelConnection.String(kind)
+	stopUp := signals.ObserveGauge(m, signals.BusConnected, func() int64 {
 		if nc.IsConnected() {
-			up = 1
+			return 1
 		}
-		o.Observe(up, of)
-		return nil
-	})
-	signals.ObservedCounter(m, signals.BusReconnects, func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(nc.Stats().Reconnects), of)
-		return nil
-	})
+		return 0
+	}, of)
+	stopBack := signals.ObserveCounter(m, signals.BusReconnects, func() int64 {
+		return int64(nc.Stats().Reconnects) //nolint:gosec // it came back fewer than 2^63 times
+	}, of)
 	return tells{
+		stop:         func() { stopUp(); stopBack() },
 		inFlight:     signals.UpDown(m, signals.BusInFlight),
 		deliveries:   signals.Counter(m, signals.BusDeliveries),
 		redeliveries: signals.Counter(m, signals.BusRedeliveries),

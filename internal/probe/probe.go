@@ -115,6 +115,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	p.outbox = newOutbox(deps.Bus, deps.Log, cfg.Buffer)
 	p.tells = newTells(deps.Telemetry, p.outbox)
+	defer p.tells.stop()
 	p.open()
 	stop, err := p.serve(ctx)
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 
 // tells is what a probe tells of its work.
 type tells struct {
+	stop func() // of what is read when metrics are collected
+
 	tracer                           trace.Tracer
 	collections, calls               metric.Int64Counter
 	collectionDuration, callDuration metric.Float64Histogram
@@ -25,17 +27,16 @@ type tells struct {
 
 func newTells(p signals.Providers, o *outbox) tells {
 	m := p.Meter()
-	signals.ObservedGauge(m, signals.Buffered, func(_ context.Context, to metric.Int64Observer) error {
+	stopBuffered := signals.ObserveGauge(m, signals.Buffered, func() int64 {
 		n, _ := o.stats()
-		to.Observe(int64(n))
-		return nil
+		return int64(n)
 	})
-	signals.ObservedCounter(m, signals.Dropped, func(_ context.Context, to metric.Int64Observer) error {
+	stopDropped := signals.ObserveCounter(m, signals.Dropped, func() int64 {
 		_, n := o.stats()
-		to.Observe(int64(n)) //nolint:gosec // more than 2^63 messages were not dropped
-		return nil
+		return int64(n) //nolint:gosec // fewer than 2^63 messages were dropped
 	})
 	return tells{
+		stop:   func() { stopBuffered(); stopDropped() },
 		tracer: p.Tracer(), collections: signals.Counter(m, signals.Collections), calls: signals.Counter(m, signals.Calls),
 		collectionDuration: signals.Histogram(m, signals.CollectionDuration), callDuration: signals.Histogram(m, signals.CallDuration),
 	}

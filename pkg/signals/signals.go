@@ -147,20 +147,31 @@ func Histogram(m metric.Meter, name Metric) metric.Float64Histogram {
 	return must(h, err, name)
 }
 
-// ObservedCounter returns the counter of a row, read by read whenever metrics are
-// collected.
-func ObservedCounter(m metric.Meter, name Metric, read metric.Int64Callback) metric.Int64ObservableCounter {
+// ObserveCounter reads the counter of a row by read whenever metrics are collected,
+// until stop is called. Several may be read for one row, with attributes that differ.
+func ObserveCounter(m metric.Meter, name Metric, read func() int64, attrs ...attribute.KeyValue) (stop func()) {
 	row := row(name, KindCounter)
-	c, err := m.Int64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Doc), metric.WithInt64Callback(read))
-	return must(c, err, name)
+	c, err := m.Int64ObservableCounter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Doc))
+	return observe(m, name, must(c, err, name), read, attrs)
 }
 
-// ObservedGauge returns the gauge of a row, read by read whenever metrics are
-// collected.
-func ObservedGauge(m metric.Meter, name Metric, read metric.Int64Callback) metric.Int64ObservableGauge {
+// ObserveGauge does the same for the gauge of a row.
+func ObserveGauge(m metric.Meter, name Metric, read func() int64, attrs ...attribute.KeyValue) (stop func()) {
 	row := row(name, KindGauge)
-	g, err := m.Int64ObservableGauge(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Doc), metric.WithInt64Callback(read))
-	return must(g, err, name)
+	g, err := m.Int64ObservableGauge(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Doc))
+	return observe(m, name, must(g, err, name), read, attrs)
+}
+
+// observe registers the callback apart from the instrument: of two instruments of
+// one name, OpenTelemetry keeps the first with its callbacks only.
+func observe(m metric.Meter, name Metric, i metric.Int64Observable, read func() int64, attrs []attribute.KeyValue) func() {
+	of := metric.WithAttributeSet(attribute.NewSet(attrs...))
+	r, err := m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(i, read(), of)
+		return nil
+	}, i)
+	must(r, err, name)
+	return func() { _ = r.Unregister() } // it fails only for what is not registered
 }
 
 func row(name Metric, kind Kind) Signal {

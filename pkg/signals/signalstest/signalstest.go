@@ -78,18 +78,24 @@ func (r *Record) named(name string) []sdktrace.ReadOnlySpan {
 // Await returns the first span of a name when it has ended.
 func (r *Record) Await(t testing.TB, name string) sdktrace.ReadOnlySpan {
 	t.Helper()
+	return r.AwaitAll(t, name, 1)[0]
+}
+
+// AwaitAll returns the spans of a name when so many have ended.
+func (r *Record) AwaitAll(t testing.TB, name string, n int) []sdktrace.ReadOnlySpan {
+	t.Helper()
 	late := time.After(20 * time.Second)
 	for {
 		r.mu.Lock()
 		found, more := r.named(name), r.more
 		r.mu.Unlock()
-		if len(found) > 0 {
-			return found[0]
+		if len(found) >= n {
+			return found
 		}
 		select {
 		case <-more:
 		case <-late:
-			t.Fatalf("no span %q has ended", name)
+			t.Fatalf("%d spans %q have ended, want %d", len(found), name, n)
 		}
 	}
 }
