@@ -46,6 +46,7 @@ func (inv *investigation) traced(ctx context.Context, d *bus.Delivery, records [
 	if signals.TraceID(ctx) == "" {
 		ctx = signals.InTrace(ctx, protocol.NewTraceID(), inv.id)
 	}
+	inv.log = signals.Logger(ctx, inv.Log.With("investigation", inv.id))
 	return ctx, span
 }
 

@@ -236,6 +236,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 		return w.giveUp(ctx, j, task, err)
 	}
 	ctx = traced(ctx, task, j.Records())
+	log = signals.Logger(ctx, log)
 	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout, tells: w.tells}
 	now := time.Now().UTC()
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"os"
@@ -58,7 +59,8 @@ func Setup(ctx context.Context, cfg Config, log *slog.Logger) (*Telemetry, error
 	}
 	res, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithAttributes(
 		attribute.String("service.name", cfg.Service), attribute.String("service.version", cfg.Version),
-	), resource.WithFromEnv()) // the environment has the last word
+		attribute.String("service.instance.id", rand.Text()), // of two operators the metrics stay apart
+	), resource.WithHost(), resource.WithFromEnv()) // the environment has the last word
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) && !errors.Is(err, resource.ErrSchemaURLConflict) {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ func (l *loop) observed(ctx context.Context) (protocol.Finish, error) {
 	if l.spec.Start.TraceID == "" {
 		l.spec.Start.TraceID = signals.TraceID(ctx)
 	}
+	if l.spec.Log != nil {
+		l.spec.Log = signals.Logger(ctx, l.spec.Log)
+	}
 	l.watch.inFlight.Add(ctx, 1, labels(l.watch.agent))
 	defer l.watch.inFlight.Add(ctx, -1, labels(l.watch.agent))
 	if attempt > 1 {

@@ -5,6 +5,7 @@ import "go.opentelemetry.io/otel/attribute"
 // Spans. Those of OpenTelemetry's conventions for generative AI end in the agent's,
 // the model's or the tool's name.
 const (
+	Request       Span = "request"
 	Investigation Span = "investigation"
 	InvokeAgent   Span = "invoke_agent"
 	Iteration     Span = "iteration"

@@ -5,6 +5,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,6 +152,36 @@ func TestATraceIsContinued(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALoggersRecordsBelongToItsTrace(t *testing.T) {
+	const mine, own = "4bf92f3577b34da6a3ce929d0e0e4736", "11111111111111111111111111111111"
+	var got []string
+	base := slog.New(seen{slog.DiscardHandler, &got})
+	if signals.Logger(t.Context(), base) != base {
+		t.Error("outside of every trace it is another logger")
+	}
+	log := signals.Logger(signals.InTrace(t.Context(), mine, "x"), base).With("a", 1).WithGroup("g")
+	log.Info("without a context")
+	log.InfoContext(t.Context(), "with a context outside of every trace")
+	log.InfoContext(signals.InTrace(t.Context(), own, "x"), "with a trace of its own")
+	if want := []string{mine, mine, own}; !slices.Equal(got, want) {
+		t.Errorf("traces %q", got)
+	}
+}
+
+// seen notes the traces of records.
+type seen struct {
+	slog.Handler
+	got *[]string
+}
+
+func (seen) Enabled(context.Context, slog.Level) bool { return true }
+func (s seen) WithAttrs([]slog.Attr) slog.Handler     { return s }
+func (s seen) WithGroup(string) slog.Handler          { return s }
+func (s seen) Handle(ctx context.Context, _ slog.Record) error {
+	*s.got = append(*s.got, signals.TraceID(ctx))
+	return nil
 }
 
 func TestNowhereTakesEverything(t *testing.T) {

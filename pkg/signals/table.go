@@ -18,6 +18,10 @@ func keys(k ...attribute.Key) []attribute.Key { return k }
 var table = []Signal{
 	// Spans.
 	{
+		Name: string(Request), Kind: KindSpan, Attrs: keys(AttrErrorType),
+		Doc: "`fleetlens investigate`, from the question to its answer. It is below the span that the environment's `TRACEPARENT` names, if it names one.",
+	},
+	{
 		Name: string(Investigation), Kind: KindSpan,
 		Attrs: keys(AttrInvestigation, AttrReason, AttrStrategy, AttrDeliveryNumber, AttrOutcome, AttrInsightsCount, AttrErrorType),
 		Doc:   "A request in the hands of a coordinator, from its message to its result. It continues the trace of the message; another coordinator that takes over continues it too.",
