@@ -318,8 +318,8 @@ func TestWhatACoordinatorDoesIsTold(t *testing.T) {
 	r.tells.Conforms(t)
 	var events []string
 	for _, name := range names(r.tells) {
-		if strings.HasPrefix(name, "- ") {
-			events = append(events, strings.TrimPrefix(name, "- "))
+		if event, ok := strings.CutPrefix(name, "- "); ok {
+			events = append(events, event)
 		}
 	}
 	want := []string{

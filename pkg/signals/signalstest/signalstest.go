@@ -240,7 +240,7 @@ func conform(t testing.TB, row signals.Signal, attrs []attribute.KeyValue) {
 		if !slices.Contains(row.Attrs, kv.Key) {
 			t.Errorf("the table does not name %s of %s", kv.Key, row.Name)
 		}
-		if text := kv.Value.Emit(); kv.Value.Type() == attribute.STRING && len(text) > signals.MaxText {
+		if text := kv.Value.String(); kv.Value.Type() == attribute.STRING && len(text) > signals.MaxText {
 			t.Errorf("%s of %s has %d bytes", kv.Key, row.Name, len(text))
 		}
 	}
