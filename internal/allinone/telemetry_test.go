@@ -111,7 +111,8 @@ func TestWhatAllProcessesTellStandsInTheTable(t *testing.T) {
 		t.Fatalf("result %+v", r)
 	}
 	_, _ = conn.Request(t.Context(), protocol.ProbeSubject("here", "call"), protocol.Call{Callback: "make_" + protocol.NewID()})
-	tells.Await(t, "investigation")
+	ask(t, conn, protocol.Request{ID: "inv-2", Reason: "x", Strategy: "oracle"})
+	tells.AwaitAll(t, "investigation", 2)
 	tells.Conforms(t)
 	for _, tt := range []struct {
 		metric signals.Metric
@@ -119,6 +120,8 @@ func TestWhatAllProcessesTellStandsInTheTable(t *testing.T) {
 		least  float64
 	}{
 		{signals.Investigations, []string{"state=done"}, 1},
+		{signals.Investigations, []string{"state=failed"}, 1},
+		{signals.Runs, []string{"agent=coordinator", "outcome=failed"}, 1},
 		{signals.Runs, []string{"agent=coordinator", "outcome=done"}, 1},
 		{signals.Runs, []string{"agent=operator", "skill=os", "outcome=done"}, 1},
 		{signals.Notifications, []string{"skill=os", "severity=warning"}, 1},

@@ -226,6 +226,7 @@ func (inv *investigation) giveUp(ctx context.Context, j *journal.Journal, cause 
 		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
+	inv.tells.agent.GaveUp(ctx, protocol.CoordinatorAgent, "", f.Outcome)
 	return f, err
 }
 

@@ -225,7 +225,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	if ended, err := w.orphaned(ctx, task); err != nil {
 		return protocol.Finish{}, err
 	} else if ended {
-		return w.end(ctx, j, protocol.OutcomeCancelled, "the investigation had ended before the task was taken")
+		return w.end(ctx, j, task, protocol.OutcomeCancelled, "the investigation had ended before the task was taken")
 	}
 	decider, err := w.Deciders(task.Model)
 	if err != nil {
@@ -278,11 +278,11 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 // giveUp ends a run that cannot be run: it is a failure that its caller hears of.
 func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.Task, cause error) (protocol.Finish, error) {
 	w.Log.Error("a run is given up", "run", task.RunID, "err", cause)
-	return w.end(ctx, j, protocol.OutcomeFailed, cause.Error())
+	return w.end(ctx, j, task, protocol.OutcomeFailed, cause.Error())
 }
 
 // end writes the end of a run that did nothing here.
-func (w *worker) end(ctx context.Context, j *journal.Journal, outcome protocol.Outcome, why string) (protocol.Finish, error) {
+func (w *worker) end(ctx context.Context, j *journal.Journal, task protocol.Task, outcome protocol.Outcome, why string) (protocol.Finish, error) {
 	raw, err := json.Marshal(agent.OperatorSummary{Health: protocol.Observing, NotificationIDs: []string{}, SnapshotIDs: []string{}})
 	if err != nil {
 		return protocol.Finish{}, err
@@ -293,6 +293,7 @@ func (w *worker) end(ctx context.Context, j *journal.Journal, outcome protocol.O
 		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
+	w.tells.agent.GaveUp(ctx, protocol.OperatorAgent, task.Skill, f.Outcome)
 	return f, err
 }
 

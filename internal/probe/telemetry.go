@@ -33,7 +33,7 @@ func newTells(p signals.Providers, o *outbox) tells {
 	})
 	stopDropped := signals.ObserveCounter(m, signals.Dropped, func() int64 {
 		_, n := o.stats()
-		return int64(n) //nolint:gosec // fewer than 2^63 messages were dropped
+		return int64(n)
 	})
 	return tells{
 		stop:   func() { stopBuffered(); stopDropped() },

@@ -171,6 +171,21 @@ func TestACollectorThatIsDownCostsNothing(t *testing.T) {
 	}
 }
 
+func TestACollectorThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
+	release := make(chan struct{})
+	c := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer c.Close()
+	defer close(release)
+	environment(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.URL})
+	tel := setup(t, io.Discard, true)
+	tell(t, tel, io.Discard)
+	begin := time.Now()
+	tel.Stop()
+	if d := time.Since(begin); d > 8*time.Second {
+		t.Errorf("the end took %s", d)
+	}
+}
+
 // Behaviour: 114.
 func TestLogsGoWhereTheyDidAndToTheCollectorAtTheSameLevel(t *testing.T) {
 	for _, tt := range []struct {

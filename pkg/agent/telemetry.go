@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.41.0/genaiconv"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
@@ -73,6 +74,11 @@ func telemetryOf(ctx context.Context) *Telemetry {
 		return t
 	}
 	return nobody()
+}
+
+// GaveUp counts a run that ended without a step: it could not be run.
+func (t *Telemetry) GaveUp(ctx context.Context, agent, skill string, outcome protocol.Outcome) {
+	t.runs.Add(ctx, 1, labels(signals.LabelAgent.String(agent), signals.LabelSkill.String(skill), signals.LabelOutcome.String(string(outcome))))
 }
 
 func labels(kv ...attribute.KeyValue) metric.MeasurementOption {
