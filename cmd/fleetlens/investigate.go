@@ -234,11 +234,7 @@ func (f *follower) insightLine(m bus.Msg) {
 }
 
 func (f *follower) finish(r protocol.Result) {
-	tokens := "no tokens"
-	if n := r.Usage.InputTokens + r.Usage.OutputTokens; n > 0 {
-		tokens = fmt.Sprintf("%d tokens in %d calls", n, r.Usage.LLMCalls)
-	}
-	f.line("%s · %s", r.State, tokens)
+	f.line("%s · %s", r.State, spending(r.Usage))
 	f.mu.Lock()
 	f.done = true
 	f.mu.Unlock()

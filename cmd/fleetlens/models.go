@@ -48,7 +48,7 @@ func (a *app) models() *cobra.Command {
 		if err := cfg.Validate(); err != nil {
 			return proc.UsageError{Err: err}
 		}
-		deciders, err := cfg.Deciders(cmd.Context(), nil)
+		deciders, err := cfg.Deciders(cmd.Context(), nil, nil)
 		if err != nil {
 			return err
 		}

@@ -181,3 +181,16 @@ func ago(t time.Time) string {
 	}
 	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }
+
+// spending says what models used, in a few words.
+func spending(u protocol.Usage) string {
+	n := u.InputTokens + u.OutputTokens
+	if n == 0 {
+		return "no tokens"
+	}
+	cost := "cost not known"
+	if u.CostUSD != nil {
+		cost = fmt.Sprintf("%.4f USD", *u.CostUSD)
+	}
+	return fmt.Sprintf("%d tokens (%d from the cache) in %d calls, %s", n, u.CachedTokens, u.LLMCalls, cost)
+}

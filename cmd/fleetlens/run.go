@@ -26,23 +26,14 @@ func (a *app) run() *cobra.Command {
 			defer conn.Close()
 			return a.showRun(cmd, conn, args[0])
 		},
-	})
+	}, a.replay())
 	return cmd
 }
 
 func (a *app) showRun(cmd *cobra.Command, conn *bus.Conn, id string) error {
-	records, err := journal.Read(cmd.Context(), conn, protocol.CoordinatorAgent, id)
+	records, err := readRun(cmd, conn, id)
 	if err != nil {
 		return err
-	}
-	if len(records) == 0 {
-		records, err = journal.Read(cmd.Context(), conn, protocol.OperatorAgent, id)
-		if err != nil {
-			return err
-		}
-	}
-	if len(records) == 0 {
-		return fmt.Errorf("no run %q in the last 7 days", id)
 	}
 	if err := a.printRun(cmd, id, records); err != nil {
 		return err
@@ -57,6 +48,17 @@ func (a *app) showRun(cmd *cobra.Command, conn *bus.Conn, id string) error {
 		}
 	}
 	return nil
+}
+
+// readRun returns the journal of a run of either agent.
+func readRun(cmd *cobra.Command, conn *bus.Conn, id string) ([]protocol.Record, error) {
+	for _, kind := range []string{protocol.CoordinatorAgent, protocol.OperatorAgent} {
+		records, err := journal.Read(cmd.Context(), conn, kind, id)
+		if err != nil || len(records) > 0 {
+			return records, err
+		}
+	}
+	return nil, fmt.Errorf("no run %q in the last 7 days", id)
 }
 
 // operatorsOf returns the runs that a coordinator's journal started.
@@ -144,7 +146,7 @@ func describe(r protocol.Record) string {
 	case protocol.RecordInput:
 		var in protocol.Input
 		if read(&in) {
-			return in.Text
+			return strings.Join(append(in.Said, in.Text), " ")
 		}
 	case protocol.RecordCompaction:
 		var c protocol.Compaction

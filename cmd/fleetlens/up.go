@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/allinone"
+	"github.com/fleetlens/fleetlens/internal/budget"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
@@ -24,6 +25,7 @@ type localSettings struct {
 	operator    operator.Config
 	coordinator coordinator.Config
 	llm         llm.Config
+	budget      budget.Config
 	file        string
 }
 
@@ -41,16 +43,17 @@ func (l *localSettings) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&l.file, "config", "", "configuration `file` (YAML) with the section \"models\"")
 	fs.BoolVar(&l.operator.Execute, "execute", l.operator.Execute, "let models run Lua, in a child process with resource limits")
 	proc.ThresholdFlag(fs, &l.operator.Thresholds)
+	l.budget.Flags(fs)
 }
 
 func (l *localSettings) options(cmd *cobra.Command, a *app) (allinone.Options, error) {
 	err := proc.Load(cmd.Flags(), l.file, l.llm.Sections())
-	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate())
+	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate(), l.budget.Validate())
 	l.coordinator.Thresholds = l.operator.Thresholds
 	if err != nil {
 		return allinone.Options{}, proc.UsageError{Err: err}
 	}
-	return allinone.Options{Probe: l.probe, Operator: l.operator, Coordinator: l.coordinator, LLM: l.llm, Log: a.logging.New(os.Stderr)}, nil
+	return allinone.Options{Probe: l.probe, Operator: l.operator, Coordinator: l.coordinator, LLM: l.llm, Budget: l.budget, Log: a.logging.New(os.Stderr)}, nil
 }
 
 func (a *app) up() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/fleetlens/fleetlens/internal/budget"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/proc"
@@ -24,17 +25,20 @@ unfinished another goes on with:
 // settings are an operator's and its models'.
 type settings struct {
 	operator.Config
-	llm llm.Config
+	llm    llm.Config
+	budget budget.Config
 }
 
-func (s *settings) Flags(fs *pflag.FlagSet) { s.Config.Flags(fs); s.llm.Flags(fs) }
+func (s *settings) Flags(fs *pflag.FlagSet) { s.Config.Flags(fs); s.llm.Flags(fs); s.budget.Flags(fs) }
 
 func (s *settings) Sections() map[string]any { return s.llm.Sections() }
 
-func (s *settings) Validate() error { return errors.Join(s.Config.Validate(), s.llm.Validate()) }
+func (s *settings) Validate() error {
+	return errors.Join(s.Config.Validate(), s.llm.Validate(), s.budget.Validate())
+}
 
 func main() {
-	cfg := settings{operator.DefaultConfig(), llm.DefaultConfig()}
+	cfg := settings{operator.DefaultConfig(), llm.DefaultConfig(), budget.Config{}}
 	proc.Main("operator", doc, &cfg, func(ctx context.Context, env proc.Env) error {
 		list := all.Skills(all.Options{})
 		words, err := skills.Words(list, cfg.Thresholds)
@@ -44,15 +48,15 @@ func main() {
 		if _, err := cfg.Serves(words); err != nil {
 			return proc.UsageError{Err: err}
 		}
-		deciders, err := cfg.llm.Deciders(ctx, words)
-		if err != nil {
-			return err
-		}
 		conn, err := env.Dial(ctx, "operator")
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
+		deciders, err := cfg.llm.Deciders(ctx, words, budget.New(conn, cfg.budget, env.Log))
+		if err != nil {
+			return err
+		}
 		return operator.Run(ctx, cfg.Config, operator.Deps{
 			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(),
 			Scripts: operator.NewSandbox(env.Log), Telemetry: env.Telemetry, Ready: env.Ready,

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fleetlens/fleetlens/internal/budget"
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
@@ -38,6 +39,7 @@ type Options struct {
 	Operator    operator.Config
 	Coordinator coordinator.Config
 	LLM         llm.Config
+	Budget      budget.Config
 	// Deciders, when set, stands in for the configured models: for tests.
 	Deciders func(model string) (agent.Decider, error)
 	Log      *slog.Logger
@@ -98,7 +100,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	}
 	g, run := errgroup.WithContext(run)
 	var ready sync.WaitGroup
-	if err := o.launch(run, g, &ready, dial); err != nil {
+	if err := o.launch(run, g, &ready, s.Bus, dial); err != nil {
 		return nil, err
 	}
 	up := make(chan struct{})
@@ -118,8 +120,9 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	return s, nil
 }
 
-// launch starts the three processes, each on a connection of its own.
-func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.WaitGroup, dial func(string) (*bus.Conn, error)) error {
+// launch starts the three processes, each on a connection of its own. Budgets are
+// asked on conn.
+func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.WaitGroup, conn *bus.Conn, dial func(string) (*bus.Conn, error)) error {
 	list := all.Skills(all.Options{Proc: o.Probe.Proc, Sys: o.Probe.Sys, Root: o.Probe.Root})
 	words, err := skills.Words(list, o.Operator.Thresholds)
 	if err != nil {
@@ -127,7 +130,7 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 	}
 	deciders := o.Deciders
 	if deciders == nil {
-		if deciders, err = o.LLM.Deciders(ctx, words); err != nil {
+		if deciders, err = o.LLM.Deciders(ctx, words, budget.New(conn, o.Budget, o.Log)); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package allinone_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +82,7 @@ func (s stages) Decide(ctx context.Context, v agent.View) (protocol.Answer, erro
 	return a, nil
 }
 
+// Behaviour: 99, 105, 108, defect 9, defect 16.
 func TestThePipelineAsksAModelTwice(t *testing.T) {
 	conn := up(t, stages{}, nil)
 	r := ask(t, conn, protocol.Request{Reason: "how is memory?", Strategy: protocol.Pipeline})
@@ -124,6 +127,7 @@ func (a asked) Decide(ctx context.Context, v agent.View) (protocol.Answer, error
 	return protocol.Answer{Usage: protocol.Usage{LLMCalls: 1}, Calls: []protocol.ToolCall{agenttest.Call("answer", map[string]any{"summary": "asked: " + q.Text})}}, nil
 }
 
+// Behaviour: 53, 84, defect 13.
 func TestACoordinatorAsksItsOperator(t *testing.T) {
 	coordinators := agenttest.NewScript(
 		agenttest.Calls(agenttest.Call("message_operator", map[string]any{"skill": "os", "message": "too early"})),
@@ -163,7 +167,7 @@ func TestARulesOperatorReportsWhenAsked(t *testing.T) {
 	}
 	config := llm.DefaultConfig()
 	config.Default = llm.Rules
-	deciders, err := config.Deciders(t.Context(), nil)
+	deciders, err := config.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,12 +175,13 @@ func TestARulesOperatorReportsWhenAsked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, _, err := agent.AskAbout(t.Context(), d, run, records, "what did you see?")
+	reply, _, err := agent.AskAbout(t.Context(), d, run, records, agent.Question{By: "The coordinator", Text: "what did you see?"})
 	if err != nil || !strings.Contains(reply.Summary, "No LLM") {
 		t.Errorf("reply %+v, %v", reply, err)
 	}
 }
 
+// Behaviour: 97.
 func TestAScheduledInvestigationComes(t *testing.T) {
 	schedule := func(v agent.View) (protocol.Answer, error) {
 		s, _ := v.State.(*agent.CoordinatorState)
@@ -211,6 +216,7 @@ func TestAScheduledInvestigationComes(t *testing.T) {
 	}
 }
 
+// Behaviour: 98.
 func TestRecurringInvestigationsComeAndCanBeTakenOff(t *testing.T) {
 	conn := up(t, nil, func(o *allinone.Options) {
 		o.Deciders = nil
@@ -279,5 +285,120 @@ func TestAWaitingInvestigationHoldsNoPlace(t *testing.T) {
 	}
 	if _, err := conn.Request(t.Context(), protocol.CancelSubject, map[string]string{"id": "slow"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestADeadProviderLeavesAnAnswer has a model that is configured but whose
+// provider refuses everything: the rules analyst answers, and says why.
+func TestADeadProviderLeavesAnAnswer(t *testing.T) {
+	dead := agenttest.NewScript(agenttest.Fail(fmt.Errorf("401: no such key: %w", agent.ErrFinal)))
+	conn := up(t, dead, nil)
+	r := ask(t, conn, protocol.Request{Reason: "is it well?"})
+	if r.State != protocol.ResultDone || len(r.Insights) == 0 || len(r.OperatorResults) != 1 {
+		t.Fatalf("result %+v", r)
+	}
+	i := r.Insights[0]
+	if i.Model != protocol.RulesModel || !strings.Contains(strings.Join(i.NotChecked, "\n"), "the rules analyst concluded in place of the model: script: 401: no such key") {
+		t.Errorf("insight by %s, not checked: %q", i.Model, i.NotChecked)
+	}
+	if c := r.OperatorResults[0]; c.Outcome != protocol.OutcomeDone || !strings.Contains(c.Instead, "401") {
+		t.Errorf("completion %+v", c)
+	}
+}
+
+// request asks a coordinator and decodes its answer.
+func request[M protocol.Message](t *testing.T, conn *bus.Conn, subject string, body any) (M, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var none M
+	raw, err := conn.Request(ctx, subject, body)
+	if err != nil {
+		return none, err
+	}
+	return protocol.Decode[M](raw)
+}
+
+func TestAPersonAsksAboutAnInvestigationThatHasEnded(t *testing.T) {
+	conn := up(t, nil, func(o *allinone.Options) { o.Deciders = nil; o.LLM.Default = llm.Rules })
+	r := ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-asked"})
+	if len(r.Insights) != 1 {
+		t.Fatalf("result %+v", r)
+	}
+	got, err := request[protocol.AskReply](t, conn, protocol.AskSubject, protocol.Ask{ID: "inv-asked", Text: "what was it?", By: "dana"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.InvestigationID != "inv-asked" || got.RunID == "inv-asked" || !slices.Contains(got.Findings, r.Insights[0].Summary) || got.Model != protocol.RulesModel {
+		t.Errorf("reply %+v, want the insight %q", got, r.Insights[0].Summary)
+	}
+	records, err := journal.Read(t.Context(), conn, protocol.CoordinatorAgent, got.RunID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []protocol.RecordKind
+	for _, rec := range records {
+		kinds = append(kinds, rec.Kind)
+	}
+	want := []protocol.RecordKind{protocol.RecordClaim, protocol.RecordStart, protocol.RecordAnswer, protocol.RecordFinish}
+	if !slices.Equal(kinds, want) || !strings.Contains(string(records[1].Data), "what was it?") {
+		t.Errorf("the journal of the question holds %v, want %v", kinds, want)
+	}
+	for _, tt := range []struct {
+		name, subject, body, says string
+	}{
+		{"an unknown investigation", protocol.AskSubject, `{"id":"nobody","text":"why?"}`, `unknown investigation "nobody"`},
+		{"no question", protocol.AskSubject, `{"id":"inv-asked"}`, `"text" is required`},
+		{"a question that is a book", protocol.AskSubject, `{"id":"inv-asked","text":"` + strings.Repeat("why ", 2000) + `"}`, "at most 4096"},
+		{"no object", protocol.AskSubject, `"inv-asked why?"`, "send {"},
+		{"telling one that has ended", protocol.TellSubject, `{"id":"inv-asked","text":"it was me"}`, "has ended, as done: ask about it with investigate.ask"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := request[protocol.AskReply](t, conn, tt.subject, json.RawMessage(tt.body))
+			if err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
+	}
+}
+
+// TestAPersonTellsARunningInvestigation has a coordinator that waits for ten
+// minutes: what the person says ends the wait, and its model reads it.
+func TestAPersonTellsARunningInvestigation(t *testing.T) {
+	waits := make(chan struct{})
+	var heard string
+	conn := up(t, agenttest.NewScript(
+		func(agent.View) (protocol.Answer, error) {
+			close(waits)
+			return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("wait", map[string]any{"ms": 600_000})}}, nil
+		},
+		func(v agent.View) (protocol.Answer, error) {
+			messages, err := agent.Conversation(v)
+			heard = messages[len(messages)-1].Content
+			return protocol.Answer{Calls: []protocol.ToolCall{agenttest.Call("done", nil)}}, err
+		}), nil)
+	ended := make(chan protocol.Result, 1)
+	go func() {
+		ended <- ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-told", DeadlineMS: 900_000})
+	}()
+	select {
+	case <-waits:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the coordinator did not begin")
+	}
+	if _, err := request[protocol.AskReply](t, conn, protocol.AskSubject, protocol.Ask{ID: "inv-told", Text: "why?"}); err == nil || !strings.Contains(err.Error(), "still runs") {
+		t.Errorf("asking one that runs: %v", err)
+	}
+	told, err := request[protocol.Told](t, conn, protocol.TellSubject, protocol.Ask{ID: "inv-told", Text: "we deployed at 09:20", By: "dana"})
+	if err != nil || told.By != "dana" {
+		t.Fatalf("told %+v, %v", told, err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the wait did not end")
+	}
+	if !strings.HasSuffix(heard, "dana says: we deployed at 09:20") || strings.Contains(heard, "<data>") {
+		t.Errorf("the model read %q", heard)
 	}
 }

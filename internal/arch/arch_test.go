@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/bus/natstest": {"internal/bus", "internal/bus/natsd"},
 	"internal/journal":      {"internal/bus", "pkg/agent", "pkg/protocol"},
 	"internal/llm/...":      {"internal/llm", "internal/llm/rules", "pkg/agent", "pkg/protocol", "pkg/signals"},
+	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
 	"internal/correlate": {},

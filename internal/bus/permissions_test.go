@@ -207,7 +207,8 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"$SRV.STATS.fleetlens-operator.x", "", "operator"},
 	{"$SRV.PING.fleetlens-coordinator", "", "coordinator"},
 	{"$SRV.>", "-", ""},
-	{"$KV.fl_state.budget", "coordinator", ""},
+	{"$KV.fl_state.budget.fleet", "coordinator operator", ""},
+	{"$KV.fl_state.triage.x", "coordinator", ""},
 	{"_FL_INBOX.OWN.x", "coordinator", "probe operator coordinator client viewer ci"},
 	{"_FL_INBOX.OTHER.x", "coordinator", ""},
 	{"_FL_INBOX.*.>", "-", ""},
@@ -225,7 +226,6 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"$JS.ACK.STREAM-OF-REQUESTS.coordinator.1.1.1.1.0", "coordinator", ""},
 	{"$JS.ACK._.hash.STREAM-OF-REQUESTS.coordinator.1.1.1.1.0", "coordinator", ""},
 	{"$JS.ACK.FL_INSIGHTS.reader.1.1.1.1.0", "coordinator", ""},
-	{"$JS.FC.KV_fl_state.w.x", "coordinator", ""},
 	{"$JS.FC.FL_WORK.w.x", "", ""},
 	{"$JS.SNAPSHOT.ACK.FL_WORK.x", "", ""},
 	{"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.FL_WORK.operator_os", "", ""},
@@ -242,10 +242,10 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 	{"STREAM.LIST", "", "", "-", "-"},
 	{"STREAM.CREATE/", "", "", "all", ""},
 	{"STREAM.UPDATE/", "", "", "all", ""},
-	{"STREAM.INFO/", "NODES SNAPSHOTS EVENTS", "NODES SNAPSHOTS WORK FINDINGS JOURNAL DEADLETTERS", "all", "streams"},
+	{"STREAM.INFO/", "NODES SNAPSHOTS EVENTS", "NODES SNAPSHOTS WORK FINDINGS JOURNAL DEADLETTERS KV_fl_state", "all", "streams"},
 	{"STREAM.DELETE/", "", "", "", ""},
 	{"STREAM.PURGE/", "", "", "WORK", ""},
-	{"STREAM.MSG.GET/", "NODES", "FINDINGS JOURNAL", "all", "JOURNAL PEOPLE"},
+	{"STREAM.MSG.GET/", "NODES", "FINDINGS JOURNAL KV_fl_state", "all", "JOURNAL PEOPLE KV_fl_state"},
 	{"STREAM.MSG.DELETE/", "", "", "", ""},
 	{"STREAM.SNAPSHOT/", "", "", "", ""},
 	{"STREAM.RESTORE/", "", "", "", ""},
@@ -260,7 +260,7 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 	{"CONSUMER.CREATE/.x", "", "", "all", ""},
 	{"CONSUMER.CREATE/.x.some.filter", "", "", "all", ""},
 	{"CONSUMER.DURABLE.CREATE/.x", "", "", "", ""},
-	{"CONSUMER.DELETE/.x", "", "", "KV", ""},
+	{"CONSUMER.DELETE/.x", "", "", "", ""},
 	{"CONSUMER.INFO/.operator_os", "", "WORK SNAPSHOTS", "all", ""},
 	{"CONSUMER.MSG.NEXT/.operator_os", "", "WORK SNAPSHOTS", "streams", ""},
 	{"CONSUMER.NAMES/", "", "", "all", ""},
@@ -350,7 +350,6 @@ func apiSubjects(role string) map[string]bool {
 			// A stream of requests apart from the tasks is the coordinators' alone.
 			add(verb+"."+s.Name+rest, allowed == "all" || allowed == "streams" || slices.Contains(strings.Fields(allowed), short))
 		}
-		add(verb+".KV_"+bus.StateBucket+rest, allowed == "all" || allowed == "KV")
 		add(verb+".SOMEBODY_ELSES"+rest, false)
 	}
 	return out

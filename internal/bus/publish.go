@@ -50,7 +50,12 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	ctx, done := c.denied.watch(ctx, out.Subject)
+	return c.store(ctx, msg)
+}
+
+// store publishes a message until the server has it or refuses it.
+func (c *Conn) store(ctx context.Context, msg *nats.Msg) (Receipt, error) {
+	ctx, done := c.denied.watch(ctx, msg.Subject)
 	defer done()
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -61,16 +66,16 @@ func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
 		}
 		if api, ok := errors.AsType[*jetstream.APIError](err); ok && !Transient(err) {
 			if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == 10164 {
-				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, ErrWrongLast)
+				return Receipt{}, fmt.Errorf("publish %s: %w", msg.Subject, ErrWrongLast)
 			}
-			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, c.explain(err))
+			return Receipt{}, fmt.Errorf("publish %s: %w", msg.Subject, c.explain(err))
 		}
 		err = deniedCause(ctx, err)
 		if ctx.Err() != nil || !Transient(err) && !errors.Is(err, nats.ErrConnectionClosed) {
-			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+			return Receipt{}, fmt.Errorf("publish %s: %w", msg.Subject, err)
 		}
 		if !wait(ctx, delay) {
-			return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
+			return Receipt{}, fmt.Errorf("publish %s: %w", msg.Subject, err)
 		}
 	}
 }

@@ -31,6 +31,7 @@ func requests(t *testing.T, c *bus.Conn) <-chan protocol.Request {
 	return got
 }
 
+// Behaviour: 98.
 func TestSchedules(t *testing.T) {
 	c := natstest.Setup(t, natstest.Run(t), "test")
 	got := requests(t, c)

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type Endpoint struct {
 	Name    string
 	Subject string
 	Handler func(ctx context.Context, r Req) (any, error)
+	Timeout time.Duration // of one request; 0: the service's
 }
 
 // A Req is one request.
@@ -83,7 +85,7 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 			}
 			go func() {
 				defer func() { <-slots }()
-				c.answer(ctx, s.Timeout, e, r)
+				c.answer(ctx, cmp.Or(e.Timeout, s.Timeout), e, r)
 			}()
 		})
 		if err := svc.AddEndpoint(e.Name, handler, micro.WithEndpointSubject(e.Subject)); err != nil {

@@ -27,7 +27,7 @@ type SetupChange struct {
 	Did  string `json:"did"`  // created, updated, kept, "left: it is of schema 3"
 }
 
-// Setup makes the streams, the bucket and the consumers of the table, or brings
+// Setup makes the streams and the consumers of the table, or brings
 // them up to date. A stream of a newer schema is left as it is. It may be run by
 // several processes at once.
 func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, error) {
@@ -61,14 +61,7 @@ func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, err
 		}
 		done = append(done, SetupChange{"consumer " + Insights + "/" + name, "ready"})
 	}
-	_, err := c.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: StateBucket, Description: "Budgets and triage: coordinators and operators only.",
-		MaxBytes: 64 * mib, Replicas: max(1, opts.Replicas), LimitMarkerTTL: time.Hour,
-	})
-	if err != nil {
-		return done, fmt.Errorf("bucket %s: %w", StateBucket, c.explain(err))
-	}
-	return append(done, SetupChange{"bucket " + StateBucket, "ready"}), nil
+	return done, nil
 }
 
 func (c *Conn) setupStream(ctx context.Context, s Stream, opts SetupOptions) (string, error) {

@@ -51,9 +51,11 @@ const (
 	Journal     = "FL_JOURNAL"
 	People      = "FL_PEOPLE"
 	DeadLetters = "FL_DEADLETTERS"
+	// State is the stream under the KV bucket StateBucket.
+	State = "KV_" + StateBucket
 )
 
-// StateBucket is the KV bucket of coordinators and operators.
+// StateBucket is the KV bucket of coordinators and operators: `nats kv ls` shows it.
 const StateBucket = "fl_state"
 
 const (
@@ -133,6 +135,12 @@ func Streams() []Stream {
 		{
 			Name: DeadLetters, Doc: "What nobody could handle, with the reason: whatever gave up writes, people read.",
 			Subjects: []string{"deadletters.*"}, MaxAge: 30 * day, MaxBytes: 128 * mib, Duplicates: time.Hour, Direct: true,
+		},
+		{
+			// Not made as a bucket: those let whoever may write one key erase all of
+			// them by a header.
+			Name: State, Doc: "The KV bucket " + StateBucket + ": budgets, which operators and coordinators write, and what coordinators share.",
+			Subjects: []string{"$KV." + StateBucket + ".>"}, MaxAge: 7 * day, MaxPerSubject: 1, MaxBytes: 64 * mib, DiscardNew: true,
 		},
 	}
 }

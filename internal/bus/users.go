@@ -59,7 +59,7 @@ const own = "UserName"
 // instead. And only coordinator and admin create consumers and schedules.
 func Roles() []Role {
 	reads := concat(
-		directGet(published()...), api("STREAM.MSG.GET", Journal, People), api("STREAM.INFO", names()...), api("STREAM.NAMES"), api("STREAM.LIST"),
+		directGet(published()...), api("STREAM.MSG.GET", Journal, People, State), api("STREAM.INFO", names()...), api("STREAM.NAMES"), api("STREAM.LIST"),
 	)
 	watches := concat([]string{
 		protocol.NodeSubject(protocol.Any), protocol.SnapshotSubject(protocol.Any, protocol.Any, protocol.Any),
@@ -87,8 +87,9 @@ func Roles() []Role {
 				protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 				protocol.StateSubject(protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseProgress),
 				protocol.JournalSubject(protocol.OperatorAgent, protocol.Any), protocol.DeadLetterSubject(protocol.Any),
-			}, probeVerbs(protocol.Any), takes(Work, Snapshots), directGet(Nodes, Snapshots), api("STREAM.MSG.GET", Findings, Journal),
-				api("STREAM.INFO", Work, Nodes, Snapshots, Findings, Journal, DeadLetters)),
+				stateSubject(BudgetKeys),
+			}, probeVerbs(protocol.Any), takes(Work, Snapshots), directGet(Nodes, Snapshots), api("STREAM.MSG.GET", Findings, Journal, State),
+				api("STREAM.INFO", Work, Nodes, Snapshots, Findings, Journal, DeadLetters, State)),
 			NotPublish: othersDurables(Work, Snapshots),
 			Subscribe: concat([]string{protocol.ServesSubject(protocol.Any), protocol.CancelledSubject(protocol.Any)},
 				discovery(OperatorService), inbox),
@@ -102,15 +103,14 @@ func Roles() []Role {
 				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
 				protocol.JournalSubject(protocol.CoordinatorAgent, protocol.Any), protocol.JournalSubject(protocol.OperatorAgent, protocol.Any),
 				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.AlertSubject(protocol.Any),
-				"$KV." + StateBucket + ".>", "$JS.FC." + stateStream + ".>", plainInbox, InboxPrefix(protocol.Any) + ".>",
-			}, takes(names()...), api("STREAM.CREATE", allStreams()...), api("STREAM.UPDATE", allStreams()...), api("STREAM.INFO", allStreams()...),
+				stateSubject(">"), plainInbox, InboxPrefix(protocol.Any) + ".>",
+			}, takes(names()...), api("STREAM.CREATE", names()...), api("STREAM.UPDATE", names()...), api("STREAM.INFO", names()...),
 				api("STREAM.PURGE", Work), // a schedule is cancelled by purging its subject
-				api("STREAM.MSG.GET", allStreams()...), directGet(allStreams()...), api("STREAM.NAMES"), api("STREAM.LIST"), api("INFO"),
-				api("CONSUMER.CREATE", under(allStreams(), ".>")...), api("CONSUMER.NAMES", allStreams()...), api("CONSUMER.LIST", allStreams()...),
-				api("CONSUMER.INFO", stateStream+".*"), api("CONSUMER.DELETE", stateStream+".*")),
+				api("STREAM.MSG.GET", names()...), directGet(names()...), api("STREAM.NAMES"), api("STREAM.LIST"), api("INFO"),
+				api("CONSUMER.CREATE", under(names(), ".>")...), api("CONSUMER.NAMES", names()...), api("CONSUMER.LIST", names()...)),
 			Subscribe: concat([]string{
 				investigate, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
-				protocol.NodeSubject(protocol.Any), protocol.CancelledSubject(protocol.Any),
+				protocol.NodeSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
 			}, discovery(CoordinatorService), inbox),
 		},
 		{
@@ -171,7 +171,6 @@ func (r Role) Permissions(user string) jwt.Permissions {
 }
 
 const (
-	stateStream = "KV_" + StateBucket
 	plainInbox  = "_INBOX.>" // of the nats CLI and other programs
 	investigate = "investigate." + protocol.Any
 )
@@ -185,8 +184,6 @@ func names() []string {
 	}
 	return out
 }
-
-func allStreams() []string { return append(names(), stateStream) }
 
 // published is the streams that anyone reads by direct get. People is not among
 // them: clients write it.

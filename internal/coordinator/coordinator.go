@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -91,7 +92,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if len(deps.Strategies) == 0 {
 		deps.Strategies = []agent.Strategy{agent.Loop{}, agent.Pipeline{}}
 	}
-	c := &coordinator{cfg: cfg, Deps: deps, words: words, tells: newTells(deps.Telemetry)}
+	c := &coordinator{cfg: cfg, Deps: deps, words: words, analyst: rules.New(words), tells: newTells(deps.Telemetry)}
 	var names []string
 	for _, s := range skillInfos(words) {
 		names = append(names, s.Name)
@@ -158,6 +159,7 @@ type coordinator struct {
 	cfg Config
 	Deps
 	words   []protocol.Words
+	analyst agent.Decider // goes on where a model cannot
 	fleet   *fleet
 	created time.Time // of the request stream: part of the ids of requests without one
 	tells   tells

@@ -101,18 +101,20 @@ func (b *bench) operators(report func(r reporter, task protocol.Task)) {
 }
 
 // coordinate runs a coordinator until stop is called or the test ends.
-func (b *bench) coordinate(name string, deciders func(string) (agent.Decider, error)) (stop func()) {
+func (b *bench) coordinate(name string, deciders func(string) (agent.Decider, error), change ...func(*coordinator.Config, *coordinator.Deps)) (stop func()) {
 	b.t.Helper()
 	cfg := coordinator.DefaultConfig()
 	cfg.Name = name
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	conn := natstest.Dial(b.t, b.server, "coordinator/"+name)
-	go func() {
-		ended <- coordinator.Run(ctx, cfg, coordinator.Deps{
-			Log: natstest.Log(b.t), Bus: conn, Skills: []skills.Skill{pantry()}, Deciders: deciders, Ready: func() { close(ready) },
-		})
-	}()
+	deps := coordinator.Deps{
+		Log: natstest.Log(b.t), Bus: natstest.Dial(b.t, b.server, "coordinator/"+name), Skills: []skills.Skill{pantry()}, Deciders: deciders,
+		Ready: func() { close(ready) },
+	}
+	for _, c := range change {
+		c(&cfg, &deps)
+	}
+	go func() { ended <- coordinator.Run(ctx, cfg, deps) }()
 	stopped := false
 	stop = func() {
 		if stopped {
@@ -244,6 +246,7 @@ func TestFromRequestToInsight(t *testing.T) {
 	}
 }
 
+// Behaviour: 50.
 func TestARequestOfTheSameIDIsRunOnce(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
@@ -287,12 +290,15 @@ func TestWhatCannotBeLookedIntoHasFailed(t *testing.T) {
 	}{
 		{"no node has ever reported", nil, unserved, protocol.Request{}, protocol.ResultFailed, []string{"no probe has ever reported"}},
 		{"no node has the skill", map[string][]string{"web-1": {"cellar"}}, unserved, protocol.Request{}, protocol.ResultFailed, []string{"nothing could be looked into", "pantry: no node that matches has it"}},
+		// Behaviour: 52.
 		{"no worker serves it", map[string][]string{"web-1": {"pantry"}}, unserved, protocol.Request{}, protocol.ResultFailed, []string{"nothing could be looked into", "no worker serves pantry"}},
+		// Behaviour: 87.
 		{"the operator failed", map[string][]string{"web-1": {"pantry"}}, func(b *bench) {
 			b.operators(func(r reporter, task protocol.Task) { r.looked(task, protocol.OutcomeFailed) })
 		}, protocol.Request{}, protocol.ResultFailed, []string{"nothing could be looked into", "the operator ended as failed: it went wrong"}},
 		{"a node that nobody knows", map[string][]string{"web-1": {"pantry"}}, unserved, protocol.Request{Nodes: []string{"web-9"}}, protocol.ResultFailed, []string{"no node matches", "web-9", "fleetlens nodes"}},
 		{"labels that no node has", map[string][]string{"web-1": {"pantry"}}, unserved, protocol.Request{Labels: map[string]string{"role": "db"}}, protocol.ResultFailed, []string{"no node matches", "role:db"}},
+		// Behaviour: 52.
 		{"a skill that does not exist", map[string][]string{"web-1": {"pantry"}}, unserved, protocol.Request{Skills: []string{"attic"}}, protocol.ResultFailed, []string{`unknown skill "attic" (have pantry)`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -317,11 +323,12 @@ func TestWhatCannotBeLookedIntoHasFailed(t *testing.T) {
 	}
 }
 
+// Behaviour: 64.
 func TestAnUnknownModelIsAnsweredAtOnce(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
 	cfg := llm.DefaultConfig()
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,6 +370,7 @@ func TestARequestThatNobodyCanReadIsAnsweredAndKept(t *testing.T) {
 	}
 }
 
+// Behaviour: 50.
 func TestRunAnswersItsSender(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
@@ -382,6 +390,7 @@ func TestRunAnswersItsSender(t *testing.T) {
 	}
 }
 
+// Behaviour: 94.
 func TestACancelledInvestigationTakesItsOperatorsAlong(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
@@ -410,6 +419,7 @@ func TestACancelledInvestigationTakesItsOperatorsAlong(t *testing.T) {
 	}
 }
 
+// Behaviour: 92.
 func TestADeadlineEndsAnInvestigation(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")
@@ -471,6 +481,7 @@ func TestAnotherCoordinatorGoesOn(t *testing.T) {
 	}
 }
 
+// Behaviour: 67.
 func TestStatusAndList(t *testing.T) {
 	b := newBench(t)
 	b.node("web-1", "pantry")

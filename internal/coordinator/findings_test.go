@@ -73,13 +73,14 @@ func awaken(t *testing.T, ops agent.Operators) {
 
 func read(t *testing.T, ops agent.Operators, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor) {
 	t.Helper()
-	ns, cs, next, err := ops.Findings(t.Context(), "inv-1", since)
+	news, err := ops.News(t.Context(), "inv-1", since)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ns, cs, next
+	return news.Notifications, news.Completions, news.Cursor
 }
 
+// Behaviour: 75.
 func TestFindingsAreReadOnceAndOfOneInvestigationOnly(t *testing.T) {
 	r, ops := newReporter(t)
 	ns, cs, cursor := read(t, ops, agent.Cursor{})
@@ -199,6 +200,7 @@ func TestACompletionIsNeverSeenBeforeItsNotifications(t *testing.T) {
 	}
 }
 
+// Behaviour: 52.
 func TestServes(t *testing.T) {
 	r, ops := newReporter(t)
 	began := time.Now()
@@ -247,6 +249,7 @@ func TestAWorkerThatHangsHidesNoOther(t *testing.T) {
 	}
 }
 
+// Behaviour: 33, 67, 85.
 func TestAnOperatorsStatusIsTheEndOfItsJournal(t *testing.T) {
 	r, ops := newReporter(t)
 	if st, err := ops.Status(t.Context(), "run-1"); err != nil || st != (agent.RunStatus{}) {

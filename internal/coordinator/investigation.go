@@ -151,7 +151,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: inv.id, Start: start, Tools: tools, Decider: decider, Journal: j, Log: inv.Log, Aborted: aborted,
-		OnStep: inv.progress, Slot: d.Slot, Telemetry: inv.tells.agent,
+		OnStep: inv.progress, Slot: d.Slot, Instead: inv.analyst, Telemetry: inv.tells.agent,
 	})
 	if err != nil {
 		return f, err

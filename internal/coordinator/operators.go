@@ -20,13 +20,13 @@ type operators struct {
 
 	mu    sync.Mutex
 	wake  chan struct{}
-	since agent.Cursor // how far Findings has read
+	since agent.Cursor // how far News has read
 }
 
 var _ agent.Operators = (*operators)(nil)
 
-// listen wakes up at every notification and completion of the investigation, and
-// once at the beginning: nobody knows what came before, when it was another
+// listen wakes up at every notification and completion of the investigation, when
+// a person says something, and once at the beginning: nobody knows what came before, when it was another
 // coordinator's, and a wait that is taken over must not sit it out.
 func (o *operators) listen(ctx context.Context, investigation string) (stop func(), err error) {
 	o.wake = make(chan struct{})
@@ -47,9 +47,15 @@ func (o *operators) listen(ctx context.Context, investigation string) (stop func
 		stopN()
 		return nil, err
 	}
+	stopT, err := o.conn.Subscribe(protocol.InvestigationSubject(investigation, protocol.PhaseTold), hear)
+	if err != nil {
+		stopN()
+		stopC()
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	go o.watch(ctx, investigation, heard)
-	return func() { stopN(); stopC(); cancel() }, nil
+	return func() { stopN(); stopC(); stopT(); cancel() }, nil
 }
 
 // How soon after a message was heard, and how often at least, the stream is asked.
@@ -80,7 +86,7 @@ func (o *operators) watch(ctx context.Context, investigation string, heard <-cha
 	}
 }
 
-// news reports whether the stream has what Findings has not returned yet.
+// news reports whether the stream has what News has not returned yet.
 func (o *operators) news(ctx context.Context, investigation string) bool {
 	o.mu.Lock()
 	since := o.since
@@ -91,10 +97,13 @@ func (o *operators) news(ctx context.Context, investigation string) bool {
 	for _, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), since.Notifications+1) {
 		return err == nil
 	}
+	for _, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.InvestigationSubject(investigation, protocol.PhaseTold), since.Told+1) {
+		return err == nil
+	}
 	return false
 }
 
-// Wake implements agent.Operators. What came since the last Findings has closed
+// Wake implements agent.Operators. What came since the last News has closed
 // the channel already.
 func (o *operators) Wake() <-chan struct{} {
 	o.mu.Lock()
@@ -152,65 +161,71 @@ func (o *operators) Start(ctx context.Context, t protocol.Task) error {
 	return err
 }
 
-// maxFindings is how many notifications are read at a time; maxFindingBytes how
-// much of them, and how much of completions, fits into one record of the journal.
+// maxFindings is how many messages of a kind are read at a time; maxFindingBytes
+// how much of each kind fits into one record of the journal.
 const (
 	maxFindings     = 100
 	maxFindingBytes = 256 << 10
 )
 
-// Findings implements agent.Operators. Completions are read before
-// notifications, and from the stream's leader, so that what an operator sent
-// before it completed is there. Where not all notifications fit, completions
-// wait for the next time.
-func (o *operators) Findings(ctx context.Context, investigation string, since agent.Cursor) (found []protocol.Notification, done []protocol.Completion, next agent.Cursor, err error) {
+// News implements agent.Operators. Completions are read before notifications, and
+// from the stream's leader, so that what an operator sent before it completed is
+// there. Where not all notifications fit, completions wait for the next time.
+func (o *operators) News(ctx context.Context, investigation string, since agent.Cursor) (news agent.News, err error) {
 	o.mu.Lock()
 	o.wake = make(chan struct{})
 	o.mu.Unlock()
+	news.Cursor = since
 	defer func() {
+		if err != nil {
+			news = agent.News{Cursor: since}
+		}
 		o.mu.Lock()
-		o.since = next
+		o.since = news.Cursor
 		o.mu.Unlock()
 	}()
-	next = since
-	size, more := 0, false
-	for m, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.CompletionSubject(protocol.Any, investigation), since.Completions+1) {
-		if err != nil {
-			return nil, nil, since, err
-		}
-		if size += len(m.Data); len(done) > 0 && size > maxFindingBytes {
-			more = true
-			break
-		}
-		c, err := protocol.Decode[protocol.Completion](m.Data)
-		if err != nil {
-			return nil, nil, since, fmt.Errorf("completion at sequence %d: %w", m.Sequence, err)
-		}
-		done, next.Completions = append(done, c), m.Sequence
-	}
-	size = 0
-	for m, err := range o.conn.RangeLeader(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), since.Notifications+1) {
-		if err != nil {
-			return nil, nil, since, err
-		}
-		if size += len(m.Data); len(found) >= maxFindings || len(found) > 0 && size > maxFindingBytes {
-			next.Completions = since.Completions
-			o.ring()
-			return found, nil, next, nil
-		}
-		n, err := protocol.Decode[protocol.Notification](m.Data)
-		if err != nil {
-			return nil, nil, since, fmt.Errorf("notification at sequence %d: %w", m.Sequence, err)
-		}
-		found, next.Notifications = append(found, n), m.Sequence
+	more := false
+	if news.Told, more, err = someOf[protocol.Told](ctx, o.conn, protocol.InvestigationSubject(investigation, protocol.PhaseTold), &news.Cursor.Told); err != nil {
+		return news, err
 	}
 	if more {
 		o.ring()
 	}
-	return found, done, next, nil
+	if news.Completions, more, err = someOf[protocol.Completion](ctx, o.conn, protocol.CompletionSubject(protocol.Any, investigation), &news.Cursor.Completions); err != nil {
+		return news, err
+	}
+	if more {
+		o.ring()
+	}
+	news.Notifications, more, err = someOf[protocol.Notification](ctx, o.conn, protocol.NotificationSubject(protocol.Any, protocol.Any, investigation), &news.Cursor.Notifications)
+	if err == nil && more {
+		news.Completions, news.Cursor.Completions = nil, since.Completions
+		o.ring()
+	}
+	return news, err
 }
 
-// ring wakes up whoever waits, and whoever waits next before the next Findings.
+// someOf reads the messages of a subject after a sequence, as many as fit into one
+// record of the journal but at least one, and says whether there are more.
+func someOf[M protocol.Message](ctx context.Context, conn *bus.Conn, subject string, after *uint64) (list []M, more bool, err error) {
+	size := 0
+	for m, err := range conn.RangeLeader(ctx, bus.Findings, subject, *after+1) {
+		if err != nil {
+			return nil, false, err
+		}
+		if size += len(m.Data); len(list) >= maxFindings || len(list) > 0 && size > maxFindingBytes {
+			return list, true, nil
+		}
+		v, err := protocol.Decode[M](m.Data)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s at sequence %d: %w", v.MessageType(), m.Sequence, err)
+		}
+		list, *after = append(list, v), m.Sequence
+	}
+	return list, false, nil
+}
+
+// ring wakes up whoever waits, and whoever waits next before the next News.
 func (o *operators) ring() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// serve answers investigate.run, .cancel, .status and .list as the NATS service
+// serve answers investigate.run, .cancel, .status, .list, .ask, .tell and the rest as the NATS service
 // fleetlens-coordinator.
 func (c *coordinator) serve(ctx context.Context) (stop func(), err error) {
 	stopRun, err := c.Bus.ServeDeferred(protocol.RunSubject, "coordinators", c.runRequest(ctx))
@@ -28,6 +28,8 @@ func (c *coordinator) serve(ctx context.Context) (stop func(), err error) {
 			{Name: "status", Subject: protocol.StatusSubject, Handler: c.statusRequest},
 			{Name: "list", Subject: protocol.ListSubject, Handler: c.listRequest},
 			{Name: "schedules", Subject: protocol.SchedulesSubject, Handler: c.schedulesRequest},
+			{Name: "ask", Subject: protocol.AskSubject, Handler: c.askRequest, Timeout: askWithin},
+			{Name: "tell", Subject: protocol.TellSubject, Handler: c.tellRequest},
 			{Name: "unschedule", Subject: protocol.UnscheduleSubject, Handler: c.unscheduleRequest},
 		},
 	})

@@ -1,6 +1,7 @@
 // Package docgen makes the pages of docs/reference from the code: the messages
-// with their JSON Schemas, the streams, the skills and the telemetry. It says
-// nothing that the code does not, so a page is wrong only where a comment is.
+// with their JSON Schemas, the streams, the skills, the telemetry, and the cases that
+// tests hold. It says nothing that the code does not, so a page is wrong only where a
+// comment is.
 package docgen
 
 import (
@@ -26,7 +27,7 @@ func head(title, from string) string {
 }
 
 // Files returns the content of each page by its path below Dir. root is the root
-// of the repository, where the comments of pkg/protocol are read.
+// of the repository, where the comments of pkg/protocol and of the tests are read.
 func Files(root string) (map[string][]byte, error) {
 	src, err := readSource(filepath.Join(root, "pkg", "protocol"))
 	if err != nil {
@@ -40,12 +41,17 @@ func Files(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	behaviour, err := behaviourPage(root, behaviourGroups())
+	if err != nil {
+		return nil, err
+	}
 	schemas := newSchemas(src)
 	files := map[string][]byte{
 		"protocol.md":  []byte(protocolPage(schemas)),
 		"streams.md":   []byte(streamsPage(bus.Streams())),
 		"skills.md":    []byte(skillsPage(reg.All())),
 		"telemetry.md": []byte(telemetry),
+		"behaviour.md": []byte(behaviour),
 	}
 	for _, m := range protocol.Types() {
 		b, err := schemas.of(m)

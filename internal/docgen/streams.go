@@ -12,7 +12,7 @@ func streamsPage(streams []bus.Stream) string {
 	b.WriteString(head("Streams", "internal/bus/streams.go"))
 	b.WriteString(`What must not be lost lives in these JetStream streams. A coordinator makes them
 when it starts, and so does ` + "`fleetlens setup`" + `; neither goes back behind a newer
-table. The KV bucket ` + code(bus.StateBucket) + ` holds what coordinators and operators share.
+table.
 
 | stream | subjects | kept | at most | drops repeats within | options |
 |---|---|---|---|---|---|

@@ -10,6 +10,8 @@ import (
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/packages/param"
 	"github.com/cloudwego/eino/schema"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // claudeKey is where a message's Extra keeps what only Claude understands.
@@ -21,8 +23,6 @@ type claudeExtra struct {
 	// Thinking is sent back with the tool results that follow it, signed as it came:
 	// https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks.
 	Thinking []claudeThinking `json:"thinking,omitempty"`
-	// CacheCreation is how many tokens were written to the cache.
-	CacheCreation int64 `json:"cache_creation_tokens,omitempty"`
 }
 
 // claudeThinking is one block of it; Data alone when it is redacted.
@@ -170,7 +170,7 @@ func fromClaude(modelName string, answer *anthropic.Message) (*schema.Message, e
 	if answer.StopReason == "" {
 		return nil, errCut
 	}
-	extra := claudeExtra{Model: modelName, CacheCreation: answer.Usage.CacheCreationInputTokens}
+	extra := claudeExtra{Model: modelName}
 	m := schema.AssistantMessage("", nil)
 	var text []string
 	for _, block := range answer.Content {
@@ -188,10 +188,11 @@ func fromClaude(modelName string, answer *anthropic.Message) (*schema.Message, e
 		}
 	}
 	m.Content = strings.Join(text, "\n")
-	if len(extra.Thinking) > 0 || extra.CacheCreation > 0 {
-		m.Extra = map[string]any{claudeKey: extra}
-	}
 	u := answer.Usage
+	m.Extra = map[string]any{agent.ExtraCacheWrite: int(u.CacheCreationInputTokens)}
+	if len(extra.Thinking) > 0 {
+		m.Extra[claudeKey] = extra
+	}
 	prompt := int(u.InputTokens + u.CacheReadInputTokens + u.CacheCreationInputTokens)
 	m.ResponseMeta = &schema.ResponseMeta{FinishReason: string(answer.StopReason), Usage: &schema.TokenUsage{
 		PromptTokens: prompt, CompletionTokens: int(u.OutputTokens), TotalTokens: prompt + int(u.OutputTokens),

@@ -12,6 +12,7 @@ import (
 var (
 	_ agent.Compactor = classified{}
 	_ agent.Compactor = guarded{}
+	_ agent.Compactor = metered{}
 	_ agent.Compactor = retrying{}
 	_ agent.Compactor = (*set)(nil)
 )

@@ -79,6 +79,7 @@ func check(t *testing.T, cfg llm.Config, begins string, says []string) {
 	}
 }
 
+// Behaviour: 34.
 func TestWhatDecidesByDefault(t *testing.T) {
 	for _, tt := range []struct{ name, key, chosen, want, decides string }{
 		{"no key", "", "", llm.Rules, protocol.RulesModel},

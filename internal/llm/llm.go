@@ -104,12 +104,13 @@ func (c *Config) unknown(name string) error {
 }
 
 // Deciders returns a function that gives the decider of a name; "" is the
-// default. Clients are made once. words are what the rules analyst knows.
-func (c *Config) Deciders(ctx context.Context, words []protocol.Words) (func(name string) (agent.Decider, error), error) {
+// default. Clients are made once. words are what the rules analyst knows; budget
+// is asked before each call of a model, nil: there is none.
+func (c *Config) Deciders(ctx context.Context, words []protocol.Words, budget Budget) (func(name string) (agent.Decider, error), error) {
 	deciders := map[string]agent.Decider{Rules: rules.New(words)}
 	endpoints := breakers{}
 	for name, m := range c.models() {
-		d, err := m.decider(ctx, name, endpoints)
+		d, err := m.decider(ctx, name, endpoints, budget)
 		if err != nil {
 			return nil, fmt.Errorf("models.%s: %w", name, err)
 		}

@@ -69,7 +69,7 @@ func (p *provider) decider(t *testing.T) agent.Decider {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestASlowProviderIsGivenUp(t *testing.T) {
 		}
 	})
 	cfg := llm.Config{Default: "slow", Models: map[string]llm.Model{"slow": {Provider: llm.OpenAIGeneric, BaseURL: p.URL + "/v1", Model: "m", Timeout: 50 * time.Millisecond}}}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func TestNoKeyIsSentWhereNoneIsConfigured(t *testing.T) {
 	p := newProvider(t, says(t, map[string]any{"content": "x"}, nil))
 	t.Setenv("OPENAI_API_KEY", key) // of another service
 	cfg := llm.Config{Default: "local", Models: map[string]llm.Model{"local": {Provider: llm.OpenAIGeneric, BaseURL: p.URL + "/v1", Model: "m"}}}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,10 +448,11 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 	}
 }
 
+// Behaviour: 34.
 func TestDecidersByName(t *testing.T) {
 	cfg := llm.DefaultConfig()
 	cfg.Models["small"] = llm.Model{Provider: llm.OpenAIGeneric, BaseURL: "https://example.org/v1", Model: "m"}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

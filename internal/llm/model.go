@@ -30,6 +30,8 @@ type Model struct {
 	// then, and calls in its text. Empty: it calls tools.
 	Tools string `yaml:"tools"`
 	Retry Retry  `yaml:"retry"`
+	// Price stands in for that of the table; without both its cost is not known.
+	Price *Price `yaml:"price"`
 
 	APIVersion string `yaml:"api_version"` // azure-openai, such as 2024-10-21
 	Region     string `yaml:"region"`      // aws-bedrock, such as eu-central-1; empty: that of AWS_REGION
@@ -76,7 +78,7 @@ func (m Model) label(name string) string {
 	return name + " (" + m.Model + ")"
 }
 
-func (m Model) decider(ctx context.Context, name string, b breakers) (agent.Decider, error) {
+func (m Model) decider(ctx context.Context, name string, b breakers, budget Budget) (agent.Decider, error) {
 	m = m.settled()
 	chat, err := providers[m.Provider].open(ctx, m)
 	if err != nil {
@@ -86,5 +88,6 @@ func (m Model) decider(ctx context.Context, name string, b breakers) (agent.Deci
 		chat = textual{inner: chat}
 	}
 	d := classified{agent.NewModelDecider(m.label(name), chat, agent.Served(providers[m.Provider].conventional(m.Provider), m.Model)), []string{m.key()}}
-	return m.Retry.around(guarded{d, b.of(m.endpoint())}), nil
+	counted := metered{d, name, m, m.cost(), budget}
+	return m.Retry.around(guarded{counted, b.of(m.endpoint())}), nil
 }

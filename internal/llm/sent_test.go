@@ -132,7 +132,7 @@ func TestThoughtsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"anthropic":{"model":"claude-x","thinking":[{"thinking":"hm","signature":"s1"},{"data":"d1"}],"cache_creation_tokens":200}}`
+	want := `{"anthropic":{"model":"claude-x","thinking":[{"thinking":"hm","signature":"s1"},{"data":"d1"}]}}`
 	if got := string(raw(a.Extra)); got != want {
 		t.Errorf("extra %s, want %s", got, want)
 	}

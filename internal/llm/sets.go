@@ -53,6 +53,9 @@ func (s *set) Decide(ctx context.Context, v agent.View) (protocol.Answer, error)
 			if a.Model == "" {
 				a.Model = m.Name()
 			}
+			if spent := spent(all); spent != nil && m.Name() == protocol.RulesModel {
+				a.Instead = spent.Error()
+			}
 			return a, nil
 		}
 		if ctx.Err() != nil {
@@ -61,6 +64,16 @@ func (s *set) Decide(ctx context.Context, v agent.View) (protocol.Answer, error)
 		all = append(all, fmt.Errorf("%s: %w", m.Name(), err))
 	}
 	return protocol.Answer{}, s.failed(all)
+}
+
+// spent returns the first error that says that a budget is spent.
+func spent(all []error) error {
+	for _, err := range all {
+		if errors.Is(err, ErrSpent) {
+			return err
+		}
+	}
+	return nil
 }
 
 // failed returns the error of a set none of whose members answered. It is final

@@ -48,7 +48,7 @@ func decider(t *testing.T, cfg llm.Config) agent.Decider {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestAnEndpointThatFailsIsLeftAlone(t *testing.T) {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	deciders, err := cfg.Deciders(t.Context(), nil)
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,11 @@ func (m Model) faults(name string) error {
 	if err := m.Retry.faults(); err != nil {
 		fault("%w", err)
 	}
+	if m.Price != nil {
+		if err := m.Price.faults(); err != nil {
+			fault("%w", err)
+		}
+	}
 	for setting, negative := range map[string]bool{"timeout": m.Timeout < 0, "stall_timeout": m.StallTimeout < 0, "max_tokens": m.MaxTokens < 0} {
 		if negative {
 			fault("%s is below 0", setting)

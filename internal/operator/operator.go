@@ -17,6 +17,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -92,7 +93,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	w := &worker{cfg: cfg, Deps: deps, known: words, tells: newTells(deps.Telemetry)}
+	w := &worker{cfg: cfg, Deps: deps, known: words, analyst: rules.New(words), tells: newTells(deps.Telemetry)}
 	if w.skills, err = cfg.Serves(words); err != nil {
 		return err
 	}
@@ -137,9 +138,10 @@ func semver(v string) string {
 type worker struct {
 	cfg Config
 	Deps
-	known  []protocol.Words
-	skills []string
-	tells  tells
+	known   []protocol.Words
+	skills  []string
+	analyst agent.Decider // goes on where a model cannot
+	tells   tells
 }
 
 // Serves returns the skills that the operator serves, of those it has words of.
@@ -266,7 +268,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
-		Slot: d.Slot, Telemetry: w.tells.agent, Skill: task.Skill,
+		Slot: d.Slot, Instead: w.analyst, Telemetry: w.tells.agent, Skill: task.Skill,
 		OnStep: func(step int, text string) { w.progress(task, step, text) },
 	})
 	if err == nil {

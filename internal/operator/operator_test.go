@@ -197,6 +197,7 @@ func (b *bench) publishSnapshot() protocol.Snapshot {
 	return s
 }
 
+// Behaviour: 39.
 func TestATaskIsRunToItsEnd(t *testing.T) {
 	b := newBench(t)
 	b.publishSnapshot() // the probe is away: the run begins from what it published
@@ -219,6 +220,7 @@ func TestATaskIsRunToItsEnd(t *testing.T) {
 	}
 }
 
+// Behaviour: 64, defect 7.
 func TestAnUnknownModelIsAFailureThatNamesTheKnown(t *testing.T) {
 	b := newBench(t)
 	b.work("op-1", func(model string) (agent.Decider, error) {
@@ -305,6 +307,7 @@ func (b *bench) killWorkers(tasks, n int) {
 	}
 }
 
+// Behaviour: 87.
 func TestARunThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -469,6 +472,7 @@ func (decide) Name() string { return "function" }
 
 func (d decide) Decide(ctx context.Context, v agent.View) (protocol.Answer, error) { return d(ctx, v) }
 
+// Behaviour: 94.
 func TestACancelEndsTheCallInHand(t *testing.T) {
 	b := newBench(t)
 	asked := make(chan struct{}, 1)
@@ -570,6 +574,7 @@ func TestTheSameTaskQueuedTwiceIsRunOnce(t *testing.T) {
 	}
 }
 
+// Behaviour: 65.
 func TestConfigFaultsAreNamed(t *testing.T) {
 	c := operator.Config{}
 	err := c.Validate()

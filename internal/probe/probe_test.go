@@ -359,6 +359,7 @@ func TestSnapshotAndWords(t *testing.T) {
 	}
 	a, b := skill("pantry", one), skill("cellar", partial)
 	start(t, conn, config(), a, b)
+	// Behaviour: 2, 4.
 	t.Run("a snapshot is fresh, and on the stream", func(t *testing.T) {
 		before := time.Now()
 		stored := make(chan protocol.Snapshot, 10)
@@ -375,7 +376,8 @@ func TestSnapshotAndWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Node != "web 1" || s.Target != "host" || s.Kind != "host" || s.Skill != "pantry" || s.Data["n"] != 1.0 || s.CapturedAt.Before(before) || len(s.ID) != 16 {
+		if s.Node != "web 1" || s.Target != "host" || s.Kind != "host" || s.Skill != "pantry" || len(s.Data) != 1 || s.Data["n"] != 1.0 ||
+			s.CapturedAt.Before(before) || s.CapturedAt.After(time.Now()) || len(s.ID) != 16 {
 			t.Errorf("snapshot %+v", s)
 		}
 		for {

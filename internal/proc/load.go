@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"sort"
 	"strings"
 
@@ -64,7 +65,11 @@ func loadFile(fs *pflag.FlagSet, file string, given map[string]bool, sections ma
 		node := doc[key]
 		at := fmt.Sprintf("%s:%d: %s", file, node.Line, key)
 		if section, ok := sections[key]; ok {
-			if err := decodeStrict(&node, section); err != nil {
+			if err := unknownKeys(&node, reflect.TypeOf(section), file, key); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			if err := node.Decode(section); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", at, err))
 			}
 			continue
@@ -82,16 +87,6 @@ func loadFile(fs *pflag.FlagSet, file string, given map[string]bool, sections ma
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func decodeStrict(node *yaml.Node, into any) error {
-	raw, err := yaml.Marshal(node)
-	if err != nil {
-		return err
-	}
-	dec := yaml.NewDecoder(strings.NewReader(string(raw)))
-	dec.KnownFields(true)
-	return dec.Decode(into)
 }
 
 func setFlag(fs *pflag.FlagSet, name string, node *yaml.Node) error {
@@ -118,11 +113,12 @@ func setFlag(fs *pflag.FlagSet, name string, node *yaml.Node) error {
 	}
 }
 
-// Nearest returns the candidate with the fewest edits to s.
+// Nearest returns the candidate with the fewest edits to s; of several the first
+// in the alphabet.
 func Nearest(s string, candidates []string) string {
 	best, dist := "", 1<<30
 	for _, c := range candidates {
-		if d := edits(s, c); d < dist {
+		if d := edits(s, c); d < dist || d == dist && c < best {
 			best, dist = c, d
 		}
 	}

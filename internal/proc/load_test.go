@@ -15,8 +15,13 @@ import (
 )
 
 func TestLoad(t *testing.T) {
+	type retry struct {
+		Attempts int `yaml:"attempts"`
+	}
 	type model struct {
-		Provider string `yaml:"provider"`
+		Provider string  `yaml:"provider"`
+		Retry    *retry  `yaml:"retry"`
+		Steps    []retry `yaml:"steps"`
 	}
 	for _, tt := range []struct {
 		name, file, env, flag string
@@ -29,7 +34,10 @@ func TestLoad(t *testing.T) {
 		{"an unknown key", "nodde: x", "", "", "", `unknown key; the nearest is "node"`},
 		{"a wrong value", "interval: soon", "", "", "", "interval"},
 		{"a section", "models: {haiku: {provider: x}}", "", "", "default", ""},
-		{"an unknown key in a section", "models: {haiku: {providr: x}}", "", "", "", "providr"},
+		{"an unknown key in a section", "\nmodels: {haiku: {providr: x}}", "", "", "", `f.yaml:2: models.haiku.providr: unknown key; the nearest is "provider"`},
+		{"an unknown key in a struct of a section", "models: {haiku: {retry: {atempts: 3}}}", "", "", "", `models.haiku.retry.atempts: unknown key; the nearest is "attempts"`},
+		{"an unknown key in a list of a section", "models: {haiku: {steps: [{attempts: 1}, {atempts: 3}]}}", "", "", "", `models.haiku.steps[1].atempts: unknown key`},
+		{"a wrong value in a section", "models: {haiku: {retry: {attempts: many}}}", "", "", "", "many"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			fs := pflag.NewFlagSet("test", pflag.ContinueOnError)

@@ -154,9 +154,7 @@ func firstSentence(doc string) string {
 func Exit(cmd *cobra.Command) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	cmd.SuggestionsMinimumDistance = 2
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return UsageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	err := cmd.ExecuteContext(ctx)
 	stop()
 	os.Exit(Code(os.Stderr, err))

@@ -78,10 +78,16 @@ func (l *loop) summarise(ctx context.Context, view View) (c *protocol.Compaction
 			c, err = nil, l.panicked("the compaction", p)
 		}
 	}()
-	return Compact(ctx, l.spec.Decider, view)
+	return Compact(ctx, l.decider(), view)
 }
 
 var _ Compactor = (*modelDecider)(nil)
+
+// NeedsCompaction reports whether a model would compact the conversation now.
+func NeedsCompaction(v View) bool {
+	c, err := conversation(v)
+	return err == nil && c.split(v.Start.Settings, kept(v.State)) > 0
+}
 
 // Compact implements [Compactor]. When the conversation that would be sent now
 // reaches the limit of the settings, the model, without tools, summarises all but

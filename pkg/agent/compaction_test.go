@@ -111,6 +111,7 @@ func wantWhole(t *testing.T, messages []*schema.Message) {
 	}
 }
 
+// Behaviour: 54.
 func TestALongConversationIsCompacted(t *testing.T) {
 	r, m := compacting(2000, 4), thinker(30, 400)
 	r.settings.MaxIterations = 0
@@ -184,6 +185,7 @@ func journalOf(t *testing.T, s protocol.RunSettings, records ...any) agent.View 
 	return v
 }
 
+// Behaviour: 54.
 func TestWhereAConversationIsCut(t *testing.T) {
 	long := strings.Repeat("x", 4000) // about a thousand tokens
 	answer := func(calls int) protocol.Answer {

@@ -26,6 +26,15 @@ type Fleet interface {
 type Cursor struct {
 	Notifications uint64 `json:"notifications"`
 	Completions   uint64 `json:"completions"`
+	Told          uint64 `json:"told,omitempty"`
+}
+
+// News is what came to an investigation since a Cursor.
+type News struct {
+	Notifications []protocol.Notification
+	Completions   []protocol.Completion
+	Told          []protocol.Told // by people
+	Cursor        Cursor
 }
 
 // Operators is how a coordinator has work done.
@@ -34,9 +43,9 @@ type Operators interface {
 	Serves(ctx context.Context, skill string) error
 	// Start queues a task. A task of the same run id is queued once.
 	Start(ctx context.Context, t protocol.Task) error
-	// Findings returns what came since the cursor: completions, and every
-	// notification that was sent before them.
-	Findings(ctx context.Context, investigation string, since Cursor) ([]protocol.Notification, []protocol.Completion, Cursor, error)
+	// News returns what came since the cursor: completions, every notification that
+	// was sent before them, and what people said.
+	News(ctx context.Context, investigation string, since Cursor) (News, error)
 	// Wake returns a channel that is closed when something came.
 	Wake() <-chan struct{}
 	// Status says how far an operator's run is: worker, step, last activity.
@@ -111,6 +120,7 @@ type CoordinatorState struct {
 	Invoked       bool     // invoke_operators was called, whatever came of it
 	Cursor        Cursor
 	Asked         protocol.Usage // of the questions to operators
+	Told          []protocol.Told
 	refused       int
 }
 
@@ -162,6 +172,9 @@ func (s *CoordinatorState) Unchecked() []string {
 	out := slices.Clone(s.NotChecked)
 	for _, c := range s.Completions() {
 		out = append(out, c.NotChecked...)
+		if c.Instead != "" {
+			out = append(out, fmt.Sprintf("%s on %d targets: the rules analyst looked in place of the model: %s", c.Skill, len(c.Targets), firstLine(c.Instead)))
+		}
 		if c.Outcome != protocol.OutcomeDone {
 			out = append(out, fmt.Sprintf("%s on %d targets: the operator ended as %s: %s", c.Skill, len(c.Targets), c.Outcome, c.Error))
 		}

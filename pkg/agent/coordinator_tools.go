@@ -37,7 +37,7 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
 		newTool("message_operator", "Asks an operator, running or done, about what it saw.", c.message, c.foldAsked),
 		newTool[none, none]("fleet_overview", "Shows the fleet: nodes by label, silent nodes, nodes that stand out among their peers.", c.overview, nil),
-		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.wake), nil),
+		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.deps.wake), nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[scheduleArgs, none]("schedule", "Ends the investigation and looks again later. Refused while operators run.", c.schedule, nil)),
 		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
@@ -45,14 +45,8 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 	return c
 }
 
-// wake ends a wait when an operator reports. Where none runs nobody can: what
-// closed the channel then was read, or is a repeat, and would end every wait.
-func (c *CoordinatorTools) wake() <-chan struct{} {
-	if len(c.state.Running()) == 0 {
-		return nil
-	}
-	return c.deps.Operators.Wake()
-}
+// wake ends a wait when an operator reports or a person says something.
+func (d CoordinatorDeps) wake() <-chan struct{} { return d.Operators.Wake() }
 
 // CoordinatorTools implements Toolset for coordinators.
 type CoordinatorTools struct {
@@ -83,20 +77,19 @@ func (c *CoordinatorTools) Begin(s protocol.Start) error {
 	return nil
 }
 
-// findings is the effect of what operators reported.
+// findings is the effect of what operators reported and people said.
 type findings struct {
 	Notifications []protocol.Notification `json:"notifications,omitempty"`
 	Completions   []protocol.Completion   `json:"completions,omitempty"`
+	Told          []protocol.Told         `json:"told,omitempty"`
 	Cursor        Cursor                  `json:"cursor"`
 }
 
-// Input implements Toolset: it reads what the operators found since the last turn.
+// Input implements Toolset: it reads what came since the last turn.
 func (c *CoordinatorTools) Input(ctx context.Context) (protocol.Input, bool, error) {
-	if len(c.state.Running()) == 0 {
-		return protocol.Input{}, false, nil
-	}
-	ns, cs, cursor, err := c.deps.Operators.Findings(ctx, c.state.Subject.InvestigationID, c.state.Cursor)
-	if err != nil || len(ns)+len(cs) == 0 {
+	news, err := c.deps.Operators.News(ctx, c.state.Subject.InvestigationID, c.state.Cursor)
+	ns, cs := news.Notifications, news.Completions
+	if err != nil || len(ns)+len(cs)+len(news.Told) == 0 {
 		return protocol.Input{}, false, err
 	}
 	var lines []string
@@ -107,11 +100,18 @@ func (c *CoordinatorTools) Input(ctx context.Context) (protocol.Input, bool, err
 	for _, done := range cs {
 		lines = append(lines, fmt.Sprintf("operator %s (%d targets) ended as %s, state %s %s", done.Skill, len(done.Targets), done.Outcome, done.State, done.Error))
 	}
-	raw, err := json.Marshal(findings{Notifications: ns, Completions: cs, Cursor: cursor})
+	raw, err := json.Marshal(findings{Notifications: ns, Completions: cs, Told: news.Told, Cursor: news.Cursor})
 	if err != nil {
 		return protocol.Input{}, false, err
 	}
-	return protocol.Input{Text: "Reported:\n" + strings.Join(lines, "\n"), Effect: raw}, true, nil
+	in := protocol.Input{Effect: raw}
+	if len(lines) > 0 {
+		in.Text = "Reported:\n" + strings.Join(lines, "\n")
+	}
+	for _, t := range news.Told {
+		in.Said = append(in.Said, fmt.Sprintf("%s says: %s", t.By, t.Text))
+	}
+	return in, true, nil
 }
 
 // FoldInput implements Toolset. A notification that is known keeps its status.
@@ -132,6 +132,7 @@ func (c *CoordinatorTools) FoldInput(in protocol.Input) error {
 			}
 		}
 	}
+	c.state.Told = append(c.state.Told, f.Told...)
 	c.state.Cursor = f.Cursor
 	return nil
 }
@@ -256,6 +257,15 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 			i.Evidence[k].Series = c.deps.Conclusions.Series(ctx, c.skillOf(i.Evidence[k], i), i.Evidence[k])
 		}
 	}
+	for _, t := range c.state.Told {
+		if call.Model == protocol.RulesModel {
+			i.NotChecked = append(i.NotChecked, fmt.Sprintf("what %s said (%q): the rules analyst cannot read", t.By, firstLine(t.Text)))
+		}
+	}
+	if call.Instead != "" {
+		i.NotChecked = append([]string{"the rules analyst concluded in place of the model: " + firstLine(call.Instead)}, i.NotChecked...)
+	}
+	i.Usage = call.Usage.Plus(c.state.Asked)
 	for _, done := range c.state.Completions() {
 		i.Usage = i.Usage.Plus(done.Usage)
 	}

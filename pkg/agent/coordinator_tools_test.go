@@ -47,6 +47,7 @@ func produced(t *testing.T, r *coordinatorRun, calls ...protocol.ToolCall) []pro
 	return results(t, r.journal)[1:]
 }
 
+// Behaviour: 80.
 func TestDoneIsRefusedWhileOperatorsRun(t *testing.T) {
 	r := newCoordinatorRun(map[string][]protocol.TargetRef{"os": hosts("web-1")})
 	r.operators.hold = true
@@ -64,6 +65,7 @@ func TestDoneIsRefusedWhileOperatorsRun(t *testing.T) {
 	}
 }
 
+// Behaviour: 79.
 func TestDoneWithUnreadNotificationsIsAllowed(t *testing.T) {
 	r := found(finding("n1", "r1", "os", "web-1", "memory is short"))
 	f := r.play(t, steps(invoke("os"), think, over)...)
@@ -72,6 +74,7 @@ func TestDoneWithUnreadNotificationsIsAllowed(t *testing.T) {
 	}
 }
 
+// Behaviour: 83, defect 14.
 func TestInvokeOperators(t *testing.T) {
 	many := func(n int, kind string) []protocol.TargetRef {
 		var out []protocol.TargetRef
@@ -161,6 +164,7 @@ func TestInvokeOperators(t *testing.T) {
 	})
 }
 
+// Behaviour: 13, 28.
 func TestProduceInsightRefusesWhatIsNotSo(t *testing.T) {
 	list := []protocol.Notification{
 		finding("n1", "r1", "os", "web-1", "memory is short"), finding("n2", "r2", "os", "web-2", "swap is in use"),
@@ -226,6 +230,7 @@ func TestProduceInsightRefusesWhatIsNotSo(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 16.
 func TestAHypothesisIsGroundedByFindingsOfTwoRuns(t *testing.T) {
 	n := func(id, run, skill, node string, change ...func(*protocol.Notification)) protocol.Notification {
 		out := finding(id, run, skill, node, "memory is short")
@@ -342,6 +347,7 @@ func TestTheFactCheckOfInsights(t *testing.T) {
 	})
 }
 
+// Behaviour: 12.
 func TestAnInsightSaysWhatItStandsOn(t *testing.T) {
 	a, b := finding("n1", "r1", "os", "web-1", "memory is short"), finding("n2", "r2", "net", "web-2", "sockets pile up")
 	b.Severity = protocol.SeverityCritical
@@ -408,6 +414,7 @@ func TestChecksOfSeveralRunsAreMerged(t *testing.T) {
 	}
 }
 
+// Behaviour: 26, 27, 76, 77.
 func TestNotificationStatuses(t *testing.T) {
 	list := []protocol.Notification{finding("n1", "r1", "os", "web-1", "a"), finding("n2", "r1", "os", "web-1", "b"), finding("n3", "r1", "os", "web-1", "c")}
 	set := func(status string, ids ...string) protocol.ToolCall {
@@ -443,6 +450,7 @@ func TestNotificationStatuses(t *testing.T) {
 	}
 }
 
+// Behaviour: 88, defect 8.
 func TestANotificationThatIsReportedAgainKeepsItsStatus(t *testing.T) {
 	r := newCoordinatorRun(map[string][]protocol.TargetRef{"os": hosts("web-1"), "net": hosts("web-1")})
 	r.operators.report = func(t protocol.Task) ([]protocol.Notification, protocol.Completion) {
@@ -454,6 +462,7 @@ func TestANotificationThatIsReportedAgainKeepsItsStatus(t *testing.T) {
 	}
 }
 
+// Behaviour: 101.
 func TestNotificationsOfTheRequestAreUnreadFromTheStart(t *testing.T) {
 	r := newCoordinatorRun(map[string][]protocol.TargetRef{"os": hosts("web-1")})
 	seed := finding("q1", "", "person", "web-1", "it feels slow")
@@ -465,6 +474,7 @@ func TestNotificationsOfTheRequestAreUnreadFromTheStart(t *testing.T) {
 	}
 }
 
+// Behaviour: 88.
 func TestACompletionOfAnotherRunIsPassedOver(t *testing.T) {
 	r := newCoordinatorRun(map[string][]protocol.TargetRef{"os": hosts("web-1")})
 	r.operators.report = func(t protocol.Task) ([]protocol.Notification, protocol.Completion) {
@@ -479,6 +489,7 @@ func TestACompletionOfAnotherRunIsPassedOver(t *testing.T) {
 	}
 }
 
+// Behaviour: 37, 85.
 func TestOperatorStatuses(t *testing.T) {
 	r := newCoordinatorRun(map[string][]protocol.TargetRef{"os": hosts("web-1")})
 	statuses := agenttest.Call("get_operator_statuses", nil)

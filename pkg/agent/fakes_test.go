@@ -182,8 +182,11 @@ func newOperatorRun(nodes ...string) *operatorRun {
 func (r *operatorRun) run(t *testing.T, ctx context.Context, d agent.Decider) (protocol.Finish, error) { //nolint:revive // the test comes first
 	t.Helper()
 	subject := agent.OperatorSubject{Words: words(), Snapshots: r.starting, Task: protocol.Task{
-		RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: r.targets, Reason: "checkout is slow", Deadline: r.settings.Deadline,
+		RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: r.targets, Reason: "checkout is slow", Deadline: r.settings.Deadline, TraceID: "trace-1",
 	}}
+	if r.traceless {
+		subject.Task.TraceID = ""
+	}
 	start, err := agent.OperatorStart(subject, r.settings, t0)
 	if err != nil {
 		t.Fatal(err)
@@ -309,6 +312,8 @@ type operators struct {
 	hold bool
 	ns   []protocol.Notification
 	cs   []protocol.Completion
+	told []protocol.Told
+	lost error // what asking for a status gives
 }
 
 func (o *operators) Serves(_ context.Context, skill string) error { return o.unserved[skill] }
@@ -327,21 +332,29 @@ func (o *operators) Start(_ context.Context, t protocol.Task) error {
 	return nil
 }
 
-func (o *operators) Findings(_ context.Context, _ string, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor, error) {
+func (o *operators) News(_ context.Context, _ string, since agent.Cursor) (agent.News, error) {
 	if o.hold {
-		return nil, nil, since, nil
+		return agent.News{Cursor: since}, nil
 	}
-	return slices.Clone(o.ns[since.Notifications:]), slices.Clone(o.cs[since.Completions:]),
-		agent.Cursor{Notifications: uint64(len(o.ns)), Completions: uint64(len(o.cs))}, nil
+	return agent.News{
+		Notifications: slices.Clone(o.ns[since.Notifications:]), Completions: slices.Clone(o.cs[since.Completions:]), Told: slices.Clone(o.told[since.Told:]),
+		Cursor: agent.Cursor{Notifications: uint64(len(o.ns)), Completions: uint64(len(o.cs)), Told: uint64(len(o.told))},
+	}, nil
 }
 
+// Wake is closed while tasks are under way, as when something comes at once.
 func (o *operators) Wake() <-chan struct{} {
 	c := make(chan struct{})
-	close(c)
+	if len(o.tasks) > 0 {
+		close(c)
+	}
 	return c
 }
 
 func (o *operators) Status(context.Context, string) (agent.RunStatus, error) {
+	if o.lost != nil {
+		return agent.RunStatus{}, o.lost
+	}
 	return agent.RunStatus{Worker: "op-1", Step: 3, Last: t0}, nil
 }
 
@@ -385,12 +398,13 @@ type coordinatorRun struct {
 	fleet       *fleet
 	operators   *operators
 	conclusions *conclusions
-	journal     *agent.MemoryJournal
-	traceID     string
-	state       *agent.CoordinatorState
-	tells       *signalstest.Record
 	asks        agent.Asks
 	schedules   agent.Schedules
+	journal     *agent.MemoryJournal
+	traceID     string
+	instead     agent.Decider
+	state       *agent.CoordinatorState
+	tells       *signalstest.Record
 }
 
 func newCoordinatorRun(targets map[string][]protocol.TargetRef) *coordinatorRun {
@@ -413,9 +427,11 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 		t.Fatal(err)
 	}
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, TraceID: r.traceID, Asks: r.asks, Schedules: r.schedules,
+		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, Asks: r.asks, Schedules: r.schedules, TraceID: r.traceID,
 	})
-	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet(), Telemetry: telemetry(r.tells)})
+	f, err := agent.Run(t.Context(), agent.Spec{
+		RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet(), Telemetry: telemetry(r.tells),
+	})
 	r.state = tools.State().(*agent.CoordinatorState)
 	return f, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 
 // Limits that hold for every run.
 const (
-	// MaxCallsPerStep is how many tool calls of one answer are made; the rest are refused.
+	// MaxCallsPerStep is how many tool calls of one answer are made. The next one is
+	// refused, and what comes after it is dropped: each refusal would cost a record of
+	// the journal and, at every later step, the tokens to read it.
 	MaxCallsPerStep = 16
 	// MaxInvalidInARow is how many steps in a row may hold nothing but invalid calls.
 	MaxInvalidInARow = 3
@@ -36,6 +39,9 @@ type Spec struct {
 	Start   protocol.Start // written first when the journal is empty; else the journal's own holds
 	Tools   Toolset
 	Decider Decider
+	// Instead decides from the step on in which Decider cannot go on: it failed for
+	// good, or the run's tokens are spent. Nil: the run fails then.
+	Instead Decider
 	Journal Journal
 	Log     *slog.Logger
 	// Aborted is closed when the run was cancelled, to end the call in hand. Nil: never.
@@ -93,7 +99,7 @@ type loop struct {
 	start protocol.Start
 
 	step     int               // the last step that was decided
-	stepAt   time.Time         // when
+	at       time.Time         // when it was, or when its last call had its result
 	pending  []protocol.Answer // at most one: the answer whose calls are not all done
 	done     int               // calls of the pending answer that have a result
 	valid    int               // of those, the ones that were valid
@@ -104,12 +110,14 @@ type loop struct {
 	cancel   *protocol.Cancel
 	usage    protocol.Usage
 	model    string
-	resting  int // no compaction is tried before this step: the last one failed
+	instead  string // why Spec.Instead decides; empty: it does not
+	resting  int    // no compaction is tried before this step: the last one failed
 	watch    watch
 }
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
 	if len(l.spec.Journal.Records()) == 0 || !has(l.spec.Journal.Records(), protocol.RecordStart) {
+		l.spec.Start.Tools = l.names()
 		if _, err := l.spec.Journal.Append(parent, protocol.RecordStart, l.spec.Start); err != nil && !errors.Is(err, ErrCancelled) {
 			return protocol.Finish{}, err
 		}
@@ -205,7 +213,10 @@ func (l *loop) apply(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &a); err != nil {
 			return err
 		}
-		l.step, l.stepAt, l.model = a.Step, r.At, a.Model
+		l.step, l.at, l.model = a.Step, r.At, a.Model
+		if a.Instead != "" {
+			l.instead = a.Instead
+		}
 		l.usage = l.usage.Plus(a.Usage)
 		l.pending, l.done, l.valid = []protocol.Answer{a}, 0, 0
 		if len(a.Calls) == 0 {
@@ -216,6 +227,7 @@ func (l *loop) apply(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &res); err != nil {
 			return err
 		}
+		l.at = r.At
 		return l.applyResult(res)
 	case protocol.RecordInput:
 		var in protocol.Input
@@ -295,10 +307,13 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 			return protocol.OutcomeFailed, fmt.Errorf("%d answers in a row were invalid: %s", l.invalid, l.lastErr)
 		case l.start.Settings.MaxIterations > 0 && l.step >= l.start.Settings.MaxIterations:
 			return protocol.OutcomeMaxIterations, fmt.Errorf("%d steps were made, no more are allowed", l.step)
-		case l.start.Settings.MaxTokens > 0 && l.usage.InputTokens+l.usage.OutputTokens >= l.start.Settings.MaxTokens:
-			return protocol.OutcomeFailed, fmt.Errorf("%d tokens were used, %d are allowed", l.usage.InputTokens+l.usage.OutputTokens, l.start.Settings.MaxTokens)
+		case l.instead == "" && l.spent() && l.spec.Instead == nil:
+			return protocol.OutcomeFailed, l.spentError()
 		case parent.Err() != nil:
 			return "", parent.Err() // hand the run back between two steps
+		}
+		if l.instead == "" && l.spent() {
+			l.standIn(l.spentError())
 		}
 		ctx := l.turn(ctx, l.step+1)
 		if err := l.listen(ctx); err != nil {
@@ -380,17 +395,19 @@ func (l *loop) view() View {
 
 func (l *loop) decide(parent, ctx context.Context) error {
 	view := l.view()
+	hash, err := requestHash(view)
+	if err != nil {
+		return decisionError{err}
+	}
 	for n := 1; ; n++ {
 		answer, err := l.decision(ctx, view, n)
 		if err == nil {
-			answer.Step = view.Step
+			answer.Step, answer.RequestHash = view.Step, hash
 			if answer.Model == "" {
-				answer.Model = l.spec.Decider.Name()
+				answer.Model = l.decider().Name()
 			}
-			for i := range answer.Calls {
-				if answer.Calls[i].ID == "" {
-					answer.Calls[i].ID = fmt.Sprintf("call_%d_%d", view.Step, i)
-				}
+			if l.instead != "" {
+				answer.Instead = l.instead
 			}
 			l.say(view.Step, describe(answer))
 			return l.append(ctx, protocol.RecordAnswer, answer)
@@ -399,7 +416,13 @@ func (l *loop) decide(parent, ctx context.Context) error {
 			return cause
 		}
 		if n >= attempts || errors.Is(err, ErrFinal) {
-			return decisionError{fmt.Errorf("%s failed %d times: %w", l.spec.Decider.Name(), n, err)}
+			err = failedAfter(l.decider(), n, err)
+			if l.instead != "" || l.spec.Instead == nil {
+				return decisionError{err}
+			}
+			l.standIn(err)
+			n = 0
+			continue
 		}
 		delay := backoff(err, n)
 		l.spec.Log.Warn("a decision failed", "run", l.spec.RunID, "step", view.Step, "attempt", n, "delay", delay, "err", err)
@@ -420,14 +443,28 @@ func (l *loop) ask(ctx context.Context, view View) (a protocol.Answer, err error
 			err = l.panicked("the decider", p)
 		}
 	}()
-	if a, err = l.spec.Decider.Decide(ctx, view); err != nil {
+	if a, err = l.decider().Decide(ctx, view); err != nil {
 		return a, err
 	}
+	a.Calls, a.Dropped = callsOf(a.Calls, view.Step)
 	raw, err := json.Marshal(a)
 	if err == nil && len(raw) > maxKept {
 		err = fmt.Errorf("the answer has %d bytes (at most %d)", len(raw), maxKept)
 	}
 	return a, err
+}
+
+// callsOf returns the calls of an answer that the journal keeps, each with an id,
+// and how many more there were. The list is a new one: the decider may give its
+// own to another run.
+func callsOf(all []protocol.ToolCall, step int) (calls []protocol.ToolCall, dropped int) {
+	calls = slices.Clone(all[:min(len(all), MaxCallsPerStep+1)])
+	for i := range calls {
+		if calls[i].ID == "" {
+			calls[i].ID = fmt.Sprintf("call_%d_%d", step, i)
+		}
+	}
+	return calls, len(all) - len(calls)
 }
 
 // panicked makes an error of a panic, so that it ends neither the worker nor the run.
@@ -496,7 +533,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 		return res
 	}
 	if n >= MaxCallsPerStep {
-		return refuse(fmt.Sprintf("at most %d calls in one answer are made; make this one in the next", MaxCallsPerStep)), nil
+		return refuse(fmt.Sprintf("at most %d calls in one answer are made; this one and the %d after it were not: make them in the next", MaxCallsPerStep, l.pending[0].Dropped)), nil
 	}
 	t, ok := l.tools[tc.Tool]
 	if !ok {
@@ -506,7 +543,7 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	if err != nil {
 		return refuse(err.Error()), nil
 	}
-	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.stepAt, Stopping: parent.Done(), Model: l.model, slot: l.spec.Slot}
+	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.at, Stopping: parent.Done(), Model: l.model, Instead: l.instead, Usage: l.usage, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)
 	switch {
 	case err == nil:
@@ -555,9 +592,9 @@ func (l *loop) names() []string {
 }
 
 func (l *loop) finish(ctx context.Context, outcome protocol.Outcome, cause error) (protocol.Finish, error) {
-	f := protocol.Finish{Outcome: outcome, Usage: l.usage, Steps: l.step, Model: l.model}
+	f := protocol.Finish{Outcome: outcome, Usage: l.usage, Steps: l.step, Model: l.model, Instead: l.instead}
 	if f.Model == "" {
-		f.Model = l.spec.Decider.Name()
+		f.Model = l.decider().Name()
 	}
 	if cause != nil {
 		f.Error = cause.Error()

@@ -203,6 +203,7 @@ func TestAnotherCoordinatorGoesOnFromEveryRecord(t *testing.T) {
 	}
 }
 
+// Behaviour: 49, defect 4.
 func TestInvalidAnswers(t *testing.T) {
 	silent := agenttest.Step(func(agent.View) (protocol.Answer, error) { return protocol.Answer{Text: "I am done."}, nil })
 	bad := agenttest.Calls(wrong)
@@ -231,12 +232,14 @@ func TestInvalidAnswers(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 4.
 func TestACallThatIsWrongIsToldWhatWouldBeRight(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		call protocol.ToolCall
 		says []string
 	}{
+		// Behaviour: 24.
 		{"an unknown tool", wrong, []string{`unknown tool \"dance\"`, "take_snapshot", "done"}},
 		{"no arguments where one is required", agenttest.Call("set_state", map[string]any{"state": "warning"}), []string{"set_state", "reason"}},
 		{"null where an argument is required", agenttest.Call("think", map[string]any{"thought": nil}), []string{"think", "thought"}},
@@ -245,9 +248,11 @@ func TestACallThatIsWrongIsToldWhatWouldBeRight(t *testing.T) {
 		{"a severity that is not allowed", agenttest.Call("send_notification", map[string]any{
 			"type": "x", "severity": "bad", "context": "c", "observation": "o", "snapshot_ids": []string{"a"},
 		}), []string{"severity", "info", "warning", "critical"}},
+		// Behaviour: 20.
 		{"a notification without snapshot ids", agenttest.Call("send_notification", map[string]any{
 			"type": "x", "severity": "info", "context": "c", "observation": "o",
 		}), []string{"snapshot_ids"}},
+		// Behaviour: 25.
 		{"a negative wait", agenttest.Call("wait", map[string]any{"ms": -5}), []string{"ms", "minimum", "0"}},
 		{"a wait of no whole number", agenttest.Call("wait", map[string]any{"ms": "soon"}), []string{"ms", "integer"}},
 		{"a negative offset", agenttest.Call("get_snapshots", map[string]any{"offset": -1}), []string{"offset"}},
@@ -279,21 +284,23 @@ func TestOfMoreThanSixteenCallsTheRestIsRefused(t *testing.T) {
 				t.Fatalf("ended as %+v", f)
 			}
 			res := results(t, r.journal)
-			if len(res) != n+1 {
-				t.Fatalf("%d results, want one for each of %d calls, and done", len(res), n)
+			kept := min(n, agent.MaxCallsPerStep+1)
+			if len(res) != kept+1 {
+				t.Fatalf("%d results, want those of %d calls, and of done", len(res), kept)
 			}
-			for i, got := range res[:n] {
+			for i, got := range res[:kept] {
 				if got.CallID != fmt.Sprintf("call_1_%d", i) || got.Invalid != (i >= agent.MaxCallsPerStep) {
 					t.Fatalf("call %d: %+v", i, got)
 				}
 				if got.Invalid {
-					wantIn(t, got.Content, "at most 16 calls", "in the next")
+					wantIn(t, got.Content, "at most 16 calls", fmt.Sprintf("the %d after it", n-kept), "in the next")
 				}
 			}
 		})
 	}
 }
 
+// Behaviour: 46.
 func TestLimitsEndARun(t *testing.T) {
 	costly := agenttest.Step(func(agent.View) (protocol.Answer, error) {
 		return protocol.Answer{Calls: []protocol.ToolCall{think}, Usage: protocol.Usage{InputTokens: 90, OutputTokens: 10, LLMCalls: 1}}, nil
@@ -324,6 +331,7 @@ func TestLimitsEndARun(t *testing.T) {
 	}
 }
 
+// Behaviour: 92.
 func TestNothingHappensAfterTheDeadline(t *testing.T) {
 	hang := func(ctx context.Context, _ agent.View) (protocol.Answer, error) {
 		<-ctx.Done()
@@ -377,6 +385,7 @@ func TestNothingHappensAfterTheDeadline(t *testing.T) {
 	})
 }
 
+// Behaviour: 47.
 func TestADecisionThatFailsIsTriedThreeTimes(t *testing.T) {
 	busy := errors.New("busy")
 	for _, tt := range []struct {
@@ -433,6 +442,7 @@ func TestTheNextDecisionHasItsOwnTries(t *testing.T) {
 	})
 }
 
+// Behaviour: 103, defect 2.
 func TestCancelling(t *testing.T) {
 	t.Run("between two records, as the journal tells", func(t *testing.T) {
 		for _, kind := range []protocol.RecordKind{protocol.RecordAnswer, protocol.RecordResult, protocol.RecordFinish} {
@@ -561,6 +571,7 @@ func TestAWorkerThatStopsHandsItsRunBack(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 6.
 func TestAWaitIsCutToTheDeadlineAndRefusedBelowZero(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newOperatorRun("web-1")
@@ -579,6 +590,7 @@ func TestAWaitIsCutToTheDeadlineAndRefusedBelowZero(t *testing.T) {
 	})
 }
 
+// Behaviour: defect 20.
 func TestAPanicIsContained(t *testing.T) {
 	t.Run("in a tool, which has failed", func(t *testing.T) {
 		r := newOperatorRun("web-1")

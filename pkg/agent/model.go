@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
@@ -63,6 +64,9 @@ func (d *modelDecider) Decide(ctx context.Context, v View) (protocol.Answer, err
 func portable(extra map[string]any) map[string]any {
 	out := map[string]any{}
 	for k, v := range extra {
+		if k == ExtraCacheWrite {
+			continue
+		}
 		if _, err := json.Marshal(v); err == nil {
 			out[k] = v
 		}
@@ -73,9 +77,14 @@ func portable(extra map[string]any) map[string]any {
 	return out
 }
 
+// ExtraCacheWrite is the key of a message's Extra under which a model says how
+// many tokens, an int, were written to its provider's cache: eino has no field for it.
+const ExtraCacheWrite = "cache_write_tokens"
+
 // usage returns what one answer of a model cost.
 func usage(msg *schema.Message) protocol.Usage {
 	out := protocol.Usage{LLMCalls: 1}
+	out.CacheWriteTokens, _ = msg.Extra[ExtraCacheWrite].(int)
 	if msg.ResponseMeta != nil && msg.ResponseMeta.Usage != nil {
 		u := msg.ResponseMeta.Usage
 		out.InputTokens, out.OutputTokens, out.CachedTokens = u.PromptTokens, u.CompletionTokens, u.PromptTokenDetails.CachedTokens
@@ -175,7 +184,11 @@ func (c *talk) add(r protocol.Record) error {
 		if err := json.Unmarshal(r.Data, &in); err != nil {
 			return err
 		}
-		say(true, schema.UserMessage(fence(in.Text)))
+		var parts []string
+		if in.Text != "" {
+			parts = append(parts, fence(in.Text))
+		}
+		say(true, schema.UserMessage(strings.Join(append(parts, in.Said...), "\n")))
 	}
 	return nil
 }

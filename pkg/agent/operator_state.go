@@ -235,7 +235,7 @@ func Completion(task protocol.Task, f protocol.Finish, sum OperatorSummary, at t
 	c := protocol.Completion{
 		RunID: task.RunID, InvestigationID: task.InvestigationID, Skill: task.Skill, Targets: task.Targets, State: sum.Health,
 		Outcome: f.Outcome, Error: f.Error, NotificationIDs: sum.NotificationIDs, SnapshotIDs: sum.SnapshotIDs,
-		NotChecked: sum.NotChecked, Checked: sum.Checked, Model: f.Model, Usage: f.Usage, At: at,
+		NotChecked: sum.NotChecked, Checked: sum.Checked, Model: f.Model, Instead: f.Instead, Usage: f.Usage, At: at,
 	}
 	if c.State == "" {
 		c.State = protocol.Observing

@@ -33,6 +33,7 @@ func twoHosts() *operatorRun {
 	return r
 }
 
+// Behaviour: 39, 40, 41.
 func TestANotificationCitesSnapshotsOfOneTarget(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -64,6 +65,7 @@ func TestANotificationCitesSnapshotsOfOneTarget(t *testing.T) {
 	}
 }
 
+// Behaviour: 6, 8.
 func TestANotificationCarriesWhatIsKnown(t *testing.T) {
 	r := twoHosts()
 	r.play(t, steps(agenttest.Call("send_notification", map[string]any{
@@ -156,6 +158,7 @@ func TestRefusalsAreCountedAgainAfterANotification(t *testing.T) {
 	}
 }
 
+// Behaviour: 22, 42.
 func TestGetSnapshots(t *testing.T) {
 	list := func(t *testing.T, args map[string]any) []string {
 		r := newOperatorRun("web-1")
@@ -345,6 +348,7 @@ func (l lua) Run(ctx context.Context, _ string, names []string, call func(contex
 	return l(ctx, names, call)
 }
 
+// Behaviour: 55.
 func TestExecute(t *testing.T) {
 	run := agenttest.Call("execute", map[string]any{"code": "return …"})
 	t.Run("its result is evidence, its output is shown", func(t *testing.T) {
@@ -412,6 +416,7 @@ func TestExecute(t *testing.T) {
 			t.Errorf("result %+v", res)
 		}
 	})
+	// Behaviour: 56, 60.
 	t.Run("a result that JSON cannot express is told", func(t *testing.T) {
 		r := twoHosts()
 		r.scripts = lua(func(context.Context, []string, func(context.Context, string, []any) (any, error)) (any, string, error) {
@@ -421,9 +426,11 @@ func TestExecute(t *testing.T) {
 		if res := one(t, r.journal, "execute"); f.Outcome != protocol.OutcomeDone || !res.Failed {
 			t.Errorf("ended as %+v, result %+v", f, res)
 		}
+		wantIn(t, one(t, r.journal, "execute").Content, "the result cannot be expressed in JSON")
 	})
 }
 
+// Behaviour: 17, 35, defect 18.
 func TestTheStateIsToldWhenItIsSet(t *testing.T) {
 	for _, health := range protocol.Healths() {
 		r := twoHosts()
@@ -431,9 +438,13 @@ func TestTheStateIsToldWhenItIsSet(t *testing.T) {
 		if r.state.Health != health || len(r.findings.order) != 1 || one(t, r.journal, "set_state").Content != fmt.Sprintf(`{"state":%q}`, health) {
 			t.Errorf("state %s: %s, effects %v", health, r.state.Health, r.findings.order)
 		}
+		for _, body := range r.findings.bodies {
+			wantIn(t, body, fmt.Sprintf(`"state":%q,"reason":"so it seems"`, health))
+		}
 	}
 }
 
+// Behaviour: 48, defect 7, defect 18.
 func TestCompletion(t *testing.T) {
 	task := protocol.Task{RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: hosts("web-1")}
 	for _, tt := range []struct {
@@ -487,6 +498,7 @@ func TestCheckedKeepsTheWorstValueOfEachCheck(t *testing.T) {
 	}
 }
 
+// Behaviour: 91.
 func TestThePromptSaysWhatARunIsAbout(t *testing.T) {
 	task := protocol.Task{Reason: "checkout is slow", Targets: hosts("web-1"), Context: map[string]any{"since": "09:00", "orders": 12}}
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words(), Snapshots: []protocol.Snapshot{

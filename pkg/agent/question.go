@@ -9,7 +9,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// A Reply is what an operator answers to a question of its coordinator.
+// A Reply is what an agent answers to a question about its run.
 type Reply struct {
 	Summary  string   `json:"summary" jsonschema:"required"`
 	Findings []string `json:"findings,omitempty"`
@@ -18,29 +18,34 @@ type Reply struct {
 
 // A Question is the View.State of a decider that is asked about a run instead of
 // for its next step. The run's records are in the view.
-type Question struct{ Text string }
+type Question struct {
+	Investigation string // that the run belongs to: the answer is paid from its budget
+	By            string // who asks: "the coordinator"
+	Text          string
+}
 
 // answerTool is the only tool of a question: the reply is its arguments.
-var answerTool = newTool[Reply, none]("answer", "Answers the coordinator's question about your run.", func(_ context.Context, _ Call, r Reply) (Outcome, error) {
+var answerTool = newTool[Reply, none]("answer", "Answers the question about your run.", func(_ context.Context, _ Call, r Reply) (Outcome, error) {
 	return Outcome{Content: r}, nil
 }, nil)
 
 // AskAbout asks a decider about a run, from the run's journal alone: it does not
-// matter whether a worker holds the run, and the run goes on undisturbed.
-func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Record, question string) (Reply, protocol.Usage, error) {
+// matter whether a worker holds the run, and the run goes on undisturbed. The
+// answer that the reply came in says by which model, and what it used.
+func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Record, q Question) (Reply, protocol.Answer, error) {
 	var r Reply
-	v := View{RunID: run, Tools: []Tool{answerTool}, State: &Question{Text: question}}
+	v := View{RunID: run, Tools: []Tool{answerTool}, State: &q}
 	open := map[string]bool{} // calls of the last answer that have no result yet
 	for _, rec := range records {
 		switch rec.Kind {
 		case protocol.RecordStart:
 			if err := json.Unmarshal(rec.Data, &v.Start); err != nil {
-				return r, protocol.Usage{}, err
+				return r, protocol.Answer{}, err
 			}
 		case protocol.RecordAnswer:
 			var a protocol.Answer
 			if err := json.Unmarshal(rec.Data, &a); err != nil {
-				return r, protocol.Usage{}, err
+				return r, protocol.Answer{}, err
 			}
 			clear(open)
 			for _, c := range a.Calls {
@@ -50,18 +55,18 @@ func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Rec
 		case protocol.RecordResult:
 			var res protocol.ToolResult
 			if err := json.Unmarshal(rec.Data, &res); err != nil {
-				return r, protocol.Usage{}, err
+				return r, protocol.Answer{}, err
 			}
 			delete(open, res.CallID)
 		}
 	}
 	if v.Start.Agent == "" {
-		return r, protocol.Usage{}, errors.New("the run has not begun")
+		return r, protocol.Answer{}, errors.New("the run has not begun")
 	}
-	v.Records = append(settled(records, open), inputRecord("The coordinator asks: "+question+"\nAnswer with the tool answer."))
+	v.Records = append(settled(records, open), inputRecord(q.By+" asks: "+q.Text, "Answer with the tool answer."))
 	a, err := d.Decide(ctx, v)
 	if err != nil {
-		return r, a.Usage, err
+		return r, a, err
 	}
 	for _, c := range a.Calls {
 		if c.Tool != answerTool.Name {
@@ -69,14 +74,14 @@ func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Rec
 		}
 		args, err := answerTool.arguments(c.Args)
 		if err != nil {
-			return r, a.Usage, err
+			return r, a, err
 		}
-		return r, a.Usage, json.Unmarshal([]byte(args), &r)
+		return r, a, json.Unmarshal([]byte(args), &r)
 	}
 	if a.Text != "" { // a model that answers in words has answered
-		return Reply{Summary: a.Text}, a.Usage, nil
+		return Reply{Summary: a.Text}, a, nil
 	}
-	return r, a.Usage, fmt.Errorf("%s gave no answer", d.Name())
+	return r, a, fmt.Errorf("%s gave no answer", d.Name())
 }
 
 // settled gives every call of an unfinished answer a result, because providers
@@ -92,8 +97,8 @@ func settled(records []protocol.Record, open map[string]bool) []protocol.Record 
 	return out
 }
 
-func inputRecord(text string) protocol.Record {
-	raw, err := json.Marshal(protocol.Input{Text: text})
+func inputRecord(said ...string) protocol.Record {
+	raw, err := json.Marshal(protocol.Input{Said: said})
 	if err != nil {
 		return protocol.Record{}
 	}

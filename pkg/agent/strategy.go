@@ -115,7 +115,7 @@ func (p pipeline) classify(ctx context.Context, v View, s *CoordinatorState) (pr
 		return a, err
 	}
 	signals.Emit(ctx, signals.ClassifyComplete, signals.Text(signals.AttrIntent, c.Intent), texts(signals.AttrSkills, c.Skills))
-	known := slices.DeleteFunc(c.Skills, func(name string) bool {
+	known := slices.DeleteFunc(slices.Clone(c.Skills), func(name string) bool {
 		return !slices.ContainsFunc(s.Subject.Skills, func(i SkillInfo) bool { return i.Name == name })
 	})
 	if len(known) == 0 {

@@ -20,6 +20,8 @@ type watch struct {
 
 	turn int // the iteration whose span is open; 0: none
 	span trace.Span
+
+	instead bool // it was told that another decider decides
 }
 
 // observed runs the loop within a span of its own, and counts it.
@@ -203,9 +205,13 @@ func (l *loop) endTurn() {
 
 // decision asks the decider for the n-th time in this step, and tells how it went.
 func (l *loop) decision(ctx context.Context, view View, n int) (protocol.Answer, error) {
+	if l.instead != "" && !l.watch.instead {
+		l.watch.instead = true
+		signals.Emit(ctx, signals.Instead, signals.Text(signals.AttrDecider, l.decider().Name()), signals.Text(signals.AttrReason, l.instead))
+	}
 	began := time.Now()
 	a, err := l.ask(ctx, view)
-	decider := signals.LabelDecider.String(l.spec.Decider.Name())
+	decider := signals.LabelDecider.String(l.decider().Name())
 	l.watch.decisionDuration.Record(ctx, time.Since(began).Seconds(), labels(l.watch.agent, decider))
 	if err == nil || context.Cause(ctx) != nil {
 		return a, err

@@ -355,6 +355,20 @@ func TestAnOperatorThatFailedIsToldAsOne(t *testing.T) {
 	}
 }
 
+func TestThatAnotherDeciderDecidesIsTold(t *testing.T) {
+	r := toldCoordinator()
+	r.instead = agenttest.NewScript(steps(over)...)
+	if _, err := r.run(t, agenttest.NewScript(agenttest.Fail(errors.Join(errors.New("no such model"), agent.ErrFinal)))); err != nil {
+		t.Fatal(err)
+	}
+	r.tells.Conforms(t)
+	got := r.tells.Events(signals.Instead)
+	if len(got) != 1 || len(r.tells.Events(signals.DecisionFailed)) != 1 || len(r.tells.Events(signals.AgentDone)) != 1 {
+		t.Fatalf("%v", names(r.tells))
+	}
+	wantIn(t, got[0]["fleetlens.reason"].(string), "no such model")
+}
+
 func TestThePipelinesStagesAreTold(t *testing.T) {
 	r := toldCoordinator(finding("n1", "r1", "os", "web-1", "memory is short"))
 	answers := agenttest.NewScript() // by what is asked, not by the step

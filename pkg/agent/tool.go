@@ -28,6 +28,8 @@ type Tool struct {
 	run    func(ctx context.Context, c Call) (Outcome, error)
 	fold   func(effect json.RawMessage) error
 	checks *jsonschema.Schema
+	// schemaText is Schema as JSON.
+	schemaText string
 }
 
 // A Call is one use of a tool.
@@ -35,12 +37,16 @@ type Call struct {
 	RunID string
 	Step  int
 	N     int       // position among the calls of the step, from 0
-	At    time.Time // when the step was decided: the same on every replay
+	At    time.Time // when the step was decided, or its call before this one had its result: the same on every replay
 	// Stopping is closed when the worker wants to hand the run back.
 	Stopping <-chan struct{}
 
 	// Model is what decided the step: of a set, the member that answered.
 	Model string
+	// Instead says why another decider than the run's decided; empty: the run's own did.
+	Instead string
+	// Usage is what the run's decisions used so far.
+	Usage protocol.Usage
 
 	slot Slot
 }
@@ -74,7 +80,7 @@ var errStopping = errors.New("the worker stops")
 // is of type E. run must not change state: fold does, live and on replay.
 func newTool[A, E any](name, doc string, run func(ctx context.Context, c Call, args A) (Outcome, error), fold func(E) error) Tool {
 	schema := schemaOf[A](name)
-	t := Tool{Name: name, Doc: doc, Schema: schema.schema, checks: schema.checks}
+	t := Tool{Name: name, Doc: doc, Schema: schema.schema, checks: schema.checks, schemaText: schema.text}
 	t.run = func(ctx context.Context, c Call) (Outcome, error) {
 		var args A
 		raw, _ := ctx.Value(argsKey{}).(string)
@@ -101,6 +107,7 @@ type argsKey struct{}
 type compiled struct {
 	schema *schemagen.Schema
 	checks *jsonschema.Schema
+	text   string
 }
 
 // schemas holds what was compiled, by the type of the arguments: every run has
@@ -116,16 +123,16 @@ func schemaOf[A any](name string) compiled {
 	reflector := schemagen.Reflector{DoNotReference: true, Anonymous: true}
 	schema := reflector.Reflect(&zero)
 	schema.Version = ""
-	c := compiled{schema: schema, checks: compile(name, schema)}
-	schemas.Store(key, c)
-	return c
-}
-
-func compile(name string, schema *schemagen.Schema) *jsonschema.Schema {
 	raw, err := json.Marshal(schema)
 	if err != nil {
 		panic(fmt.Sprintf("agent: schema of %s: %v", name, err)) // a fault of this package
 	}
+	c := compiled{schema: schema, checks: compile(name, raw), text: string(raw)}
+	schemas.Store(key, c)
+	return c
+}
+
+func compile(name string, raw []byte) *jsonschema.Schema {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(raw)))
 	if err != nil {
 		panic(fmt.Sprintf("agent: schema of %s: %v", name, err))

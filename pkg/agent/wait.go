@@ -15,7 +15,7 @@ func waitTool(wake func() <-chan struct{}) func(context.Context, Call, waitArgs)
 	return func(ctx context.Context, c Call, a waitArgs) (Outcome, error) {
 		d := time.Duration(min(a.MS, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 		start := time.Now()
-		d -= max(0, start.Sub(c.At)) // a wait that is taken over began when it was decided
+		d -= max(0, start.Sub(c.At)) // a wait that is taken over began when its turn came
 		if deadline, ok := ctx.Deadline(); ok {
 			d = min(d, time.Until(deadline))
 		}

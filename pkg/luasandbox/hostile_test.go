@@ -18,6 +18,7 @@ const backtracking = `return string.find(("a"):rep(40), ("a*"):rep(40) .. "b")`
 // none stands for a run that ends without an error.
 const none = ""
 
+// Behaviour: defect 5.
 func TestHostileScriptsAreContained(t *testing.T) {
 	const (
 		wall    = luasandbox.LimitWall

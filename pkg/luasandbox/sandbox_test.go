@@ -232,6 +232,7 @@ func TestCallbackFaultsAreLuaErrors(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 5.
 func TestCallbackTimeIsNotWallTime(t *testing.T) {
 	pause := luasandbox.Func{Name: "pause", Call: func(ctx context.Context, _ []any) (any, error) {
 		timer := time.NewTimer(2500 * time.Millisecond)

@@ -77,6 +77,7 @@ func TestParseEnvelope(t *testing.T) {
 	}
 }
 
+// Behaviour: 2, 3.
 func TestIDs(t *testing.T) {
 	id, trace := regexp.MustCompile(`^[0-9a-f]{16}$`), regexp.MustCompile(`^[0-9a-f]{32}$`)
 	seen := map[string]bool{}

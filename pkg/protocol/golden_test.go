@@ -129,6 +129,7 @@ func TestEveryTypeHasALimitADecoderAndAGoldenFile(t *testing.T) {
 	}
 }
 
+// Behaviour: 5, 11, 14.
 func TestGoldenFilesDecodeAndEncodeToThemselves(t *testing.T) {
 	for _, g := range goldens(t) {
 		t.Run(g.name, func(t *testing.T) {

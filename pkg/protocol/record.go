@@ -48,6 +48,7 @@ type Start struct {
 	System    string          `json:"system"` // the rendered prompt
 	User      string          `json:"user"`   // the question, with its context
 	Subject   json.RawMessage `json:"subject,omitempty"`
+	Tools     []string        `json:"tools,omitempty"` // those that the decider may call
 	Settings  RunSettings     `json:"settings"`
 	TraceID   string          `json:"trace_id,omitempty"`
 	StartedAt time.Time       `json:"started_at"`
@@ -80,8 +81,10 @@ type Answer struct {
 	Step  int        `json:"step"` // the iteration, from 1
 	Text  string     `json:"text,omitempty"`
 	Calls []ToolCall `json:"calls,omitempty"`
-	Model string     `json:"model"`
-	Usage Usage      `json:"usage"`
+	// Dropped is how many more calls the answer made, too many for one step.
+	Dropped int    `json:"dropped,omitempty"`
+	Model   string `json:"model"`
+	Usage   Usage  `json:"usage"`
 	// RequestHash is the SHA-256, in hex, of what the decider could read when it
 	// decided: the conversation and the tools. By it a replay tells whether today's
 	// code would have asked the same.
@@ -114,8 +117,10 @@ type ToolResult struct {
 
 // Input is what reached the run from outside between two turns.
 type Input struct {
-	Step   int             `json:"step"`
-	Text   string          `json:"text"` // what the decider reads
+	Step int    `json:"step"`
+	Text string `json:"text"` // what the decider reads, as data
+	// Said is what people said, for the decider to heed.
+	Said   []string        `json:"said,omitempty"`
 	Effect json.RawMessage `json:"effect,omitempty"`
 }
 

@@ -33,7 +33,7 @@ type Request struct {
 	Model               string            `json:"model,omitempty"` // a name of the configuration
 	DeadlineMS          int64             `json:"deadline_ms,omitempty"`
 	MaxIterations       int               `json:"max_iterations,omitempty"`
-	MaxTokens           int               `json:"max_tokens,omitempty"`
+	MaxTokens           int               `json:"max_tokens,omitempty"` // of all models in the investigation, input and output
 	CompactionMaxTokens int               `json:"compaction_max_tokens,omitempty"`
 	CompactionKeepLast  int               `json:"compaction_keep_last,omitempty"`
 	Notifications       []Notification    `json:"notifications,omitempty"` // pre-seeded; never count as verified

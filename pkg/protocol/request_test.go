@@ -41,6 +41,7 @@ func TestReadRequest(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 6.
 func TestReadRequestRefusesAndSaysWhatToSend(t *testing.T) {
 	for _, tt := range []struct{ name, body, want string }{
 		{"empty", "", `the body is empty; send {"reason":"…"} or the reason as text`},

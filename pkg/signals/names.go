@@ -17,6 +17,7 @@ const (
 // Events of every agent.
 const (
 	DecisionFailed    Event = "fleetlens.agent.decision_failed"
+	Instead           Event = "fleetlens.agent.decided_instead"
 	ToolRefused       Event = "fleetlens.agent.tool_refused"
 	CompactionStart   Event = "fleetlens.agent.compaction_start"
 	CompactionStop    Event = "fleetlens.agent.compaction_stop"
@@ -117,6 +118,7 @@ const (
 	AttrWillRetry      attribute.Key = "fleetlens.will_retry"
 	AttrIteration      attribute.Key = "fleetlens.iteration" // from 1
 	AttrOutcome        attribute.Key = "fleetlens.outcome"
+	AttrDecider        attribute.Key = "fleetlens.decider"
 	AttrSteps          attribute.Key = "fleetlens.steps"
 	AttrContextSize    attribute.Key = "fleetlens.context_size"  // messages that the model reads
 	AttrToolSelected   attribute.Key = "fleetlens.tool_selected" // of several the first

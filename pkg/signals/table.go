@@ -67,9 +67,10 @@ var table = []Signal{
 	// Events of agents.
 	{
 		Name: string(DecisionFailed), Kind: KindEvent, Attrs: keys(AttrIteration, AttrAttempt, AttrWillRetry, AttrReason),
-		Doc: "A decision failed. Without another try the run fails.",
+		Doc: "A decision failed. Without another try the rules analyst goes on, or the run fails.",
 		For: []string{"operator.llm_error", "coordinator.llm_error"},
 	},
+	{Name: string(Instead), Kind: KindEvent, Attrs: keys(AttrDecider, AttrReason), Doc: "Another decider takes the run over: a budget is spent, or the model does not answer."},
 	{
 		Name: string(ToolRefused), Kind: KindEvent, Attrs: keys(AttrTool, AttrReason),
 		Doc: "A call was not made: there is no such tool, or it does not take the arguments.",

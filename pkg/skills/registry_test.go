@@ -64,6 +64,7 @@ func TestRegistryNamesEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+// Behaviour: 68.
 func TestRegistryFinds(t *testing.T) {
 	cellar := pantry()
 	cellar.Name, cellar.Prefix = "cellar", "cellar_"

@@ -11,6 +11,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
+// Behaviour: 70, 72, defect 19.
 func TestOverrideChangesLevels(t *testing.T) {
 	level := skills.Level
 	for _, tt := range []struct {
@@ -55,6 +56,7 @@ func TestOverrideTurnsACheckOff(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 19.
 func TestOverrideRefuses(t *testing.T) {
 	level := skills.Level
 	for _, tt := range []struct {

@@ -85,7 +85,7 @@ func (b *bench) e2e(ctx context.Context, requests, warmup int) (*e2eReport, erro
 		return nil, err
 	}
 	models := llm.DefaultConfig()
-	rules, err := models.Deciders(ctx, words)
+	rules, err := models.Deciders(ctx, words, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ func TestALocalInvestigationNeedsNothingElse(t *testing.T) {
 	}
 }
 
+// Behaviour: 66.
 func TestCommandsWithoutNATS(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -50,7 +51,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		code int
 		says string // on stdout when done, else on stderr
 	}{
-		{[]string{"skills"}, 0, "os"},
+		{[]string{"skills"}, 0, "System resources"},
 		{[]string{"skills", "os"}, 0, "system_get_memory"},
 		{[]string{"skills", "--json"}, 0, `"skill":"os"`},
 		{[]string{"streams"}, 0, "FL_INSIGHTS"},
@@ -73,6 +74,9 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"investigate", "--local", "why?", "--skill", "sorcery"}, 2, "have os"},
 		{[]string{"setup", "--max-bytes", "FL_NONE=1GiB"}, 2, "FL_NONE"},
 		{[]string{"call", "web-1"}, 2, "arg(s)"},
+		{[]string{"run", "replay"}, 2, "--file"},
+		{[]string{"run", "replay", "--file", "/nowhere"}, 1, "/nowhere"},
+		{[]string{"investigate", "--local", "why?", "--tokens-per-hour", "-1"}, 2, "--tokens-per-hour"},
 	} {
 		name := strings.Join(tt.args, " ")
 		t.Run(name, func(t *testing.T) {
@@ -94,6 +98,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 	}
 }
 
+// Behaviour: 73.
 func TestCommandsThatReadAFleet(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -170,6 +175,12 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		{[]string{"call", "web-1", "system_reboot"}, 2, "system_reboot"},
 		{[]string{"call", "web-1", "system_top_processes", "many"}, 2, "many"},
 		{[]string{"run", "show", "nobody"}, 1, "nobody"},
+		{[]string{"run", "replay", "nobody"}, 1, "nobody"},
+		{[]string{"run", "replay", r.InvestigationID}, 0, "nothing differs"},
+		{[]string{"ask", r.InvestigationID, "what", "was", "it?"}, 0, r.Insights[0].Summary},
+		{[]string{"ask", "nobody", "why?"}, 1, `unknown investigation "nobody"`},
+		{[]string{"tell", r.InvestigationID, "it was me"}, 1, "has ended, as done"},
+		{[]string{"budget"}, 0, "no budget was reserved from"},
 		{[]string{"cancel", "nobody"}, 1, "nobody"},
 		{[]string{"cancel", r.InvestigationID}, 1, "done"},
 		{[]string{"investigate", "why?", "--node", "web-9", "--json"}, 3, "web-9"},

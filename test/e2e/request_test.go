@@ -148,6 +148,7 @@ func TestAProgramAsksAndIsAnswered(t *testing.T) {
 	}
 }
 
+// Behaviour: 52.
 func TestARequestWithoutWorkersFailsAndSaysSo(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -172,6 +173,7 @@ func hanging(t *testing.T) (f *fleet, g *gate, operator *process) {
 	return f, g, operator
 }
 
+// Behaviour: 94.
 func TestACancelEndsTheInvestigationAndItsOperators(t *testing.T) {
 	t.Parallel()
 	f, g, _ := hanging(t)
@@ -204,6 +206,7 @@ func TestACancelEndsTheInvestigationAndItsOperators(t *testing.T) {
 	}
 }
 
+// Behaviour: 92.
 func TestTheDeadlineIsKeptWhileTheModelHangs(t *testing.T) {
 	t.Parallel()
 	f, _, _ := hanging(t)

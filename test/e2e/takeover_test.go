@@ -204,3 +204,22 @@ func TestAModelOfTheConfigurationDecides(t *testing.T) {
 		t.Errorf("it was asked %+v", first)
 	}
 }
+
+func TestASpentBudgetLeavesTheAnswerToTheRulesAnalyst(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	model := newModel(t, diligent)
+	ready(f.coordinator(), f.operator("op-1", "--config", model.config(t), "--tokens-per-hour", "100"), f.probe("web-1", tree(t, memoryFault)))
+	r := request(t, f.nc, `{"reason":"checkout is slow"}`)
+	if r.State != "done" || len(r.Insights) != 1 || !strings.Contains(r.Insights[0].Summary, "97 %") {
+		t.Fatalf("got %+v", r)
+	}
+	checkFigures(t, r.Insights...)
+	if len(model.turns) != 0 {
+		t.Errorf("the model was asked %d times", len(model.turns))
+	}
+	said := strings.Join(r.Insights[0].NotChecked, "; ")
+	if !strings.Contains(said, "the rules analyst looked in place of the model") || !strings.Contains(said, "the budget of 100 tokens an hour leaves 100") {
+		t.Errorf("not checked: %s", said)
+	}
+}

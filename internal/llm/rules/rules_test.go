@@ -134,15 +134,29 @@ func (w *world) Overview(context.Context, []string, map[string]string) (any, err
 func (w *world) Serves(context.Context, string) error { return nil }
 
 func (w *world) Start(_ context.Context, task protocol.Task) error {
+	known := slices.ContainsFunc(w.started, func(t protocol.Task) bool { return t.RunID == task.RunID })
 	w.started = append(w.started, task)
+	if known { // the queue takes a task once
+		return nil
+	}
 	f, state := w.operator(task)
 	w.ended = append(w.ended, agent.Completion(task, f, state.Summary(), t0))
 	return nil
 }
 
-func (w *world) Findings(_ context.Context, _ string, since agent.Cursor) ([]protocol.Notification, []protocol.Completion, agent.Cursor, error) {
-	return slices.Clone(w.notes[since.Notifications:]), slices.Clone(w.ended[since.Completions:]),
-		agent.Cursor{Notifications: uint64(len(w.notes)), Completions: uint64(len(w.ended))}, nil
+// News has what the operators found, from when the journal says that they were
+// started.
+func (w *world) News(_ context.Context, _ string, since agent.Cursor) (agent.News, error) {
+	invoked := func(r protocol.Record) bool {
+		return r.Kind == protocol.RecordResult && strings.Contains(string(r.Data), `"tool":"invoke_operators"`)
+	}
+	if !slices.ContainsFunc(w.journals["inv-1"].Log, invoked) {
+		return agent.News{Cursor: since}, nil
+	}
+	return agent.News{
+		Notifications: slices.Clone(w.notes[since.Notifications:]), Completions: slices.Clone(w.ended[since.Completions:]),
+		Cursor: agent.Cursor{Notifications: uint64(len(w.notes)), Completions: uint64(len(w.ended))},
+	}, nil
 }
 
 func (w *world) Wake() <-chan struct{} {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// askTimeout is how long the answer of a model is waited for.
+const askTimeout = 3*time.Minute + 10*time.Second
+
+func (a *app) question() *cobra.Command {
+	return &cobra.Command{
+		Use: "ask ID QUESTION", Short: "Ask about an investigation that has ended", Args: cobra.MinimumNArgs(2),
+		Long: `Ask about an investigation that has ended. The answer comes from its journal, by
+the model that decided, and changes nothing of it.`,
+		Example: `  fleetlens ask 5be0c2a47f19d3e8 "which of the two nodes was first?"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			raw, err := a.say(cmd, protocol.AskSubject, args, askTimeout)
+			if err != nil {
+				return err
+			}
+			r, err := protocol.Decode[protocol.AskReply](raw)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printJSON(cmd.OutOrStdout(), r)
+			}
+			p := out(cmd)
+			p.printf("%s\n", clean(r.Summary))
+			for _, f := range r.Findings {
+				p.printf("  found    %s\n", clean(f))
+			}
+			for _, c := range r.Concerns {
+				p.printf("  concern  %s\n", clean(c))
+			}
+			p.printf("%s\n", p.dim(fmt.Sprintf("answered by %s · %s · journal: fleetlens run show %s", r.Model, spending(r.Usage), r.RunID)))
+			return nil
+		},
+	}
+}
+
+func (a *app) tell() *cobra.Command {
+	return &cobra.Command{
+		Use: "tell ID TEXT", Short: "Tell a running investigation something", Args: cobra.MinimumNArgs(2),
+		Long: `Tell a running investigation something. Its model reads it before its next step;
+a wait ends early. The rules analyst cannot read it, and its insight says so.`,
+		Example: `  fleetlens tell 5be0c2a47f19d3e8 "we deployed checkout at 09:20"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			raw, err := a.say(cmd, protocol.TellSubject, args, 30*time.Second)
+			if err != nil {
+				return err
+			}
+			told, err := protocol.Decode[protocol.Told](raw)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printJSON(cmd.OutOrStdout(), told)
+			}
+			out(cmd).printf("investigation %s was told\n", told.InvestigationID)
+			return nil
+		},
+	}
+}
+
+// say sends what the arguments say to an investigation.
+func (a *app) say(cmd *cobra.Command, subject string, args []string, within time.Duration) ([]byte, error) {
+	conn, err := a.dial(cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	by := "a person"
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		by = u.Username
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), within)
+	defer cancel()
+	return conn.Request(ctx, subject, protocol.Ask{ID: args[0], Text: strings.Join(args[1:], " "), By: by})
+}

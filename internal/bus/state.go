@@ -1,0 +1,51 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// BudgetKeys matches the keys of StateBucket that operators may write.
+const BudgetKeys = "budget.>"
+
+// stateSubject is where a key of StateBucket lies. A key is made of tokens and dots.
+func stateSubject(key string) string { return "$KV." + StateBucket + "." + key }
+
+// ReadState reads a key of StateBucket into v, from the stream's leader. revision
+// is what WriteState wants: 0 where there is no such key, and v is left as it is.
+func (c *Conn) ReadState(ctx context.Context, key string, v any) (revision uint64, err error) {
+	m, err := c.Last(ctx, State, stateSubject(key))
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(m.Data) == 0 { // somebody deleted it
+		return m.Sequence, nil
+	}
+	if err := json.Unmarshal(m.Data, v); err != nil {
+		return 0, fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
+	}
+	return m.Sequence, nil
+}
+
+// WriteState writes a key whose last revision must be the given one; else it
+// returns ErrWrongLast.
+func (c *Conn) WriteState(ctx context.Context, key string, v any, revision uint64) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
+	}
+	msg := &nats.Msg{Subject: stateSubject(key), Data: body, Header: nats.Header{
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
+	}}
+	_, err = c.store(ctx, msg)
+	return err
+}
