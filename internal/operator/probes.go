@@ -62,12 +62,18 @@ func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, cal
 	p.tells.asked(ctx, verb, asked, err)
 	switch {
 	case errors.Is(err, bus.ErrNobody):
-		return nil, fmt.Errorf("the probe of %s does not answer: it is not connected", t.Node)
+		return nil, silent{fmt.Errorf("the probe of %s does not answer: it is not connected", t.Node)}
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the probe of %s did not answer within %s", t.Node, p.timeout)
+		return nil, silent{fmt.Errorf("the probe of %s did not answer within %s", t.Node, p.timeout)}
 	}
 	return raw, err
 }
+
+// silent is an error of a probe that does not answer.
+type silent struct{ error }
+
+// Is marks it as agent.ErrNoAnswer.
+func (silent) Is(target error) bool { return target == agent.ErrNoAnswer } //nolint:errorlint // it is how errors.Is asks
 
 // last returns the latest snapshot that the target's probe published.
 func (p *probes) last(ctx context.Context, t protocol.TargetRef, skill string) (protocol.Snapshot, error) {

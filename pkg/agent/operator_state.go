@@ -187,21 +187,7 @@ var errNoTarget = errors.New("no such target in this task")
 
 // target finds a target of the task by node/target, node or nothing when there is one.
 func (s *OperatorState) target(name string) (protocol.TargetRef, error) {
-	var found []protocol.TargetRef
-	var all []string
-	for _, t := range s.Subject.Task.Targets {
-		all = append(all, t.String())
-		if name == "" || name == t.String() || name == t.Node {
-			found = append(found, t)
-		}
-	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	if len(found) > 1 {
-		return protocol.TargetRef{}, fmt.Errorf("%q names %d targets: name one of %q", name, len(found), all)
-	}
-	return protocol.TargetRef{}, fmt.Errorf("%q: %w (have %q)", name, errNoTarget, all)
+	return targetOf(s.Subject.Task.Targets, name)
 }
 
 // OperatorSummary is what an operator's finish record keeps: what its completion is made of.

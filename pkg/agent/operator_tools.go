@@ -24,8 +24,9 @@ type OperatorDeps struct {
 	TraceID  string
 }
 
-// askAtOnce is how many targets are asked at a time.
-const askAtOnce = 16
+// askAtOnce is how many targets are asked at a time: all of a task, so that those
+// that hang cost their deadline together.
+const askAtOnce = protocol.MaxTaskTargets
 
 // tableFrom is the number of targets from which take_snapshot answers with a
 // table instead of one object a snapshot.
@@ -53,7 +54,7 @@ func NewOperatorTools(deps OperatorDeps) *OperatorTools {
 		}, nil)),
 	}
 	if deps.Scripts != nil {
-		o.tools = append(o.tools, newTool("execute", "Runs Lua. Every callback is a global function; on(target, \"callback\", …) asks one of several targets. Return what you need: figures that you derive here count as evidence.", o.execute, o.foldAnswers))
+		o.tools = append(o.tools, newTool("execute", "Runs Lua. Every callback is a global function; on(target, \"callback\", …) asks one of several targets, fleet(\"callback\", …) all of them at once and returns a table by target ({error=…} where one failed), targets() lists them. Return what you need: figures that you derive here count as evidence.", o.execute, o.foldAnswers))
 	}
 	return o
 }
@@ -541,14 +542,7 @@ func (o *OperatorTools) foldAnswers(e answered) error {
 var baseCalls = []protocol.CallDoc{{Name: "get_current_time", Example: "get_current_time()"}, {Name: "get_node_info", Example: "get_node_info()"}}
 
 func (o *OperatorTools) callback(name string) (protocol.CallDoc, error) {
-	var have []string
-	for _, c := range slices.Concat(o.state.Subject.Words.Calls, baseCalls) {
-		if c.Name == name {
-			return c, nil
-		}
-		have = append(have, c.Name)
-	}
-	return protocol.CallDoc{}, fmt.Errorf("unknown callback %q (have %s)", name, strings.Join(have, ", "))
+	return callbackOf(slices.Concat(o.state.Subject.Words.Calls, baseCalls), name)
 }
 
 func showArgs(args []any) string {

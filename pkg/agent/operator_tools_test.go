@@ -374,11 +374,14 @@ func TestExecute(t *testing.T) {
 		args     []any
 		says     string
 	}{
-		"an unknown callback":              {"system_shell", nil, `"web-1/host" "web-2/host"`}, // which target is asked first
+		"an unknown callback":              {"on", []any{"web-1/host", "system_shell"}, `unknown callback "system_shell"`},
 		"an unknown callback of a target":  {"on", []any{"web-1", "system_shell"}, "unknown callback"},
 		"wrong arguments":                  {"on", []any{"web-1", "system_top", 500.0}, "limit must be"},
 		"a target that is not in the task": {"on", []any{"web-9", "system_top"}, "no such target"},
-		"no target where there are two":    {"system_top", nil, "names 2 targets"},
+		"no target where there are two":    {"system_top", nil, `there are 2 targets: name one of web-1/host, web-2/host, or ask all: fleet("system_top")`},
+		"fleet without a callback":         {"fleet", nil, "fleet takes a callback"},
+		"fleet of an unknown callback":     {"fleet", []any{"system_shell"}, "unknown callback"},
+		"fleet with wrong arguments":       {"fleet", []any{"system_top", 500.0}, "limit must be"},
 		"on without a callback":            {"on", []any{"web-1"}, "on takes a target and a callback"},
 		"on with a number":                 {"on", []any{1.0, 2.0}, "as strings"},
 	} {
