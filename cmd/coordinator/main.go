@@ -29,6 +29,8 @@ func main() {
 		if err != nil {
 			return err
 		}
-		return coordinator.Run(ctx, cfg.Config, coordinator.Deps{Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version()})
+		return coordinator.Run(ctx, cfg.Config, coordinator.Deps{
+			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(), Telemetry: env.Telemetry, Ready: env.Ready,
+		})
 	})
 }

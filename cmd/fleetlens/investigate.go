@@ -15,6 +15,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
@@ -49,12 +50,14 @@ for this host, and end with it.`,
 			return proc.UsageError{Err: err}
 		}
 		if !local {
-			conn, err := a.dial(cmd)
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-			return a.ask(cmd, conn, req, watch)
+			return a.traced(cmd, func(signals.Providers) error {
+				conn, err := a.dial(cmd)
+				if err != nil {
+					return err
+				}
+				defer conn.Close()
+				return a.ask(cmd, conn, req, watch)
+			})
 		}
 		if req.Model != "" { // before the configuration is checked
 			l.llm.Default = req.Model
@@ -66,16 +69,19 @@ for this host, and end with it.`,
 		if err != nil {
 			return err
 		}
-		stack, err := allinone.Start(cmd.Context(), o)
-		if err != nil {
-			return err
-		}
-		defer stack.Stop()
-		// Rates are differences: let the second reading be long enough after the first.
-		if err := stack.Settle(cmd.Context()); err != nil {
-			return err
-		}
-		return a.ask(cmd, stack.Bus, req, watch)
+		return a.traced(cmd, func(p signals.Providers) error {
+			o.Telemetry = p
+			stack, err := allinone.Start(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			defer stack.Stop()
+			// Rates are differences: let the second reading be long enough after the first.
+			if err := stack.Settle(cmd.Context()); err != nil {
+				return err
+			}
+			return a.ask(cmd, stack.Bus, req, watch)
+		})
 	}
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/telemetry"
 )
 
 // localSettings are the settings of everything in one process.
@@ -58,6 +60,7 @@ func (a *app) up() *cobra.Command {
 	l := newLocalSettings()
 	var data, host string
 	var port int
+	var http telemetry.HTTP
 	cmd := &cobra.Command{
 		Use: "up", Short: "Run everything in one process, NATS included",
 		Long: `Run NATS, a probe of this host, an operator and a coordinator in one process.
@@ -72,32 +75,38 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().StringToStringVar(&l.probe.Labels, "label", nil, "labels of this node: role=web,zone=a")
 	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
 	l.llm.Flags(cmd.Flags())
+	http.Flags(cmd.Flags(), proc.Addresses["fleetlens"])
 	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in (default: a temporary one, removed at the end)")
 	cmd.Flags().StringVar(&host, "listen", "127.0.0.1", "`host` to listen on")
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := l.options(cmd, a)
-		if err != nil {
-			return err
+		if err := errors.Join(err, http.Validate()); err != nil {
+			return proc.UsageError{Err: err}
 		}
 		o.DataDir, o.Listen, o.Port = data, host, port
-		stack, err := allinone.Start(cmd.Context(), o)
-		if err != nil {
-			return err
-		}
-		defer stack.Stop()
-		if err := a.announce(cmd, stack.Server.URL(), data, l); err != nil {
-			return err
-		}
-		ended := make(chan error, 1)
-		go func() { ended <- stack.Wait() }()
-		select {
-		case <-cmd.Context().Done():
-			progress(cmd).printf("stopping\n")
-			return nil
-		case err := <-ended:
-			return err
-		}
+		return proc.Observed(cmd.Context(), "fleetlens", http, o.Log, func(ctx context.Context, watched proc.Observing) error {
+			o.Log, o.Telemetry = watched.Log, watched.Providers
+			stack, err := allinone.Start(ctx, o)
+			if err != nil {
+				return err
+			}
+			defer stack.Stop()
+			watched.Health.Need("NATS", proc.Connected(stack.Bus))
+			watched.Health.Begun()
+			if err := a.announce(cmd, stack.Server.URL(), data, l); err != nil {
+				return err
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- stack.Wait() }()
+			select {
+			case <-ctx.Done():
+				progress(cmd).printf("stopping\n")
+				return nil
+			case err := <-ended:
+				return err
+			}
+		})
 	}
 	return cmd
 }

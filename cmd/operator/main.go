@@ -34,7 +34,7 @@ func main() {
 		}
 		return operator.Run(ctx, cfg.Config, operator.Deps{
 			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(),
-			Scripts: operator.NewSandbox(env.Log),
+			Scripts: operator.NewSandbox(env.Log), Telemetry: env.Telemetry, Ready: env.Ready,
 		})
 	})
 }

@@ -24,7 +24,7 @@ func main() {
 		}
 		defer conn.Close()
 		return probe.Run(ctx, cfg, probe.Deps{
-			Log: env.Log, Bus: conn, Identity: identity, Version: proc.Version(),
+			Log: env.Log, Bus: conn, Identity: identity, Version: proc.Version(), Telemetry: env.Telemetry, Ready: env.Ready,
 			Skills: all.Skills(all.Options{Proc: cfg.Proc, Sys: cfg.Sys, Root: cfg.Root}),
 			Node:   hostos.Node(host.New(host.Config{Proc: cfg.Proc, Sys: cfg.Sys, Root: cfg.Root}), cfg.Node),
 		})

@@ -23,6 +23,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
@@ -42,6 +43,8 @@ type Options struct {
 	// Deciders, when set, stands in for the configured models: for tests.
 	Deciders func(model string) (agent.Decider, error)
 	Log      *slog.Logger
+	// Telemetry is where the signals of all processes go; the zero value is nowhere.
+	Telemetry signals.Providers
 }
 
 // A Stack is everything, running.
@@ -86,7 +89,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	cleanup = append(cleanup, cancel)
 	s := &Stack{Server: server}
 	dial := func(source string) (*bus.Conn, error) {
-		c, err := bus.Dial(ctx, bus.Config{InProcess: server}, source, o.Log)
+		c, err := bus.Dial(ctx, bus.Config{InProcess: server, Telemetry: o.Telemetry}, source, o.Log)
 		if err == nil {
 			cleanup = append(cleanup, c.Close)
 		}
@@ -146,20 +149,20 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 		return nil
 	}
 	if err := start("coordinator", func(c *bus.Conn) error {
-		return coordinator.Run(ctx, o.Coordinator, coordinator.Deps{Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done})
+		return coordinator.Run(ctx, o.Coordinator, coordinator.Deps{Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Telemetry: o.Telemetry, Ready: ready.Done})
 	}); err != nil {
 		return err
 	}
 	if err := start("operator", func(c *bus.Conn) error {
 		return operator.Run(ctx, o.Operator, operator.Deps{
 			Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done,
-			Scripts: operator.NewSandbox(o.Log),
+			Scripts: operator.NewSandbox(o.Log), Telemetry: o.Telemetry,
 		})
 	}); err != nil {
 		return err
 	}
 	return start("probe/"+o.Probe.Node, func(c *bus.Conn) error {
-		return probe.Run(ctx, o.Probe, probe.Deps{Log: o.Log, Bus: c, Skills: list, Node: node, Identity: identity, Version: proc.Version(), Ready: sync.OnceFunc(ready.Done)})
+		return probe.Run(ctx, o.Probe, probe.Deps{Log: o.Log, Bus: c, Skills: list, Node: node, Identity: identity, Version: proc.Version(), Telemetry: o.Telemetry, Ready: sync.OnceFunc(ready.Done)})
 	})
 }
 

@@ -29,13 +29,13 @@ var mayImport = map[string][]string{
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
 
 	"internal/missing":      {},
-	"internal/telemetry":    {},
-	"internal/proc":         {"internal/bus", "pkg/protocol", "pkg/skills"},
-	"internal/bus":          {"pkg/protocol"},
+	"internal/telemetry":    {"pkg/signals"},
+	"internal/proc":         {"internal/bus", "internal/telemetry", "pkg/protocol", "pkg/signals", "pkg/skills"},
+	"internal/bus":          {"pkg/protocol", "pkg/signals"},
 	"internal/bus/natsd":    {},
 	"internal/bus/natstest": {"internal/bus", "internal/bus/natsd"},
 	"internal/journal":      {"internal/bus", "pkg/agent", "pkg/protocol"},
-	"internal/llm/...":      {"internal/llm", "internal/llm/record", "internal/llm/rules", "pkg/agent", "pkg/protocol"},
+	"internal/llm/...":      {"internal/llm", "internal/llm/record", "internal/llm/rules", "pkg/agent", "pkg/protocol", "pkg/signals"},
 	"internal/llm/record":   {"pkg/agent", "pkg/protocol"},
 	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
@@ -45,20 +45,26 @@ var mayImport = map[string][]string{
 	"internal/redact":    {},
 	"internal/reach/...": {},
 
-	"pkg/protocol":         {},
-	"pkg/luasandbox":       {},
-	"pkg/skills":           {"pkg/protocol"},
-	"pkg/skills/...":       {"pkg/skills", "pkg/protocol", "internal/reach/..."},
-	"pkg/skills/all":       {"pkg/skills/...", "internal/reach/..."},
-	"pkg/skills/skilltest": {"pkg/skills", "pkg/protocol"},
-	"pkg/agent":            {"pkg/agent/grounding", "pkg/skills", "pkg/protocol"},
-	"pkg/agent/agenttest":  {"pkg/agent", "pkg/skills", "pkg/protocol"},
-	"pkg/agent/grounding":  {"pkg/protocol"},
+	"pkg/protocol":            {},
+	"pkg/luasandbox":          {},
+	"pkg/signals":             {},
+	"pkg/signals/signalstest": {"pkg/signals"},
+	"pkg/skills":              {"pkg/protocol"},
+	"pkg/skills/...":          {"pkg/skills", "pkg/protocol", "internal/reach/..."},
+	"pkg/skills/all":          {"pkg/skills/...", "internal/reach/..."},
+	"pkg/skills/skilltest":    {"pkg/skills", "pkg/protocol"},
+	"pkg/agent":               {"pkg/agent/grounding", "pkg/skills", "pkg/protocol", "pkg/signals"},
+	"pkg/agent/agenttest":     {"pkg/agent", "pkg/skills", "pkg/protocol"},
+	"pkg/agent/grounding":     {"pkg/protocol"},
 }
 
 // mayUse says who alone may import packages of others, tests left out.
 var mayUse = map[string][]string{
 	"github.com/nats-io/": {"internal/bus/...", "internal/allinone", "test/..."},
+	// Others know its interfaces only: what sends is chosen in one place.
+	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "pkg/signals/signalstest", "test/..."},
+	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
+	"github.com/prometheus/":             {"internal/telemetry", "test/..."},
 }
 
 // mustNotUse says what packages may not import, tests left out.
@@ -133,7 +139,7 @@ func TestImportsPointTheRightWay(t *testing.T) {
 	}
 }
 
-func TestOnlySomePackagesKnowNATS(t *testing.T) {
+func TestOnlySomePackagesKnowOthers(t *testing.T) {
 	for _, p := range packages(t) {
 		for prefix, users := range mayUse {
 			for _, imported := range p.imports {

@@ -128,7 +128,7 @@ func (c *Conn) pull(ctx context.Context, con Consumer, free chan struct{}, wg *s
 			slot := &Slot{free: free, held: true}
 			wg.Go(func() {
 				defer slot.Release()
-				c.handle(ctx, patience, msg, slot, handler)
+				c.handle(ctx, con.Name, patience, msg, slot, handler)
 			})
 		}
 		if err := batch.Error(); err != nil && ctx.Err() == nil {
@@ -160,7 +160,7 @@ func (c *Conn) awaitConsumer(ctx context.Context, con Consumer) jetstream.Consum
 
 // handle gives a message to its handler, with signs of life often enough for the
 // ack wait that the server has: an administrator may have changed the table's.
-func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream.Msg, slot *Slot, handler Handler) {
+func (c *Conn) handle(ctx context.Context, consumer string, patience time.Duration, msg jetstream.Msg, slot *Slot, handler Handler) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		c.log.Error("a delivery without metadata", "err", err)
@@ -174,8 +174,10 @@ func (c *Conn) handle(ctx context.Context, patience time.Duration, msg jetstream
 		},
 		Deliveries: int(meta.NumDelivered), Slot: slot, beats: beats,
 	}
-	err = guard(ctx, d, handler)
+	worked := c.tells.working(ctx, consumer, d.Deliveries)
+	err = guard(WithTrace(ctx, d.Header), d, handler)
 	beats.stop()
+	worked(err)
 	c.verdict(ctx, msg, d, err)
 }
 
@@ -227,6 +229,7 @@ func (c *Conn) DeadLetter(ctx context.Context, m Msg, reason string) error {
 	if len(letter.Reason) > 4096 {
 		letter.Reason = letter.Reason[:4096]
 	}
+	c.tells.deadLetters.Add(ctx, 1, stream(m.Stream))
 	_, err := c.Publish(ctx, Outgoing{
 		Subject: protocol.DeadLetterSubject(m.Stream), Body: letter, Dedupe: true,
 		ID: protocol.EffectID("deadletter", m.Stream, fmt.Sprint(m.Sequence), m.Time.String()),

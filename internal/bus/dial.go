@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // Config says which NATS to connect to, as users of NATS say it.
@@ -31,6 +33,8 @@ type Config struct {
 
 	// InProcess connects to a server in this process instead; nil: over the network.
 	InProcess nats.InProcessConnProvider `yaml:"-"`
+	// Telemetry is where metrics of the connection go.
+	Telemetry signals.Providers `yaml:"-"`
 }
 
 // Flags declares the configuration's flags. NATS_URL, NATS_CONTEXT, NATS_CREDS,
@@ -80,6 +84,7 @@ type Conn struct {
 	source string
 	log    *slog.Logger
 	denied denials
+	tells  tells
 }
 
 // Dial connects. source is who speaks, for envelopes: "probe/web-1". When the
@@ -122,11 +127,13 @@ func Dial(ctx context.Context, cfg Config, source string, log *slog.Logger) (*Co
 		nc.Close()
 		return nil, err
 	}
+	c.tells = newTells(cfg.Telemetry, source, nc)
 	return c, nil
 }
 
 // Close sends what is buffered and closes the connection.
 func (c *Conn) Close() {
+	c.tells.stop()
 	_ = c.nc.FlushTimeout(2 * time.Second)
 	c.nc.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // An Outgoing is one message on its way.
@@ -22,7 +23,7 @@ type Outgoing struct {
 	ID     string
 	Dedupe bool
 	At     time.Time // when it was made; zero: now
-	Trace  string    // W3C traceparent
+	Trace  string    // W3C traceparent; empty: that of the context, if it has one
 	// ExpectLast, when set, is the sequence that the subject's last message must
 	// have: 0 for a subject without one.
 	ExpectLast *uint64
@@ -42,6 +43,9 @@ var ErrWrongLast = errors.New("the subject's last message is not the expected on
 // away it tries again until ctx ends; an ExpectLast keeps such a repeat harmless,
 // and so does Dedupe.
 func (c *Conn) Publish(ctx context.Context, out Outgoing) (Receipt, error) {
+	if out.Trace == "" {
+		out.Trace = signals.TraceParent(ctx)
+	}
 	msg, err := c.message(out)
 	if err != nil {
 		return Receipt{}, err

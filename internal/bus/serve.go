@@ -107,6 +107,7 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 			c.refuse(r, fmt.Errorf("internal error: %v", p))
 		}
 	}()
+	ctx = WithTrace(ctx, r.Headers())
 	v, err := e.Handler(ctx, Req{Subject: r.Subject(), Data: r.Data(), Header: r.Headers()})
 	if err != nil {
 		c.refuse(r, err)
@@ -178,7 +179,7 @@ func (c *Conn) Request(ctx context.Context, subject string, body any) ([]byte, e
 	}
 	ctx, done := c.denied.watch(ctx, subject)
 	defer done()
-	m, err := c.nc.RequestWithContext(ctx, subject, data)
+	m, err := c.nc.RequestMsgWithContext(ctx, question(ctx, subject, data))
 	err = deniedCause(ctx, err)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("%s: %w", subject, ErrNobody)

@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -72,6 +73,8 @@ type Deps struct {
 	// agent loop and the pipeline.
 	Strategies []agent.Strategy
 	Version    string
+	// Telemetry is where signals go; the zero value is nowhere.
+	Telemetry signals.Providers
 	// Ready, when set, is called once requests are taken.
 	Ready func()
 }
@@ -89,7 +92,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if len(deps.Strategies) == 0 {
 		deps.Strategies = []agent.Strategy{agent.Loop{}, agent.Pipeline{}}
 	}
-	c := &coordinator{cfg: cfg, Deps: deps, words: words, analyst: rules.New(words)}
+	c := &coordinator{cfg: cfg, Deps: deps, words: words, analyst: rules.New(words), tells: newTells(deps.Telemetry)}
 	var names []string
 	for _, s := range skillInfos(words) {
 		names = append(names, s.Name)
@@ -159,6 +162,7 @@ type coordinator struct {
 	analyst agent.Decider // goes on where a model cannot
 	fleet   *fleet
 	created time.Time // of the request stream: part of the ids of requests without one
+	tells   tells
 }
 
 // skillInfos returns the skills of the words, each once, in order.

@@ -13,6 +13,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/journal"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // endGrace is how long past its deadline a request is held to write its end.
@@ -40,6 +41,8 @@ func (c *coordinator) handle(ctx context.Context, d *bus.Delivery) error {
 		return err
 	}
 	finish, ended := journal.Finished(j.Records())
+	ctx, span := inv.traced(ctx, d, j.Records())
+	defer span.End()
 	if !ended {
 		if finish, err = inv.run(ctx, j, d); errors.Is(err, agent.ErrSuperseded) {
 			return fmt.Errorf("%w: %w", bus.ErrNotMine, err)
@@ -51,6 +54,7 @@ func (c *coordinator) handle(ctx context.Context, d *bus.Delivery) error {
 	if err != nil {
 		return bus.Permanent(err)
 	}
+	inv.ended(ctx, span, result, ended)
 	// The end is written even when this coordinator stops right now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
 	defer cancel()
@@ -108,7 +112,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
 	}
-	traceID := protocol.NewTraceID()
+	traceID := signals.TraceID(ctx)
 	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
 		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,
 		CompactionMaxTokens: inv.req.CompactionMaxTokens, CompactionKeepLast: inv.req.CompactionKeepLast,
@@ -116,6 +120,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
 	}
+	start.TraceParent = signals.TraceParent(ctx)
 	err = inv.publish(ctx, protocol.PhaseAccepted, protocol.Accepted{
 		InvestigationID: inv.id, RunID: inv.id, Coordinator: inv.cfg.Name, Request: inv.req, Deadline: inv.deadline, At: time.Now().UTC(),
 	})
@@ -146,7 +151,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: inv.id, Start: start, Tools: tools, Decider: decider, Journal: j, Log: inv.Log, Aborted: aborted,
-		OnStep: inv.progress, Slot: d.Slot, Instead: inv.analyst,
+		OnStep: inv.progress, Slot: d.Slot, Instead: inv.analyst, Telemetry: inv.tells.agent,
 	})
 	if err != nil {
 		return f, err
@@ -221,6 +226,7 @@ func (inv *investigation) giveUp(ctx context.Context, j *journal.Journal, cause 
 		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
+	inv.tells.agent.GaveUp(ctx, protocol.CoordinatorAgent, "", f.Outcome)
 	return f, err
 }
 

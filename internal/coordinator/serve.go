@@ -58,7 +58,7 @@ func (c *coordinator) runRequest(ctx context.Context) func(bus.Req, string) erro
 				return c.Bus.Announce(reply, *done.Result)
 			}
 		}
-		_, err = c.Bus.Publish(ctx, out)
+		_, err = c.Bus.Publish(bus.WithTrace(ctx, r.Header), out)
 		return err
 	}
 }

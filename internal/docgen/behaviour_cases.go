@@ -16,8 +16,7 @@ type behaviourGroup struct {
 
 // What cases await. Whoever builds it marks the tests and takes the reason away.
 const (
-	awaitsTelemetry = "telemetry"
-	awaitsDetector  = "the anomaly detector and the tracer skill"
+	awaitsDetector = "the anomaly detector and the tracer skill"
 )
 
 // behaviourGroups returns the cases of the reference behaviour about agents, then
@@ -149,13 +148,13 @@ func behaviourGroups() []behaviourGroup {
 			{id: "108", does: "An insight of the pipeline is published like any other."},
 		}},
 		{"Telemetry", []behaviourCase{
-			{id: "109", does: "Every event of the reference has its span, metric or message.", awaits: awaitsTelemetry},
-			{id: "110", does: "A tool call is a span with its duration; one that fails carries the error.", awaits: awaitsTelemetry},
-			{id: "111", does: "Spans begin, end and fail with their attributes.", awaits: awaitsTelemetry},
-			{id: "112", does: "A model call is a span with trace, step, size of the context and the tools that were chosen.", awaits: awaitsTelemetry},
-			{id: "113", does: "A compaction is a span with the number of messages before and after.", awaits: awaitsTelemetry},
-			{id: "114", does: "The log of a process has a level that is set where it starts.", awaits: awaitsTelemetry},
-			{id: "115", does: "The span of an insight carries its summary.", awaits: awaitsTelemetry},
+			{id: "109", does: "Every event of the reference has its span, event or metric, or a reason for having none."},
+			{id: "110", does: "A tool call is a span with its duration; one that fails carries the error."},
+			{id: "111", does: "Spans begin, end and fail with their attributes."},
+			{id: "112", does: "A model call is a span with trace, step, size of the context and the tools that were chosen."},
+			{id: "113", does: "A compaction is told with the number of messages before and after."},
+			{id: "114", does: "The log of a process has a level that is set where it starts."},
+			{id: "115", does: "The event of an insight carries its summary."},
 		}},
 		{"Defects", []behaviourCase{
 			{id: "defect 1", does: "However a run ends, its caller is answered, its operators are stopped and the way is free for the next request."},

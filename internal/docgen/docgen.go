@@ -1,6 +1,7 @@
 // Package docgen makes the pages of docs/reference from the code: the messages
-// with their JSON Schemas, the streams, the skills, and the cases that tests hold. It
-// says nothing that the code does not, so a page is wrong only where a comment is.
+// with their JSON Schemas, the streams, the skills, the telemetry, and the cases that
+// tests hold. It says nothing that the code does not, so a page is wrong only where a
+// comment is.
 package docgen
 
 import (
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
@@ -35,6 +37,10 @@ func Files(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	telemetry, err := telemetryPage(signals.Table())
+	if err != nil {
+		return nil, err
+	}
 	behaviour, err := behaviourPage(root, behaviourGroups())
 	if err != nil {
 		return nil, err
@@ -49,6 +55,7 @@ func Files(root string) (map[string][]byte, error) {
 		"protocol.md":  []byte(protocolPage(schemas)),
 		"streams.md":   []byte(streamsPage(bus.Streams())),
 		"skills.md":    []byte(skillsPage(reg.All())),
+		"telemetry.md": []byte(telemetry),
 		"behaviour.md": []byte(behaviour),
 	}
 	for _, m := range protocol.Types() {

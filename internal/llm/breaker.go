@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // An endpoint that failed so often in a row is left alone for so long; then one
@@ -96,6 +97,7 @@ func (g guarded) Decide(ctx context.Context, v agent.View) (protocol.Answer, err
 	})
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		signals.Emit(ctx, signals.LLMEndpointClosed, signals.Text(signals.AttrEndpoint, g.breaker.endpoint))
 		open := &OpenError{Endpoint: g.breaker.endpoint, Until: g.breaker.end()}
 		return a, agent.RetryAfter(open, rest(open))
 	default:

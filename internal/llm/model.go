@@ -102,7 +102,8 @@ func (m Model) decider(ctx context.Context, name string, b breakers, budget Budg
 			return nil, err
 		}
 	}
-	d := classified{record.By(agent.NewModelDecider(m.label(name), chat)), []string{m.key()}}
+	asked := agent.NewModelDecider(m.label(name), chat, agent.Served(providers[m.Provider].conventional(m.Provider), m.Model))
+	d := classified{record.By(asked), []string{m.key()}}
 	counted := metered{d, name, m, m.cost(), budget}
 	return m.Retry.around(guarded{counted, b.of(m.endpoint())}), nil
 }

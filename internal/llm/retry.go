@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // A Retry says how often one decision asks the same model or set, before a set
@@ -68,6 +69,7 @@ func (r retrying) Decide(ctx context.Context, v agent.View) (protocol.Answer, er
 		if err == nil || ctx.Err() != nil || n >= r.retry.Attempts || errors.Is(err, agent.ErrFinal) || asked > r.retry.MaxDelay {
 			return a, err
 		}
+		signals.Emit(ctx, signals.LLMRetry, signals.Text(signals.AttrRequestModel, r.Name()), signals.AttrAttempt.Int(n), signals.Text(signals.AttrReason, err.Error()))
 		delay := time.Duration(float64(r.retry.BaseDelay) * math.Pow(1.5, float64(n-1)))
 		t := time.NewTimer(max(min(delay, r.retry.MaxDelay), asked))
 		select {

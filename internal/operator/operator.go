@@ -21,6 +21,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -70,6 +71,8 @@ type Deps struct {
 	Deciders func(model string) (agent.Decider, error) // by name; "" is the default
 	Scripts  agent.Scripts                             // nil: no execute tool
 	Version  string
+	// Telemetry is where signals go; the zero value is nowhere.
+	Telemetry signals.Providers
 	// Ready, when set, is called once the worker takes tasks.
 	Ready func()
 }
@@ -90,7 +93,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err != nil {
 		return err
 	}
-	w := &worker{cfg: cfg, Deps: deps, known: words, analyst: rules.New(words)}
+	w := &worker{cfg: cfg, Deps: deps, known: words, analyst: rules.New(words), tells: newTells(deps.Telemetry)}
 	if w.skills, err = cfg.Serves(words); err != nil {
 		return err
 	}
@@ -138,6 +141,7 @@ type worker struct {
 	known   []protocol.Words
 	skills  []string
 	analyst agent.Decider // goes on where a model cannot
+	tells   tells
 }
 
 // Serves returns the skills that the operator serves, of those it has words of.
@@ -223,7 +227,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	if ended, err := w.orphaned(ctx, task); err != nil {
 		return protocol.Finish{}, err
 	} else if ended {
-		return w.end(ctx, j, protocol.OutcomeCancelled, "the investigation had ended before the task was taken")
+		return w.end(ctx, j, task, protocol.OutcomeCancelled, "the investigation had ended before the task was taken")
 	}
 	decider, err := w.Deciders(task.Model)
 	if err != nil {
@@ -233,7 +237,9 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
 	}
-	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout}
+	ctx = traced(ctx, task, j.Records())
+	log = signals.Logger(ctx, log)
+	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout, tells: w.tells}
 	now := time.Now().UTC()
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},
 		protocol.RunSettings{
@@ -262,9 +268,8 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log.Info("run begins", "targets", len(task.Targets), "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: task.RunID, Start: start, Tools: agent.NewOperatorTools(deps), Decider: decider, Journal: j, Log: log, Aborted: aborted,
-		Slot:    d.Slot,
-		Instead: w.analyst,
-		OnStep:  func(step int, text string) { w.progress(task, step, text) },
+		Slot: d.Slot, Instead: w.analyst, Telemetry: w.tells.agent, Skill: task.Skill,
+		OnStep: func(step int, text string) { w.progress(task, step, text) },
 	})
 	if err == nil {
 		log.Info("run ended", "outcome", f.Outcome, "steps", f.Steps, "err", f.Error)
@@ -275,11 +280,11 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 // giveUp ends a run that cannot be run: it is a failure that its caller hears of.
 func (w *worker) giveUp(ctx context.Context, j *journal.Journal, task protocol.Task, cause error) (protocol.Finish, error) {
 	w.Log.Error("a run is given up", "run", task.RunID, "err", cause)
-	return w.end(ctx, j, protocol.OutcomeFailed, cause.Error())
+	return w.end(ctx, j, task, protocol.OutcomeFailed, cause.Error())
 }
 
 // end writes the end of a run that did nothing here.
-func (w *worker) end(ctx context.Context, j *journal.Journal, outcome protocol.Outcome, why string) (protocol.Finish, error) {
+func (w *worker) end(ctx context.Context, j *journal.Journal, task protocol.Task, outcome protocol.Outcome, why string) (protocol.Finish, error) {
 	raw, err := json.Marshal(agent.OperatorSummary{Health: protocol.Observing, NotificationIDs: []string{}, SnapshotIDs: []string{}})
 	if err != nil {
 		return protocol.Finish{}, err
@@ -290,6 +295,7 @@ func (w *worker) end(ctx context.Context, j *journal.Journal, outcome protocol.O
 		f.Outcome, f.Error = protocol.OutcomeCancelled, agent.ErrCancelled.Error()
 		_, err = j.Append(ctx, protocol.RecordFinish, f)
 	}
+	w.tells.agent.GaveUp(ctx, protocol.OperatorAgent, task.Skill, f.Outcome)
 	return f, err
 }
 

@@ -17,6 +17,7 @@ import (
 type probes struct {
 	conn    *bus.Conn
 	timeout time.Duration
+	tells   tells
 }
 
 var _ agent.Probes = (*probes)(nil)
@@ -56,7 +57,9 @@ const answerGrace = 500 * time.Millisecond
 func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, call protocol.Call) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout+answerGrace)
 	defer cancel()
+	asked := time.Now()
 	raw, err := p.conn.Request(ctx, protocol.ProbeSubject(t.Node, verb), call)
+	p.tells.asked(ctx, verb, asked, err)
 	switch {
 	case errors.Is(err, bus.ErrNobody):
 		return nil, silent{fmt.Errorf("the probe of %s does not answer: it is not connected", t.Node)}

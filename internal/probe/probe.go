@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -98,6 +99,8 @@ type Deps struct {
 	Node     func(ctx context.Context) (skills.Node, error) // for get_node_info
 	Identity Identity
 	Version  string
+	// Telemetry is where signals go; the zero value is nowhere.
+	Telemetry signals.Providers
 	// Ready, when set, is called once the probe answers and has said that it lives.
 	Ready func()
 }
@@ -118,6 +121,8 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	p.outbox = newOutbox(deps.Bus, deps.Log, cfg.Buffer)
+	p.tells = newTells(deps.Telemetry, p.outbox)
+	defer p.tells.stop()
 	p.open()
 	stop, err := p.serve(ctx)
 	if err != nil {
@@ -145,6 +150,7 @@ type probe struct {
 	sources  []*source
 	instance string
 	started  time.Time
+	tells    tells
 }
 
 func (p *probe) registry() (*skills.Registry, error) {
@@ -215,9 +221,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// take takes one snapshot. A source that hangs past its time is left behind: its
+// collect takes one snapshot. A source that hangs past its time is left behind: its
 // next snapshot fails until it returns.
-func (p *probe) take(ctx context.Context, src *source) (protocol.Snapshot, error) {
+func (p *probe) collect(ctx context.Context, src *source) (protocol.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.CallTimeout)
 	defer cancel()
 	select {

@@ -19,7 +19,7 @@ func (p *probe) serve(ctx context.Context) (stop func(), err error) {
 			if err != nil {
 				return nil, bus.Refuse(400, "%v", err)
 			}
-			return answer(ctx, c)
+			return p.observed(ctx, verb, c, answer)
 		}}
 	}
 	return p.Bus.Serve(ctx, bus.Service{

@@ -18,6 +18,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/telemetry"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // Exit codes of every program.
@@ -42,17 +44,38 @@ type Settings interface {
 type Env struct {
 	Log *slog.Logger
 	NATS
+	// Telemetry is where its signals go.
+	Telemetry signals.Providers
+	// Ready is called once the process takes work: /readyz says so from then on.
+	Ready func()
 }
 
 // NATS dials with the settings that every program has.
 type NATS struct {
 	Config bus.Config
 	log    *slog.Logger
+	health *telemetry.Health
 }
 
-// Dial connects as source ("probe/web-1").
+// Dial connects as source ("probe/web-1"). The process is ready only while the
+// connection is up.
 func (n NATS) Dial(ctx context.Context, source string) (*bus.Conn, error) {
-	return bus.Dial(ctx, n.Config, source, n.log)
+	n.health.Need("NATS", func() error { return errors.New("it is not connected yet") })
+	conn, err := bus.Dial(ctx, n.Config, source, n.log)
+	if err == nil {
+		n.health.Need("NATS", Connected(conn))
+	}
+	return conn, err
+}
+
+// Connected returns a check of a connection, for telemetry.Health.
+func Connected(conn *bus.Conn) func() error {
+	return func() error {
+		if !conn.Connected() {
+			return errors.New("the connection is down; it is being made again")
+		}
+		return nil
+	}
 }
 
 // A UsageError is an error of the caller: exit code 2.
@@ -95,6 +118,7 @@ func Main(name, doc string, cfg Settings, run func(ctx context.Context, env Env)
 func Command(name, doc string, cfg Settings, run func(ctx context.Context, env Env) error) *cobra.Command {
 	var nats bus.Config
 	var logging Logging
+	var http telemetry.HTTP
 	var file string
 	cmd := &cobra.Command{
 		Use: name, Short: firstSentence(doc), Long: doc, Args: cobra.NoArgs,
@@ -103,16 +127,19 @@ func Command(name, doc string, cfg Settings, run func(ctx context.Context, env E
 	cmd.Flags().StringVar(&file, "config", "", "configuration `file` (YAML); its keys are the names of these flags")
 	nats.Flags(cmd.Flags())
 	logging.Flags(cmd.Flags())
+	http.Flags(cmd.Flags(), Addresses[name])
 	cfg.Flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := Load(cmd.Flags(), file, cfg.Sections()); err != nil {
 			return UsageError{err}
 		}
-		if err := errors.Join(cfg.Validate(), nats.Validate(), logging.Validate()); err != nil {
+		if err := errors.Join(cfg.Validate(), nats.Validate(), logging.Validate(), http.Validate()); err != nil {
 			return UsageError{err}
 		}
-		log := logging.New(os.Stderr)
-		return run(cmd.Context(), Env{Log: log, NATS: NATS{Config: nats, log: log}})
+		return Observed(cmd.Context(), name, http, logging.New(os.Stderr), func(ctx context.Context, o Observing) error {
+			nats.Telemetry = o.Providers
+			return run(ctx, Env{Log: o.Log, NATS: NATS{Config: nats, log: o.Log, health: o.Health}, Telemetry: o.Providers, Ready: o.Health.Begun})
+		})
 	}
 	return cmd
 }

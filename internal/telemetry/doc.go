@@ -1,17 +1,5 @@
-// Package telemetry tells what a process does: spans, metrics and logs of
-// OpenTelemetry, and metrics for Prometheus.
+// Package telemetry sends what a process tells of itself (pkg/signals): to
+// Prometheus, which fetches /metrics, and to OpenTelemetry collectors where the
+// standard environment variables name one. It also answers whether the process
+// lives and is ready. Nothing is sent anywhere unless somebody asks for it.
 package telemetry
-
-import (
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "go.opentelemetry.io/contrib/bridges/otelslog"
-	_ "go.opentelemetry.io/otel"
-	_ "go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
-	_ "go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	_ "go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	_ "go.opentelemetry.io/otel/exporters/prometheus"
-	_ "go.opentelemetry.io/otel/sdk/log"
-	_ "go.opentelemetry.io/otel/sdk/metric"
-	_ "go.opentelemetry.io/otel/sdk/trace"
-	_ "go.opentelemetry.io/otel/semconv/v1.41.0/genaiconv"
-)

@@ -10,6 +10,7 @@ import (
 	"github.com/cloudwego/eino/schema"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // Defaults of compaction, for settings that are 0.
@@ -55,6 +56,7 @@ func (l *loop) compact(ctx context.Context) (bool, error) {
 	}
 	if err != nil {
 		l.resting = view.Step + compactRest
+		l.compacted(ctx, view.Step, err)
 		l.spec.Log.Warn("a compaction failed", "run", l.spec.RunID, "step", view.Step, "err", err)
 		return false, nil
 	}
@@ -64,6 +66,7 @@ func (l *loop) compact(ctx context.Context) (bool, error) {
 	if err := l.append(ctx, protocol.RecordCompaction, c); err != nil {
 		return false, err
 	}
+	l.compacted(ctx, view.Step, nil)
 	l.spec.Log.Info("the conversation was compacted", "run", l.spec.RunID, "step", view.Step, "upto", c.Upto, "bytes", len(c.Summary))
 	return true, nil
 }
@@ -100,7 +103,10 @@ func (d *modelDecider) Compact(ctx context.Context, v View) (*protocol.Compactio
 	if split == 0 {
 		return nil, nil //nolint:nilnil // nothing is to be done, and nothing failed
 	}
-	msg, err := d.model.Generate(ctx, c.question(v, split))
+	signals.Emit(ctx, signals.CompactionStart, signals.AttrIteration.Int(v.Step), signals.AttrMessages.Int(len(c.messages())),
+		signals.AttrStrategy.String("summarise"), signals.AttrMaxTokens.Int(v.Start.Settings.CompactionMaxTokens), signals.AttrKeepLast.Int(v.Start.Settings.CompactionKeepLast))
+	question := c.question(v, split)
+	msg, err := d.chat(ctx, v, question, func(ctx context.Context) (*schema.Message, error) { return d.model.Generate(ctx, question) })
 	if err != nil {
 		return nil, fmt.Errorf("summarise: %w", err)
 	}
@@ -118,6 +124,7 @@ func (d *modelDecider) Compact(ctx context.Context, v View) (*protocol.Compactio
 	if raw, err := json.Marshal(out); err != nil || len(raw) > maxKept {
 		return nil, fmt.Errorf("summarise: the summary with its ids has %d bytes (at most %d)", len(raw), maxKept)
 	}
+	signals.Emit(ctx, signals.CompactionStop, signals.AttrIteration.Int(v.Step), signals.AttrMessages.Int(len(c.messages())-split+1))
 	return out, nil
 }
 

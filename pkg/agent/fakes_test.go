@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -166,6 +167,9 @@ type operatorRun struct {
 	journal  *agent.MemoryJournal
 	aborted  chan struct{}
 	state    *agent.OperatorState // when it ended
+	tells    *signalstest.Record
+	// traceless says that nobody told the tools a trace.
+	traceless bool
 }
 
 func newOperatorRun(nodes ...string) *operatorRun {
@@ -180,13 +184,21 @@ func (r *operatorRun) run(t *testing.T, ctx context.Context, d agent.Decider) (p
 	subject := agent.OperatorSubject{Words: words(), Snapshots: r.starting, Task: protocol.Task{
 		RunID: "run-1", InvestigationID: "inv-1", Skill: "os", Targets: r.targets, Reason: "checkout is slow", Deadline: r.settings.Deadline, TraceID: "trace-1",
 	}}
+	if r.traceless {
+		subject.Task.TraceID = ""
+	}
 	start, err := agent.OperatorStart(subject, r.settings, t0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tools := agent.NewOperatorTools(agent.OperatorDeps{Probes: r.probes, Findings: r.findings, Scripts: r.scripts, TraceID: "trace-1"})
+	deps := agent.OperatorDeps{Probes: r.probes, Findings: r.findings, Scripts: r.scripts, TraceID: "trace-1"}
+	if r.traceless {
+		deps.TraceID = ""
+	}
+	tools := agent.NewOperatorTools(deps)
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: "run-1", Start: start, Tools: tools, Decider: d, Journal: r.journal, Log: quiet(), Aborted: r.aborted,
+		Telemetry: telemetry(r.tells), Skill: "os",
 	})
 	r.state = tools.State().(*agent.OperatorState)
 	return f, err
@@ -392,6 +404,7 @@ type coordinatorRun struct {
 	traceID     string
 	instead     agent.Decider
 	state       *agent.CoordinatorState
+	tells       *signalstest.Record
 }
 
 func newCoordinatorRun(targets map[string][]protocol.TargetRef) *coordinatorRun {
@@ -416,7 +429,9 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
 		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, Asks: r.asks, Schedules: r.schedules, TraceID: r.traceID,
 	})
-	f, err := agent.Run(t.Context(), agent.Spec{RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet()})
+	f, err := agent.Run(t.Context(), agent.Spec{
+		RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet(), Telemetry: telemetry(r.tells),
+	})
 	r.state = tools.State().(*agent.CoordinatorState)
 	return f, err
 }
@@ -428,4 +443,12 @@ func (r *coordinatorRun) play(t *testing.T, steps ...agenttest.Step) protocol.Fi
 		t.Fatalf("the run did not end: %v", err)
 	}
 	return f
+}
+
+// telemetry tells a record; nil: nobody.
+func telemetry(r *signalstest.Record) *agent.Telemetry {
+	if r == nil {
+		return nil
+	}
+	return agent.NewTelemetry(r.Providers)
 }

@@ -48,6 +48,10 @@ type Spec struct {
 	Aborted <-chan struct{}
 	// Slot, when set, is released while the run waits.
 	Slot Slot
+	// Telemetry is told of all that happens, and Skill is what it calls an operator's
+	// run; empty for a coordinator's.
+	Telemetry *Telemetry
+	Skill     string
 	// OnStep is told of each answer and each result, for progress. Nil: nobody.
 	OnStep func(step int, text string)
 }
@@ -86,7 +90,7 @@ func Run(ctx context.Context, spec Spec) (protocol.Finish, error) {
 	for _, t := range spec.Tools.Tools() {
 		l.tools[t.Name] = t
 	}
-	return l.run(ctx)
+	return l.observed(ctx)
 }
 
 type loop struct {
@@ -108,6 +112,7 @@ type loop struct {
 	model    string
 	instead  string // why Spec.Instead decides; empty: it does not
 	resting  int    // no compaction is tried before this step: the last one failed
+	watch    watch
 }
 
 func (l *loop) run(parent context.Context) (protocol.Finish, error) {
@@ -292,7 +297,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		}
 		switch {
 		case len(l.pending) > 0:
-			if err := l.act(parent, ctx, l.pending[0]); err != nil {
+			if err := l.act(parent, l.turn(ctx, l.step), l.pending[0]); err != nil {
 				return l.interrupted(err)
 			}
 			continue
@@ -310,6 +315,7 @@ func (l *loop) turns(parent, ctx context.Context) (protocol.Outcome, error) {
 		if l.instead == "" && l.spent() {
 			l.standIn(l.spentError())
 		}
+		ctx := l.turn(ctx, l.step+1)
 		if err := l.listen(ctx); err != nil {
 			return l.interrupted(err)
 		}
@@ -371,6 +377,7 @@ func (l *loop) listen(ctx context.Context) error {
 		return err
 	}
 	in.Step = l.step
+	l.heard(ctx, in)
 	return l.append(ctx, protocol.RecordInput, in)
 }
 
@@ -393,7 +400,7 @@ func (l *loop) decide(parent, ctx context.Context) error {
 		return decisionError{err}
 	}
 	for n := 1; ; n++ {
-		answer, err := l.ask(ctx, view)
+		answer, err := l.decision(ctx, view, n)
 		if err == nil {
 			answer.Step, answer.RequestHash = view.Step, hash
 			if answer.Model == "" {
@@ -486,7 +493,7 @@ func (l *loop) act(parent, ctx context.Context, a protocol.Answer) error {
 		if err := l.over(ctx); err != nil {
 			return err
 		}
-		res, err := l.call(parent, ctx, a.Calls[n], n)
+		res, err := l.used(parent, ctx, a.Calls[n], n)
 		if err != nil {
 			return err
 		}

@@ -16,13 +16,18 @@ import (
 // NewModelDecider lets a model decide. m is any of eino's chat models that call
 // tools; its own retries should be off, because the loop retries. name is what
 // insights say.
-func NewModelDecider(name string, m model.ToolCallingChatModel) Decider {
-	return &modelDecider{name: name, model: m}
+func NewModelDecider(name string, m model.ToolCallingChatModel, opts ...ModelOption) Decider {
+	d := &modelDecider{name: name, model: m, provider: "unknown", served: name}
+	for _, o := range opts {
+		o(d)
+	}
+	return d
 }
 
 type modelDecider struct {
-	name  string
-	model model.ToolCallingChatModel
+	name             string
+	model            model.ToolCallingChatModel
+	provider, served string // for telemetry
 }
 
 // Name implements Decider.
@@ -42,7 +47,9 @@ func (d *modelDecider) Decide(ctx context.Context, v View) (protocol.Answer, err
 	if err != nil {
 		return protocol.Answer{}, fmt.Errorf("tools: %w", err)
 	}
-	msg, err := m.Generate(ctx, messages, model.WithToolChoice(schema.ToolChoiceForced))
+	msg, err := d.chat(ctx, v, messages, func(ctx context.Context) (*schema.Message, error) {
+		return m.Generate(ctx, messages, model.WithToolChoice(schema.ToolChoiceForced))
+	})
 	if err != nil {
 		return protocol.Answer{}, err
 	}

@@ -82,6 +82,9 @@ func (o *OperatorTools) Begin(s protocol.Start) error {
 		return fmt.Errorf("subject of an operator's run: %w", err)
 	}
 	o.state.Snapshots = append(o.state.Snapshots, o.state.Subject.Snapshots...)
+	if o.deps.TraceID == "" {
+		o.deps.TraceID = s.TraceID
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // A Strategy is how a coordinator goes about an investigation: it makes the
@@ -107,11 +108,13 @@ var (
 )
 
 func (p pipeline) classify(ctx context.Context, v View, s *CoordinatorState) (protocol.Answer, error) {
+	signals.Emit(ctx, signals.ClassifyStart)
 	var c classification
 	a, err := p.stage(ctx, v, classifyTool, "Choose the skills that fit this request.\n\n"+v.Start.User, &c)
 	if err != nil {
 		return a, err
 	}
+	signals.Emit(ctx, signals.ClassifyComplete, signals.Text(signals.AttrIntent, c.Intent), texts(signals.AttrSkills, c.Skills))
 	known := slices.DeleteFunc(slices.Clone(c.Skills), func(name string) bool {
 		return !slices.ContainsFunc(s.Subject.Skills, func(i SkillInfo) bool { return i.Name == name })
 	})
@@ -124,6 +127,7 @@ func (p pipeline) classify(ctx context.Context, v View, s *CoordinatorState) (pr
 }
 
 func (p pipeline) synthesize(ctx context.Context, v View, s *CoordinatorState) (protocol.Answer, error) {
+	signals.Emit(ctx, signals.SynthesizeStart, signals.AttrCount.Int(len(s.Notifications)))
 	var result synthesis
 	var ids, observations []string
 	for _, n := range s.Notifications {
@@ -133,6 +137,7 @@ func (p pipeline) synthesize(ctx context.Context, v View, s *CoordinatorState) (
 	if err != nil {
 		return a, err
 	}
+	signals.Emit(ctx, signals.SynthesizeComplete)
 	args := map[string]any{
 		"notification_ids": ids, "correlation_type": protocol.Symptomatic, "summary": result.Answer, "matched_observations": observations,
 		"hypothesis_grounded": false, "confidence": protocol.Medium,

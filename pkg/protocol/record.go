@@ -52,6 +52,9 @@ type Start struct {
 	Settings  RunSettings     `json:"settings"`
 	TraceID   string          `json:"trace_id,omitempty"`
 	StartedAt time.Time       `json:"started_at"`
+	// TraceParent is the W3C trace context that the run began in: a worker that goes
+	// on with it goes on with its trace.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // RunSettings are a run's limits.

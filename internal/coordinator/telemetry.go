@@ -1,0 +1,62 @@
+package coordinator
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
+)
+
+// tells is what a coordinator tells of its work.
+type tells struct {
+	agent          *agent.Telemetry
+	tracer         trace.Tracer
+	investigations metric.Int64Counter
+}
+
+func newTells(p signals.Providers) tells {
+	return tells{agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations)}
+}
+
+// traced returns ctx within the span of the investigation. It is in a trace in any
+// case, be it one that this process tells nobody of: its id stands in what is
+// published, and others may tell.
+//
+// What was scheduled is a trace of its own, linked to that of whoever scheduled it:
+// it may come a month later, or again and again.
+func (inv *investigation) traced(ctx context.Context, d *bus.Delivery, records []protocol.Record) (context.Context, trace.Span) {
+	opts := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		signals.Text(signals.AttrInvestigation, inv.id), signals.Text(signals.AttrReason, inv.req.Reason),
+		signals.Text(signals.AttrStrategy, inv.req.Strategy), signals.AttrDeliveryNumber.Int(d.Deliveries),
+	)}
+	again := d.Subject == bus.ScheduledSubject
+	if by := trace.SpanContextFromContext(ctx); again && by.IsValid() {
+		ctx, opts = signals.Outside(ctx), append(opts, trace.WithLinks(trace.Link{SpanContext: by}))
+	}
+	ctx, span := signals.Start(agent.Continue(ctx, inv.id, records), inv.tells.tracer, signals.Investigation, "", opts...)
+	if again {
+		signals.Emit(ctx, signals.ScheduledReinvoke, signals.Text(signals.AttrReason, inv.req.Reason))
+	}
+	if signals.TraceID(ctx) == "" {
+		ctx = signals.InTrace(ctx, protocol.NewTraceID(), inv.id)
+	}
+	inv.log = signals.Logger(ctx, inv.Log.With("investigation", inv.id))
+	return ctx, span
+}
+
+// ended tells how the investigation ended; again says that it had ended before.
+func (inv *investigation) ended(ctx context.Context, span trace.Span, r protocol.Result, again bool) {
+	span.SetAttributes(signals.AttrOutcome.String(string(r.State)), signals.AttrInsightsCount.Int(len(r.Insights)))
+	if r.State == protocol.ResultFailed || r.State == protocol.ResultDeadline {
+		signals.Error(span, string(r.State), r.Error)
+	}
+	if !again {
+		inv.tells.investigations.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(signals.LabelState.String(string(r.State)))))
+	}
+}
