@@ -96,7 +96,7 @@ func readJournals(cmd *cobra.Command, file string) ([][]protocol.Record, error) 
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close() //nolint:errcheck // it was read
+		defer f.Close()
 		in = f
 	}
 	var runs [][]protocol.Record

@@ -107,8 +107,8 @@ func TestWhatIsSpentIsRefused(t *testing.T) {
 // last returns the revision of the fleet's account.
 func last(t *testing.T, conn *bus.Conn) uint64 {
 	t.Helper()
-	var any any
-	revision, err := conn.ReadState(t.Context(), "budget.fleet", &any)
+	var account any
+	revision, err := conn.ReadState(t.Context(), "budget.fleet", &account)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,11 @@ func Permanent(err error) error { return permanentError{err} }
 // retryDelay is how long a message rests that could not be handled now.
 const retryDelay = 5 * time.Second
 
+// handBack is how long a message rests that a process hands back as it stops. At
+// once the server would give it to this process's own last pull, whose end it may
+// not have heard of, and it would be lost until the ack wait.
+const handBack = 250 * time.Millisecond
+
 // firstBeats is how long signs of life go on when the handler sets no deadline.
 const firstBeats = 2 * time.Minute
 
@@ -208,7 +213,7 @@ func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err 
 			sent = msg.DoubleAck(ctx)
 		}
 	case errors.Is(err, context.Canceled):
-		sent = msg.Nak() // the process stops: somebody else may have it at once
+		sent = msg.NakWithDelay(handBack) // the process stops: somebody else may have it
 	default:
 		c.log.Warn("a message comes again", "subject", d.Subject, "seq", d.Sequence, "err", err, "delay", retryDelay)
 		sent = msg.NakWithDelay(retryDelay)

@@ -73,7 +73,7 @@ func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, cal
 type silent struct{ error }
 
 // Is marks it as agent.ErrNoAnswer.
-func (silent) Is(target error) bool { return target == agent.ErrNoAnswer } //nolint:errorlint // it is how errors.Is asks
+func (silent) Is(target error) bool { return target == agent.ErrNoAnswer }
 
 // last returns the latest snapshot that the target's probe published.
 func (p *probes) last(ctx context.Context, t protocol.TargetRef, skill string) (protocol.Snapshot, error) {

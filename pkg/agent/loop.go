@@ -102,6 +102,7 @@ type loop struct {
 	at       time.Time         // when it was, or when its last call had its result
 	pending  []protocol.Answer // at most one: the answer whose calls are not all done
 	done     int               // calls of the pending answer that have a result
+	failed   string            // the last of those that failed or was invalid
 	valid    int               // of those, the ones that were valid
 	invalid  int               // steps in a row without a valid call
 	lastErr  string            // of the last invalid call
@@ -218,7 +219,7 @@ func (l *loop) apply(r protocol.Record) error {
 			l.instead = a.Instead
 		}
 		l.usage = l.usage.Plus(a.Usage)
-		l.pending, l.done, l.valid = []protocol.Answer{a}, 0, 0
+		l.pending, l.done, l.valid, l.failed = []protocol.Answer{a}, 0, 0, ""
 		if len(a.Calls) == 0 {
 			l.settle()
 		}
@@ -257,6 +258,9 @@ func (l *loop) applyResult(res protocol.ToolResult) error {
 		l.lastErr = res.Content
 	} else {
 		l.valid++
+	}
+	if res.Failed || res.Invalid {
+		l.failed = res.Tool
 	}
 	t := l.tools[res.Tool]
 	if t.Ends && !res.Failed && !res.Invalid {
@@ -542,6 +546,10 @@ func (l *loop) call(parent, ctx context.Context, tc protocol.ToolCall, n int) (p
 	args, err := t.arguments(tc.Args)
 	if err != nil {
 		return refuse(err.Error()), nil
+	}
+	if t.Ends && l.failed != "" { // else a notification that was sent back would be lost
+		res.Content, res.Failed = errorContent(fmt.Sprintf("%s was not done: %s before it in this answer failed; see to that, then call %s again", t.Name, l.failed, t.Name)), true
+		return res, nil
 	}
 	c := Call{RunID: l.spec.RunID, Step: l.step, N: n, At: l.at, Stopping: parent.Done(), Model: l.model, Instead: l.instead, Usage: l.usage, slot: l.spec.Slot}
 	out, err := l.use(context.WithValue(ctx, argsKey{}, args), t, c)

@@ -40,6 +40,7 @@ func commands(t *testing.T, file string) []string {
 	var out []string
 	for _, block := range blocks.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
+			line, _, _ = strings.Cut(line, " #") // what a comment says
 			if line = strings.TrimSpace(line); ours.MatchString(line) {
 				out = append(out, line)
 			}
