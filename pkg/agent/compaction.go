@@ -86,7 +86,7 @@ var _ Compactor = (*modelDecider)(nil)
 // NeedsCompaction reports whether a model would compact the conversation now.
 func NeedsCompaction(v View) bool {
 	c, err := conversation(v)
-	return err == nil && c.split(v.Start.Settings, kept(v.State)) > 0
+	return err == nil && c.long(v.Start.Settings) && c.split(v.Start.Settings, kept(v.State)) > 0
 }
 
 // Compact implements [Compactor]. When the conversation that would be sent now
@@ -97,6 +97,9 @@ func (d *modelDecider) Compact(ctx context.Context, v View) (*protocol.Compactio
 	c, err := conversation(v)
 	if err != nil {
 		return nil, err
+	}
+	if !c.long(v.Start.Settings) {
+		return nil, nil //nolint:nilnil // nothing is to be done, and nothing failed
 	}
 	ids := kept(v.State)
 	split := c.split(v.Start.Settings, ids)
@@ -128,19 +131,27 @@ func (d *modelDecider) Compact(ctx context.Context, v View) (*protocol.Compactio
 	return out, nil
 }
 
-// split returns how many of the turns are to be replaced; 0: none. The last
-// messages stay, and with them the whole of the answer that the first of them
-// belongs to: a provider refuses calls without results and results without calls.
+// maxTokens is the size from which a conversation is compacted.
+func maxTokens(s protocol.RunSettings) int {
+	if s.CompactionMaxTokens <= 0 {
+		return DefaultCompactionMaxTokens
+	}
+	return s.CompactionMaxTokens
+}
+
+// long reports whether the conversation has reached that size.
+func (c talk) long(s protocol.RunSettings) bool { return c.tokens() >= maxTokens(s) }
+
+// split returns how many of the turns of a long conversation are to be replaced;
+// 0: none. The last messages stay, and with them the whole of the answer that the
+// first of them belongs to: a provider refuses calls without results and results without calls.
 //
 // Replacing has to be worth an answer of the model. What is new since the last
 // compaction must be a quarter of the limit, else a long prompt, long last
 // messages or a long list of ids would have every step compacted; and the ids
 // alone must be shorter than what they stand in for.
 func (c talk) split(s protocol.RunSettings, ids string) int {
-	limit, keep := s.CompactionMaxTokens, s.CompactionKeepLast
-	if limit <= 0 {
-		limit = DefaultCompactionMaxTokens
-	}
+	limit, keep := maxTokens(s), s.CompactionKeepLast
 	if keep <= 0 {
 		keep = DefaultCompactionKeepLast
 	}
@@ -148,15 +159,14 @@ func (c talk) split(s protocol.RunSettings, ids string) int {
 	for at > 0 && at < len(c.turns) && !c.turns[at].begins {
 		at--
 	}
-	if at <= 0 || EstimateTokens(c.messages()) < limit {
+	if at <= 0 {
 		return 0
 	}
 	fresh, all := 0, 0
 	for _, t := range c.turns[:at] {
-		n := EstimateTokens([]*schema.Message{t.message})
-		all += n
+		all += t.tokens
 		if !t.summary {
-			fresh += n
+			fresh += t.tokens
 		}
 	}
 	if fresh == 0 || fresh < limit/4 || tokens(ids) >= all {

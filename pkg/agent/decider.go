@@ -29,6 +29,8 @@ type View struct {
 	State any
 	Step  int       // the step being decided, from 1
 	Now   time.Time // the journal's time
+
+	memory *memory // of the conversation, for the run's own decider
 }
 
 // retryAfter carries what a provider asked for.

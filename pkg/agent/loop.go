@@ -112,7 +112,8 @@ type loop struct {
 	usage    protocol.Usage
 	model    string
 	instead  string // why Spec.Instead decides; empty: it does not
-	resting  int    // no compaction is tried before this step: the last one failed
+	memory   memory
+	resting  int // no compaction is tried before this step: the last one failed
 	watch    watch
 }
 
@@ -393,7 +394,7 @@ func (e decisionError) Unwrap() error { return e.error }
 func (l *loop) view() View {
 	return View{
 		RunID: l.spec.RunID, Start: l.start, Records: l.spec.Journal.Records(), Tools: l.spec.Tools.Tools(),
-		State: l.spec.Tools.State(), Step: l.step + 1, Now: time.Now().UTC(),
+		State: l.spec.Tools.State(), Step: l.step + 1, Now: time.Now().UTC(), memory: &l.memory,
 	}
 }
 

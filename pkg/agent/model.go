@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
@@ -102,93 +100,4 @@ func Conversation(v View) ([]*schema.Message, error) {
 		return nil, err
 	}
 	return c.messages(), nil
-}
-
-// A talk is a conversation whose messages know where they come from.
-type talk struct {
-	prompt []*schema.Message
-	turns  []turn
-}
-
-// A turn is one message after the prompt.
-type turn struct {
-	record  int  // of the journal
-	begins  bool // it does not belong to the message before it
-	summary bool // of a compaction
-	message *schema.Message
-}
-
-func (c talk) messages() []*schema.Message {
-	out := slices.Clone(c.prompt)
-	for _, t := range c.turns {
-		out = append(out, t.message)
-	}
-	return out
-}
-
-func conversation(v View) (talk, error) {
-	c := talk{prompt: []*schema.Message{schema.SystemMessage(v.Start.System), schema.UserMessage(v.Start.User)}}
-	records := v.Records
-	for i, r := range slices.Backward(records) {
-		if r.Kind != protocol.RecordCompaction {
-			continue
-		}
-		var done protocol.Compaction
-		if err := json.Unmarshal(r.Data, &done); err != nil {
-			return c, fmt.Errorf("record %d: %w", r.N, err)
-		}
-		c.turns = append(c.turns, turn{done.Upto, true, true, schema.UserMessage(summaryIntro + fence(done.Summary))})
-		first := slices.IndexFunc(records[:i], func(r protocol.Record) bool { return r.N > done.Upto })
-		if first < 0 {
-			first = i
-		}
-		records = records[first:]
-		break
-	}
-	for _, r := range records {
-		if err := c.add(r); err != nil {
-			return c, fmt.Errorf("record %d: %w", r.N, err)
-		}
-	}
-	return c, nil
-}
-
-const summaryIntro = "What happened before was left out here. This is its summary; the ids in it hold.\n"
-
-// add appends the messages of a record.
-func (c *talk) add(r protocol.Record) error {
-	say := func(begins bool, m *schema.Message) { c.turns = append(c.turns, turn{r.N, begins, false, m}) }
-	switch r.Kind {
-	case protocol.RecordAnswer:
-		var a protocol.Answer
-		if err := json.Unmarshal(r.Data, &a); err != nil {
-			return err
-		}
-		m := schema.AssistantMessage(a.Text, nil)
-		for _, c := range a.Calls {
-			m.ToolCalls = append(m.ToolCalls, schema.ToolCall{ID: c.ID, Type: "function", Function: schema.FunctionCall{Name: c.Tool, Arguments: c.Args}})
-		}
-		m.Extra = a.Extra
-		say(true, m)
-		if len(a.Calls) == 0 {
-			say(false, schema.UserMessage(errorContent(noCall)))
-		}
-	case protocol.RecordResult:
-		var res protocol.ToolResult
-		if err := json.Unmarshal(r.Data, &res); err != nil {
-			return err
-		}
-		say(false, schema.ToolMessage(fence(res.Content), res.CallID, schema.WithToolName(res.Tool)))
-	case protocol.RecordInput:
-		var in protocol.Input
-		if err := json.Unmarshal(r.Data, &in); err != nil {
-			return err
-		}
-		var parts []string
-		if in.Text != "" {
-			parts = append(parts, fence(in.Text))
-		}
-		say(true, schema.UserMessage(strings.Join(append(parts, in.Said...), "\n")))
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,11 +26,11 @@ type Tool struct {
 	// Ends says that the run is over when the tool succeeded.
 	Ends bool
 
-	run    func(ctx context.Context, c Call) (Outcome, error)
-	fold   func(effect json.RawMessage) error
-	checks *jsonschema.Schema
-	// schemaText is Schema as JSON.
-	schemaText string
+	run        func(ctx context.Context, c Call) (Outcome, error)
+	fold       func(effect json.RawMessage) error
+	checks     *jsonschema.Schema
+	schemaText string // Schema as JSON
+	digest     [sha256.Size]byte
 }
 
 // A Call is one use of a tool.
@@ -81,6 +82,7 @@ var errStopping = errors.New("the worker stops")
 func newTool[A, E any](name, doc string, run func(ctx context.Context, c Call, args A) (Outcome, error), fold func(E) error) Tool {
 	schema := schemaOf[A](name)
 	t := Tool{Name: name, Doc: doc, Schema: schema.schema, checks: schema.checks, schemaText: schema.text}
+	t.digest = sha256.Sum256([]byte(name + "\x00" + doc + "\x00" + schema.text))
 	t.run = func(ctx context.Context, c Call) (Outcome, error) {
 		var args A
 		raw, _ := ctx.Value(argsKey{}).(string)
