@@ -37,16 +37,13 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 		newTool[none, none]("get_operator_statuses", "Says how far each operator is.", c.statuses, nil),
 		newTool("message_operator", "Asks an operator, running or done, about what it saw.", c.message, c.foldAsked),
 		newTool[none, none]("fleet_overview", "Shows nodes by label, silent ones, and those that stand out among their peers.", c.overview, nil),
-		newTool[waitArgs, none]("wait", "Waits; it ends early when an operator reports.", waitTool(c.deps.wake), nil),
+		newTool[reportWaitArgs, none]("wait", "Waits; it ends early when an operator reports, or, until all, when each has ended.", c.wait, nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[scheduleArgs, none]("schedule", "Ends the investigation and looks again later. Refused while operators run.", c.schedule, nil)),
 		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
 	}
 	return c
 }
-
-// wake ends a wait when an operator reports or a person says something.
-func (d CoordinatorDeps) wake() <-chan struct{} { return d.Operators.Wake() }
 
 // CoordinatorTools implements Toolset for coordinators.
 type CoordinatorTools struct {

@@ -403,6 +403,7 @@ type coordinatorRun struct {
 	journal     *agent.MemoryJournal
 	traceID     string
 	instead     agent.Decider
+	news        agent.Operators // in place of operators
 	state       *agent.CoordinatorState
 	tells       *signalstest.Record
 }
@@ -426,8 +427,12 @@ func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, er
 	if err != nil {
 		t.Fatal(err)
 	}
+	var ops agent.Operators = r.operators
+	if r.news != nil {
+		ops = r.news
+	}
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
-		Fleet: r.fleet, Operators: r.operators, Conclusions: r.conclusions, Asks: r.asks, Schedules: r.schedules, TraceID: r.traceID,
+		Fleet: r.fleet, Operators: ops, Conclusions: r.conclusions, Asks: r.asks, Schedules: r.schedules, TraceID: r.traceID,
 	})
 	f, err := agent.Run(t.Context(), agent.Spec{
 		RunID: "inv-1", Start: start, Tools: tools, Decider: d, Instead: r.instead, Journal: r.journal, Log: quiet(), Telemetry: telemetry(r.tells),

@@ -47,7 +47,7 @@ func NewOperatorTools(deps OperatorDeps) *OperatorTools {
 		newTool[snapshotArgs, none]("get_snapshot", "Returns a stored snapshot by id.", o.getSnapshot, nil),
 		newTool[snapshotsArgs, none]("get_snapshots", "Lists stored snapshots, oldest first.", o.getSnapshots, nil),
 		newTool("call", "Asks one callback of several targets at once. args are positional.", o.call, o.foldAnswers),
-		newTool[waitArgs, none]("wait", "Waits before the next step.", waitTool(nil), nil),
+		newTool[waitArgs, none]("wait", "Waits before the next step.", wait, nil),
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[none, none]("done", "Ends the run.", func(context.Context, Call, none) (Outcome, error) {
 			return Outcome{Content: map[string]bool{"done": true}}, nil

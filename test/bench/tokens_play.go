@@ -241,13 +241,15 @@ func (g *stage) Start(ctx context.Context, t protocol.Task) error {
 
 // News implements agent.Operators: after each wait the next operator has ended.
 func (g *stage) News(_ context.Context, _ string, since agent.Cursor) (agent.News, error) {
-	n := since.Completions
-	if n >= uint64(min(len(g.cs), g.waits)) {
+	ended := min(len(g.cs), g.waits)
+	if since.Completions >= uint64(ended) {
 		return agent.News{Cursor: since}, nil
 	}
 	next := since
-	next.Notifications, next.Completions = uint64(g.ends[n]), n+1
-	return agent.News{Notifications: slices.Clone(g.ns[since.Notifications:next.Notifications]), Completions: g.cs[n : n+1], Cursor: next}, nil
+	next.Notifications, next.Completions = uint64(g.ends[ended-1]), uint64(ended)
+	return agent.News{
+		Notifications: slices.Clone(g.ns[since.Notifications:next.Notifications]), Completions: g.cs[since.Completions:ended], Cursor: next,
+	}, nil
 }
 
 // Wake implements agent.Operators: no wait takes time.
