@@ -435,10 +435,10 @@ func snapshotTable(e taken) any {
 	return b.String()
 }
 
-// inAll returns a metric's value when every snapshot has it and all are equal.
+// inAll returns a metric's value when every snapshot has it and all read alike.
 func inAll(snaps []protocol.Snapshot, metric string) (any, bool) {
 	first, ok := snaps[0].Data[metric]
-	return first, ok && !slices.ContainsFunc(snaps, func(s protocol.Snapshot) bool { return s.Data[metric] != first })
+	return first, ok && !slices.ContainsFunc(snaps, func(s protocol.Snapshot) bool { return cell(s.Data[metric]) != cell(first) })
 }
 
 // cell renders a value of a snapshot: figures in full, "-" for one that is absent.

@@ -5,9 +5,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -129,27 +131,66 @@ func script(q question, ms int) []toolCall {
 func reports(q question) []toolCall {
 	var calls []toolCall
 	for _, m := range q.Messages {
-		start := strings.Index(m.Content, `{"snapshots"`)
-		if m.Role != "tool" || start < 0 {
+		if m.Role != "tool" {
 			continue
 		}
-		var taken struct {
-			Snapshots []struct {
-				ID   string                     `json:"id"`
-				Data map[string]json.RawMessage `json:"data"`
-			} `json:"snapshots"`
-		}
-		if json.NewDecoder(strings.NewReader(m.Content[start:])).Decode(&taken) != nil {
-			continue
-		}
-		for _, s := range taken.Snapshots {
+		for id, used := range snapshots(m.Content) {
 			calls = append(calls, toolCall{"send_notification", map[string]any{
-				"type": "memory_used_pct", "severity": "warning", "snapshot_ids": []string{s.ID},
-				"context": "the host answers", "observation": fmt.Sprintf("memory is %s %% used", s.Data["memory_used_pct"]), "hypothesis": "the tests use it",
+				"type": "memory_used_pct", "severity": "warning", "snapshot_ids": []string{id},
+				"context": "the host answers", "observation": fmt.Sprintf("memory is %s %% used", used), "hypothesis": "the tests use it",
 			}})
 		}
 	}
 	return calls
+}
+
+const metric = "memory_used_pct"
+
+// snapshots yields the ids of the snapshots in a tool's answer, with the metric:
+// one snapshot is an object, several are a table, where what is the same in each
+// stands below.
+func snapshots(answer string) iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if start := strings.Index(answer, `{"snapshots"`); start >= 0 {
+			var taken struct {
+				Snapshots []struct {
+					ID   string                     `json:"id"`
+					Data map[string]json.RawMessage `json:"data"`
+				} `json:"snapshots"`
+			}
+			if json.NewDecoder(strings.NewReader(answer[start:])).Decode(&taken) != nil {
+				return
+			}
+			for _, s := range taken.Snapshots {
+				if !yield(s.ID, string(s.Data[metric])) {
+					return
+				}
+			}
+			return
+		}
+		_, table, found := strings.Cut(answer, "id\ttarget\t")
+		if !found {
+			return
+		}
+		lines := strings.Split("id\ttarget\t"+table, "\n")
+		column, alike := slices.Index(strings.Split(lines[0], "\t"), metric), ""
+		if _, rest, found := strings.Cut(table, metric+" "); found {
+			alike = rest[:strings.IndexAny(rest+",", ",\n")]
+		}
+		for _, line := range lines[1:] {
+			cells := strings.Split(line, "\t")
+			if len(cells) < 3 {
+				return
+			}
+			used := alike
+			if column >= 0 {
+				used = cells[column]
+			}
+			if !yield(cells[0], used) {
+				return
+			}
+		}
+	}
 }
 
 func completion(calls []toolCall) map[string]any {
