@@ -22,6 +22,11 @@ type probes struct {
 
 var _ agent.Probes = (*probes)(nil)
 
+// NewProbes returns what asks hosts on a connection; a question to one may take timeout.
+func NewProbes(conn *bus.Conn, timeout time.Duration) agent.Probes {
+	return &probes{conn: conn, timeout: timeout}
+}
+
 // Snapshot implements agent.Probes.
 func (p *probes) Snapshot(ctx context.Context, t protocol.TargetRef, skill string) (protocol.Snapshot, error) {
 	fresh, err := p.ask(ctx, t, "snapshot", protocol.Call{Target: t.Target, Skill: skill, DeadlineMS: p.timeout.Milliseconds()})
