@@ -23,7 +23,7 @@ import (
 )
 
 // up starts everything with one decider for both agents.
-func up(t *testing.T, d agent.Decider, change func(*allinone.Options)) *bus.Conn {
+func up(t *testing.T, d agent.Decider, change func(*allinone.Options), started ...func(*allinone.Stack)) *bus.Conn {
 	t.Helper()
 	o := allinone.Options{
 		DataDir: t.TempDir(), Probe: probe.DefaultConfig(), Operator: operator.DefaultConfig(), Coordinator: coordinator.DefaultConfig(),
@@ -40,6 +40,9 @@ func up(t *testing.T, d agent.Decider, change func(*allinone.Options)) *bus.Conn
 		t.Fatal(err)
 	}
 	t.Cleanup(stack.Stop)
+	for _, tell := range started {
+		tell(stack)
+	}
 	return stack.Bus
 }
 
