@@ -108,7 +108,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 		}
 		return inv.giveUp(ctx, j, cause)
 	}
-	decider, subject, err := inv.prepare()
+	decider, subject, err := inv.prepare(ctx)
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
 	}
@@ -164,7 +164,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 }
 
 // prepare checks what the request asks for.
-func (inv *investigation) prepare() (agent.Decider, agent.CoordinatorSubject, error) {
+func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.CoordinatorSubject, error) {
 	sub := agent.CoordinatorSubject{InvestigationID: inv.id, Request: inv.req, Deadline: inv.deadline}
 	strategy, err := inv.strategy(inv.req.Strategy)
 	if err != nil {
@@ -189,6 +189,12 @@ func (inv *investigation) prepare() (agent.Decider, agent.CoordinatorSubject, er
 		}
 	}
 	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
+	if len(sel.nodes) == 0 || len(sel.nodes) < len(inv.req.Nodes) { // a beat may be on its way
+		if err := inv.fleet.read(ctx); err != nil {
+			inv.log.Warn("heartbeats cannot be read", "err", err)
+		}
+		sel = inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
+	}
 	switch {
 	case len(sel.nodes) == 0 && len(inv.req.Nodes) == 0 && len(inv.req.Labels) == 0:
 		return nil, sub, errNoNodes

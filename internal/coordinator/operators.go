@@ -111,11 +111,13 @@ func (o *operators) Wake() <-chan struct{} {
 	return o.wake
 }
 
-// servesWithin is how long a worker may take to be found, servesTry how long the
-// one that is asked may take: it may hang while others work.
+// servesWithin is how long a worker may take to be found, servesTry how long those
+// that are asked may take, and servesAsked how many that is: some may hang while
+// others work.
 const (
 	servesWithin = 2 * time.Second
 	servesTry    = 250 * time.Millisecond
+	servesAsked  = 4
 )
 
 // Serves implements agent.Operators. While NATS is away nobody can be found, which
@@ -151,7 +153,21 @@ func (o *operators) served(ctx context.Context, skill string) error {
 	}
 	ask, cancel := context.WithTimeout(ctx, servesTry)
 	defer cancel()
-	_, err := o.conn.Request(ask, protocol.ServesSubject(skill), nil)
+	// Each request goes to one of the workers, by lot: where some of them hang, one
+	// would often meet those alone.
+	answers := make(chan error, servesAsked)
+	for range servesAsked {
+		go func() {
+			_, err := o.conn.Request(ask, protocol.ServesSubject(skill), nil)
+			answers <- err
+		}()
+	}
+	var err error
+	for range servesAsked {
+		if err = <-answers; err == nil {
+			return nil
+		}
+	}
 	return err
 }
 
