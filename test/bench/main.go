@@ -53,7 +53,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), tokensCommand(), loopCommand(), serverCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), serverCommand())
 	return root
 }
 

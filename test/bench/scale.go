@@ -116,17 +116,21 @@ func completions(ctx context.Context, conn *bus.Conn, want int) error {
 	return nil
 }
 
-// workers starts a probe and the operators, each on a connection of its own, and
-// returns when all are ready.
+// workers starts a probe and the operators.
 func (b *bench) workers(ctx context.Context, server *natsd.Server, operators int, delay time.Duration) (stop func() error, err error) {
-	ready := make(chan struct{}, operators+1)
-	isReady := func() { ready <- struct{}{} }
-	runs := []func(context.Context, *bus.Conn) error{
-		func(ctx context.Context, conn *bus.Conn) error { return b.hostProbe(ctx, conn, isReady) },
-	}
+	runs := []process{b.hostProbe("bench")}
 	for range operators {
-		runs = append(runs, func(ctx context.Context, conn *bus.Conn) error { return b.slowOperator(ctx, conn, delay, isReady) })
+		runs = append(runs, b.slowOperator(delay))
 	}
+	return b.together(ctx, server, runs)
+}
+
+// A process runs until ctx ends, and says when it is ready.
+type process func(ctx context.Context, conn *bus.Conn, ready func()) error
+
+// together runs processes, each on a connection of its own, and returns when all are ready.
+func (b *bench) together(ctx context.Context, server *natsd.Server, runs []process) (stop func() error, err error) {
+	ready := make(chan struct{}, len(runs))
 	ctx, cancel := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
 	for _, run := range runs {
@@ -136,7 +140,7 @@ func (b *bench) workers(ctx context.Context, server *natsd.Server, operators int
 				return err
 			}
 			defer conn.Close()
-			return run(ctx, conn)
+			return run(ctx, conn, func() { ready <- struct{}{} })
 		})
 	}
 	stop = func() error {
@@ -157,23 +161,27 @@ func (b *bench) workers(ctx context.Context, server *natsd.Server, operators int
 }
 
 // hostProbe is a probe of this machine, with the skills that every probe has.
-func (b *bench) hostProbe(ctx context.Context, conn *bus.Conn, ready func()) error {
+func (b *bench) hostProbe(node string) process {
 	cfg := probe.DefaultConfig()
-	cfg.Node = "bench"
-	return probe.Run(ctx, cfg, probe.Deps{
-		Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Node: hostos.Node(host.New(host.Config{}), cfg.Node),
-		Identity: probe.Identity{MachineID: cfg.Node, BootID: cfg.Node}, Version: "bench", Ready: ready,
-	})
+	cfg.Node = node
+	return func(ctx context.Context, conn *bus.Conn, ready func()) error {
+		return probe.Run(ctx, cfg, probe.Deps{
+			Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Node: hostos.Node(host.New(host.Config{}), cfg.Node),
+			Identity: probe.Identity{MachineID: cfg.Node, BootID: cfg.Node}, Version: "bench", Ready: ready,
+		})
+	}
 }
 
 // slowOperator is an operator with one task at a time and a model that takes its time.
-func (b *bench) slowOperator(ctx context.Context, conn *bus.Conn, delay time.Duration, ready func()) error {
+func (b *bench) slowOperator(delay time.Duration) process {
 	script := agenttest.NewScript(agenttest.Calls(agenttest.Call("take_snapshot", nil), agenttest.Call("done", nil)))
 	script.Delay = delay
 	cfg := operator.DefaultConfig()
 	cfg.Concurrency = 1
-	return operator.Run(ctx, cfg, operator.Deps{
-		Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Version: "bench", Ready: ready,
-		Deciders: func(string) (agent.Decider, error) { return script, nil },
-	})
+	return func(ctx context.Context, conn *bus.Conn, ready func()) error {
+		return operator.Run(ctx, cfg, operator.Deps{
+			Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Version: "bench", Ready: ready,
+			Deciders: func(string) (agent.Decider, error) { return script, nil },
+		})
+	}
 }
