@@ -57,7 +57,7 @@ func (p *probes) Call(ctx context.Context, t protocol.TargetRef, callback string
 }
 
 // answerGrace is how much longer than the probe's own deadline an answer may take.
-const answerGrace = 500 * time.Millisecond
+const answerGrace = 150 * time.Millisecond
 
 func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, call protocol.Call) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout+answerGrace)
