@@ -12,6 +12,7 @@ func Example() {
 	limits := luasandbox.DefaultLimits()
 	limits.Instructions = 100_000
 	box := luasandbox.New(limits)
+	defer box.Close()
 	calls := []luasandbox.Func{{
 		Name: "disk_used_pct",
 		Call: func(_ context.Context, args []any) (any, error) {
@@ -44,5 +45,5 @@ func Example() {
 	// /	41
 	// /var	93
 	// map[full:[/var]]
-	// luasandbox: limit of instructions (100000) reached in line 1
+	// line 1: the script used its 100,000 instructions
 }

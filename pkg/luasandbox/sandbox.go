@@ -3,20 +3,42 @@ package luasandbox
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 )
 
-// A Sandbox runs scripts, each in a process of its own. It holds nothing but its
-// limits and is safe for concurrent use.
+// A Sandbox runs scripts, each in a process of its own. It is safe for
+// concurrent use. From its first Run on it keeps children started ahead, which
+// Close ends.
 type Sandbox struct {
 	limits Limits
+	pool   *pool
 }
 
-// New returns a sandbox with those limits.
-func New(limits Limits) *Sandbox {
-	return &Sandbox{limits: limits.orDefaults()}
+// An Option adjusts a Sandbox.
+type Option func(*Sandbox)
+
+// defaultAhead is how many children a sandbox keeps started ahead.
+const defaultAhead = 2
+
+// Ahead has a sandbox keep n children started ahead instead of 2; with 0 each
+// Run starts its own. One that waits has used some milliseconds of processor
+// time and keeps a few megabytes.
+func Ahead(n int) Option { return func(s *Sandbox) { s.pool.ahead = max(n, 0) } }
+
+// New returns a sandbox with those limits. It starts no process before its first Run.
+func New(limits Limits, options ...Option) *Sandbox {
+	s := &Sandbox{limits: limits.orDefaults()}
+	s.pool = newPool(s.limits, defaultAhead)
+	for _, o := range options {
+		o(s)
+	}
+	return s
 }
+
+// Close ends the children that were started ahead and waits for those still
+// starting. Runs under way go on; each Run after it fails with ErrClosed. A
+// program that ends needs no Close: its children end with it.
+func (s *Sandbox) Close() { s.pool.close() }
 
 // A Func is a callback: a Go function that a script calls by Name, as a global.
 type Func struct {
@@ -63,8 +85,8 @@ type Usage struct {
 // The error is a *LimitError for a limit that was reached; a *ScriptError for a
 // fault of the script, NaN or an infinity in its result among them; a
 // *ChildError where the child could not be started or died for a reason of its
-// own; and wraps ctx's cause when ctx ended first, whereupon the child is killed
-// at once.
+// own; ErrClosed after Close; and wraps ctx's cause when ctx ended first,
+// whereupon the child is killed at once.
 func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result, error) {
 	named, err := byName(calls)
 	if err != nil {
@@ -76,15 +98,11 @@ func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result,
 	if err := ctx.Err(); err != nil {
 		return Result{}, ended(ctx)
 	}
-	// The kernel kills a child when the thread that started it ends, so the
-	// thread has to outlast the run.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	p, err := start()
+	p, err := s.pool.take(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	defer p.close()
+	defer s.pool.giveBack(p)
 	defer p.killWith(ctx)()
 
 	r := run{sandbox: s, process: p, calls: named}
@@ -109,7 +127,8 @@ func Check() error {
 }
 
 func (s *Sandbox) reached(limit string, line int) *LimitError {
-	return &LimitError{Limit: limit, Bound: s.limits.bound(limit), Line: line}
+	bound, did := s.limits.bound(limit)
+	return &LimitError{Limit: limit, Bound: bound, Line: line, did: did}
 }
 
 func ended(ctx context.Context) error {

@@ -16,7 +16,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/luasandbox"
 )
 
-// child returns the process id of this process's one child.
+// child returns the process id of this process's one child; no other sandbox may
+// have any.
 func child() (int, error) {
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil {
@@ -55,7 +56,7 @@ func TestChildIsConfined(t *testing.T) {
 		return nil, errors.Join(errs[:]...)
 	}}
 	t.Setenv("FLEETLENS_SECRET", "hush")
-	box := luasandbox.New(luasandbox.Limits{})
+	box := luasandbox.New(luasandbox.Limits{}, luasandbox.Ahead(0))
 	if _, err := box.Run(t.Context(), `look()`, []luasandbox.Func{look}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestChildKilledFromOutside(t *testing.T) {
 		}
 		return nil, syscall.Kill(pid, syscall.SIGKILL)
 	}}
-	box := luasandbox.New(luasandbox.Limits{})
+	box := luasandbox.New(luasandbox.Limits{}, luasandbox.Ahead(0))
 	_, err := box.Run(t.Context(), `shot()`, []luasandbox.Func{shot})
 	died, ok := errors.AsType[*luasandbox.ChildError](err)
 	if !ok || !strings.Contains(died.Reason, "signal: killed") {
@@ -116,7 +117,7 @@ func TestChildKilledFromOutside(t *testing.T) {
 }
 
 func TestNothingIsLeaked(t *testing.T) {
-	box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond})
+	box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond}, luasandbox.Ahead(0))
 	descriptors := func() int {
 		open, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
