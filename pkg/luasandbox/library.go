@@ -29,7 +29,7 @@ type machine struct {
 // fromGopher lists the functions that are gopher-lua's own: those whose work is
 // bounded by their arguments. All others are ours.
 var fromGopher = map[string][]string{
-	"": {"_G", "_VERSION", "assert", "error", "getmetatable", "next", "pairs", "pcall",
+	"": {"_G", "_VERSION", "error", "getmetatable", "next", "pairs", "pcall",
 		"rawequal", "rawget", "select", "setmetatable", "type", "xpcall"},
 	"math": {"abs", "acos", "asin", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor", "fmod", "frexp", "ldexp",
 		"log10", "max", "min", "mod", "modf", "pi", "pow", "rad", "sin", "sinh", "sqrt", "tan", "tanh"},
@@ -213,6 +213,16 @@ func (vm *machine) length(t *lua.LTable) int {
 
 var baseLibrary = functions{
 	"print": func(*machine) int { return 0 }, // the child puts its own in place
+	"assert": func(vm *machine) int {
+		if lua.LVAsBool(vm.CheckAny(1)) {
+			return vm.GetTop()
+		}
+		if vm.GetTop() == 1 {
+			vm.RaiseError("assertion failed!")
+		}
+		vm.Error(vm.Get(2), 0) // with no position before it, as Lua does
+		return 0
+	},
 	"tostring": func(vm *machine) int {
 		return vm.give(lua.LString(vm.shown(vm.CheckAny(1))))
 	},

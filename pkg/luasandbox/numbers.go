@@ -17,7 +17,7 @@ func numberText(n float64) string {
 		return "inf"
 	case math.IsInf(n, -1):
 		return "-inf"
-	case n == math.Trunc(n) && math.Abs(n) < 1e15:
+	case n == math.Trunc(n) && math.Abs(n) < 1<<63:
 		return strconv.FormatInt(int64(n), 10)
 	}
 	s := strconv.FormatFloat(n, 'g', 14, 64)

@@ -81,30 +81,36 @@ func (p *pool) start(ctx context.Context) (*process, error) {
 	return r.p, nil
 }
 
-// take returns a ready child, one that waits or else a new one. It is to be
-// given back when it has run its script.
-func (p *pool) take(ctx context.Context) (*process, error) {
+// take returns a ready child: one that has waited, or else a fresh one. It is to
+// be given back when it has run its script.
+func (p *pool) take(ctx context.Context) (child *process, waited bool, err error) {
 	p.mu.Lock()
-	if p.over {
-		p.mu.Unlock()
-		return nil, ErrClosed
-	}
-	p.alive.Add(1)
 	for len(p.idle) > 0 {
 		i := p.idle[0]
 		p.idle = p.idle[1:]
-		if child := i.wake(); child != nil {
+		if child = i.wake(); child != nil {
+			p.alive.Add(1)
 			p.mu.Unlock()
-			return child, nil
+			return child, true, nil
 		}
 	}
 	p.mu.Unlock()
-	child, err := p.start(ctx)
-	if err != nil {
-		p.alive.Done()
-		return nil, err
+	return p.fresh(ctx)
+}
+
+// fresh starts a child, which is to be given back too.
+func (p *pool) fresh(ctx context.Context) (child *process, waited bool, err error) {
+	p.mu.Lock()
+	if p.over {
+		p.mu.Unlock()
+		return nil, false, ErrClosed
 	}
-	return child, nil
+	p.alive.Add(1)
+	p.mu.Unlock()
+	if child, err = p.start(ctx); err != nil {
+		p.alive.Done()
+	}
+	return child, false, err
 }
 
 // giveBack ends a child and starts another ahead in its place: now and not when

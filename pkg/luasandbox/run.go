@@ -12,6 +12,7 @@ type run struct {
 	sandbox *Sandbox
 	process *process
 	calls   map[string]Func
+	heard   bool // a report, at least one
 	result  Result
 }
 
@@ -27,6 +28,7 @@ func (r *run) converse(ctx context.Context, script string) error {
 		if err != nil {
 			return err
 		}
+		r.heard = true
 		r.note(said)
 		if said.Kind != kindCall {
 			return r.end(said)

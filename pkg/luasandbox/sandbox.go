@@ -2,6 +2,7 @@ package luasandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -98,19 +99,29 @@ func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result,
 	if err := ctx.Err(); err != nil {
 		return Result{}, ended(ctx)
 	}
-	p, err := s.pool.take(ctx)
-	if err != nil {
-		return Result{}, err
+	r := run{sandbox: s, calls: named}
+	waited, err := r.once(ctx, script, s.pool.take)
+	if _, died := errors.AsType[*ChildError](err); died && waited && !r.heard && ctx.Err() == nil {
+		// It may have died while it waited. Nothing came of the script: it may run again.
+		r = run{sandbox: s, calls: named}
+		_, err = r.once(ctx, script, s.pool.fresh)
 	}
-	defer s.pool.giveBack(p)
-	defer p.killWith(ctx)()
+	return r.result, err
+}
 
-	r := run{sandbox: s, process: p, calls: named}
+// once runs the script in a child from take, and reports whether it had waited.
+func (r *run) once(ctx context.Context, script string, take func(context.Context) (*process, bool, error)) (waited bool, err error) {
+	r.process, waited, err = take(ctx)
+	if err != nil {
+		return waited, err
+	}
+	defer r.sandbox.pool.giveBack(r.process)
+	defer r.process.killWith(ctx)()
 	err = r.converse(ctx, script)
 	if ctx.Err() != nil && err != nil {
 		err = ended(ctx)
 	}
-	return r.result, err
+	return waited, err
 }
 
 // Check reports whether this program can run scripts on this platform, and
