@@ -172,8 +172,8 @@ func syntaxError(err *parse.Error) *ScriptError {
 // currentLine returns the line of the script that is running, or 0.
 func (vm *machine) currentLine() int {
 	for _, level := range []int{0, 1, 2} { // in a Go function, the line that called it
-		if at := position.FindStringSubmatch(vm.Where(level)); at != nil {
-			line, _ := strconv.Atoi(at[1])
+		if at, ok := strings.CutPrefix(vm.Where(level), chunkName+":"); ok {
+			line, _ := strconv.Atoi(strings.TrimSuffix(at, ":"))
 			return line
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -52,7 +53,8 @@ func ours() map[string]functions {
 }
 
 // known returns the names that a script finds, such as "print" and "string.rep".
-func known() map[string]bool {
+// It is not to be changed.
+var known = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{"math.huge": true, "math.maxinteger": true, "math.mininteger": true, "utf8.charpattern": true}
 	add := func(library, name string) {
 		if library != "" {
@@ -72,7 +74,7 @@ func known() map[string]bool {
 		}
 	}
 	return names
-}
+})
 
 // newMachine returns a machine with nothing in it but the libraries.
 func newMachine(l Limits, m *meter) *machine {

@@ -24,7 +24,7 @@ type pool struct {
 	over     bool // closed
 	idle     []*idler
 	starting int            // children under way to idle
-	refills  sync.WaitGroup // the same, to be waited for
+	behind   sync.WaitGroup // what is done behind a Run's back
 	alive    sync.WaitGroup // children that need the thread: those starting, and those that a Run has
 }
 
@@ -62,7 +62,7 @@ func (p *pool) startThem() {
 }
 
 // start starts a child and returns it ready. The caller has counted it as alive.
-func (p *pool) start(ctx context.Context) (*process, error) {
+func (p *pool) start(ctx context.Context, ahead bool) (*process, error) {
 	p.thread()
 	reply := make(chan result, 1)
 	p.starts <- reply
@@ -71,7 +71,7 @@ func (p *pool) start(ctx context.Context) (*process, error) {
 		return nil, r.err
 	}
 	defer r.p.killWith(ctx)()
-	if err := r.p.handshake(p.limits); err != nil {
+	if err := r.p.handshake(p.limits, ahead); err != nil {
 		r.p.close()
 		if ctx.Err() != nil {
 			err = ended(ctx)
@@ -107,31 +107,41 @@ func (p *pool) fresh(ctx context.Context) (child *process, waited bool, err erro
 	}
 	p.alive.Add(1)
 	p.mu.Unlock()
-	if child, err = p.start(ctx); err != nil {
+	if child, err = p.start(ctx, false); err != nil {
 		p.alive.Done()
 	}
 	return child, false, err
 }
 
-// giveBack ends a child and starts another ahead in its place: now and not when
-// it was taken, so that the one doesn't slow the other down.
+// giveBack kills a child and, in the background, reaps it and starts another
+// ahead in its place: now and not when it was taken, so that the one doesn't slow
+// the other down.
 func (p *pool) giveBack(child *process) {
-	child.close()
-	p.alive.Done()
+	child.kill()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.over && len(p.idle)+p.starting < p.ahead {
-		p.starting++
-		p.alive.Add(1)
-		p.refills.Go(p.refill)
+	if p.over { // nobody waits for what is behind any more
+		child.close()
+		p.alive.Done()
+		return
 	}
+	missing := max(0, p.ahead-len(p.idle)-p.starting)
+	p.starting += missing
+	p.alive.Add(missing)
+	p.behind.Go(func() {
+		child.close()
+		p.alive.Done()
+		for range missing {
+			p.refill()
+		}
+	})
 }
 
 // refill starts one child ahead. Where that fails it is left at that: the next
 // Run starts its own, and says why it cannot.
 func (p *pool) refill() {
 	defer p.alive.Done()
-	child, err := p.start(context.Background())
+	child, err := p.start(context.Background(), true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
@@ -147,7 +157,8 @@ func (p *pool) refill() {
 	go i.watch(p)
 }
 
-// close ends the idle children, and returns when no other will become one.
+// close ends the idle children, and returns when all that were given back are
+// gone and none will wait again.
 func (p *pool) close() {
 	p.mu.Lock()
 	if p.over {
@@ -163,7 +174,7 @@ func (p *pool) close() {
 			child.close()
 		}
 	}
-	p.refills.Wait()
+	p.behind.Wait()
 	close(p.closed)
 }
 

@@ -83,8 +83,8 @@ func (p *process) start(prepare func(*exec.Cmd)) (err error) {
 // handshake proves each to the other: the child that it is this package's, and
 // the parent that it holds the pipe and gave the token. It returns when the
 // child is ready for a script.
-func (p *process) handshake(limits Limits) error {
-	hello := order{Kind: kindHello, Token: p.token, Limits: &limits}
+func (p *process) handshake(limits Limits, ahead bool) error {
+	hello := order{Kind: kindHello, Token: p.token, Limits: &limits, Ahead: ahead}
 	said, err := p.exchange(hello, time.Now().Add(startTime), 4<<10)
 	if isTimeout(err) {
 		return &ChildError{Reason: "the program did not become a child in " + startTime.String() + ": is something initialised before this package that waits?"}

@@ -36,9 +36,9 @@ func New(limits Limits, options ...Option) *Sandbox {
 	return s
 }
 
-// Close ends the children that were started ahead and waits for those still
-// starting. Runs under way go on; each Run after it fails with ErrClosed. A
-// program that ends needs no Close: its children end with it.
+// Close ends the children that were started ahead, and returns when they and
+// those of finished Runs are gone. Runs under way go on; each Run after it fails
+// with ErrClosed. A program that ends needs no Close: its children end with it.
 func (s *Sandbox) Close() { s.pool.close() }
 
 // A Func is a callback: a Go function that a script calls by Name, as a global.
@@ -80,8 +80,8 @@ type Usage struct {
 	Instructions int64         // executed; up to 1023 too few where the clock ended the run, and 0 where the child died before it said
 }
 
-// Run runs one script and returns when its process is gone. The result has the
-// output and the usage beside an error too.
+// Run runs one script and returns when its process has been killed. The result
+// has the output and the usage beside an error too.
 //
 // The error is a *LimitError for a limit that was reached; a *ScriptError for a
 // fault of the script, NaN or an infinity in its result among them; a

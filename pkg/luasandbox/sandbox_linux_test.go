@@ -117,7 +117,6 @@ func TestChildKilledFromOutside(t *testing.T) {
 }
 
 func TestNothingIsLeaked(t *testing.T) {
-	box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond}, luasandbox.Ahead(0))
 	descriptors := func() int {
 		open, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -126,6 +125,8 @@ func TestNothingIsLeaked(t *testing.T) {
 		return len(open)
 	}
 	round := func() {
+		box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond})
+		defer box.Close()
 		for _, script := range []string{`return add(1)`, `error("x")`, `return (`, backtracking, `return ("x"):rep(2^30)`, `while true do add() end`} {
 			_, _ = box.Run(t.Context(), script, []luasandbox.Func{add}) // how each ends is another test's
 		}

@@ -5,6 +5,7 @@
 //	go run ./test/bench e2e       from a request to its insight, with a model that answers at once
 //	go run ./test/bench ingest    CPU of one snapshot, beside JetStream alone
 //	go run ./test/bench scale     the same tasks with one operator and with four
+//	go run ./test/bench lua       a small script in the sandbox, beside gopher-lua alone
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds,
@@ -51,7 +52,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), serverCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), luaCommand(), serverCommand())
 	return root
 }
 
