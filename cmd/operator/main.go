@@ -57,9 +57,10 @@ func main() {
 		if err != nil {
 			return err
 		}
+		scripts := operator.NewSandbox(env.Log)
+		defer scripts.Close()
 		return operator.Run(ctx, cfg.Config, operator.Deps{
-			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(),
-			Scripts: operator.NewSandbox(env.Log),
+			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(), Scripts: scripts,
 		})
 	})
 }

@@ -142,6 +142,10 @@ func (p *pool) giveBack(child *process) {
 func (p *pool) refill() {
 	defer p.alive.Done()
 	child, err := p.start(context.Background(), true)
+	if err == nil {
+		// The handshake's deadline ends here, and not in the watch, which may begin after it was called off.
+		_ = child.said.SetReadDeadline(time.Time{})
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
@@ -188,7 +192,6 @@ type idler struct {
 
 func (i *idler) watch(p *pool) {
 	var b [1]byte
-	_ = i.said.SetReadDeadline(time.Time{})
 	n, err := i.said.Read(b[:]) // a child that waits says nothing
 	i.dead = n > 0 || !isTimeout(err)
 	if i.dead {

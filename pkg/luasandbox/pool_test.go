@@ -148,3 +148,25 @@ func TestCloseDuringRuns(t *testing.T) {
 	close(release)
 	all.Wait()
 }
+
+func TestWatchThatIsCalledOffBeforeItBegins(t *testing.T) {
+	s := New(Limits{}, Ahead(0))
+	defer s.Close()
+	child, _, err := s.pool.fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.pool.giveBack(child)
+	if err := child.said.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	i := &idler{process: child, watched: make(chan struct{})}
+	woken := make(chan *process)
+	go func() { woken <- i.wake() }()
+	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); runtime.Gosched() { // for wake to come first
+	}
+	go i.watch(s.pool)
+	if got := <-woken; got != child {
+		t.Errorf("got %v, want the child", got)
+	}
+}
