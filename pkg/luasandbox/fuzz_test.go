@@ -40,7 +40,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, part := range bytes.Split(text, []byte("\n=== ")) {
+		for part := range bytes.SplitSeq(text, []byte("\n=== ")) {
 			_, script, _ := strings.Cut(string(part), "\n")
 			f.Add(script)
 		}

@@ -28,7 +28,7 @@ func childrenOf(t *testing.T, pid int) []int {
 		if err != nil {
 			continue // a thread that has just ended
 		}
-		for _, field := range strings.Fields(string(text)) {
+		for field := range strings.FieldsSeq(string(text)) {
 			child, err := strconv.Atoi(field)
 			if err != nil {
 				t.Fatal(err)
@@ -62,8 +62,10 @@ func TestChildrenStartedAheadEndWithTheProgram(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			lines := bufio.NewScanner(out)
-			for lines.Scan() && lines.Text() != "waits" {
+			for lines := bufio.NewScanner(out); lines.Text() != "waits"; {
+				if !lines.Scan() {
+					t.Fatalf("the program ended: %v", lines.Err())
+				}
 			}
 			var children []int
 			for end := time.Now().Add(20 * time.Second); len(children) < 2; children = childrenOf(t, cmd.Process.Pid) {

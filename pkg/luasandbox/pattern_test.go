@@ -8,7 +8,7 @@ import (
 	"github.com/yuin/gopher-lua/pm"
 )
 
-// ours returns the captures of the first match, the whole first, as text.
+// firstMatch returns the captures of the first match, the whole first, as text.
 func firstMatch(subject, pattern string, steps int) (found []string, err error) {
 	type stop struct{ error }
 	defer func() {

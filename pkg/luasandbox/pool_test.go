@@ -28,9 +28,9 @@ func waitIdle(t *testing.T, s *Sandbox, n int) []int {
 	}
 }
 
-func mustRun(t *testing.T, s *Sandbox, script string, want any, calls ...Func) {
+func mustRun(t *testing.T, s *Sandbox, script string, want any) {
 	t.Helper()
-	if got, err := s.Run(t.Context(), script, calls); err != nil || got.Value != want {
+	if got, err := s.Run(t.Context(), script, nil); err != nil || got.Value != want {
 		t.Errorf("got %v and %v, want %v", got.Value, err, want)
 	}
 }
@@ -46,10 +46,8 @@ func TestPool(t *testing.T) {
 		defer s.Close()
 		seen := map[int]bool{}
 		for range 4 {
-			var pid int
-			spy := Func{Name: "spy", Call: func(context.Context, []any) (any, error) { return nil, nil }}
-			mustRun(t, s, `leak = leak or 1 spy() return leak`, 1.0, spy)
-			for _, pid = range waitIdle(t, s, 2) {
+			mustRun(t, s, `leak = (leak or 0) + 1 return leak`, 1.0)
+			for _, pid := range waitIdle(t, s, 2) {
 				seen[pid] = true
 			}
 		}
@@ -157,16 +155,12 @@ func TestWatchThatIsCalledOffBeforeItBegins(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.pool.giveBack(child)
-	if err := child.said.SetReadDeadline(time.Time{}); err != nil {
+	i := &idler{process: child, watched: make(chan struct{})}
+	if err := child.said.SetReadDeadline(time.Unix(1, 0)); err != nil { // as wake does, before the watch has begun
 		t.Fatal(err)
 	}
-	i := &idler{process: child, watched: make(chan struct{})}
-	woken := make(chan *process)
-	go func() { woken <- i.wake() }()
-	for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); runtime.Gosched() { // for wake to come first
-	}
-	go i.watch(s.pool)
-	if got := <-woken; got != child {
-		t.Errorf("got %v, want the child", got)
+	i.watch(s.pool)
+	if i.wake() != child {
+		t.Error("the child is taken for dead")
 	}
 }

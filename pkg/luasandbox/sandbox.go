@@ -77,7 +77,7 @@ type Usage struct {
 	Wall         time.Duration // in the child, its start and callbacks excluded
 	CallbackTime time.Duration // in callbacks
 	Callbacks    int           // made, failed ones included
-	Instructions int64         // executed; up to 1023 too few where the clock ended the run, and 0 where the child died before it said
+	Instructions int64         // executed; up to 255 too few where the clock ended the run, and 0 where the child died before it said
 }
 
 // Run runs one script and returns when its process has been killed. The result
