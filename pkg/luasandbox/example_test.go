@@ -69,10 +69,10 @@ func ExampleScriptError() {
 	// line 2: no such host
 }
 
-// Ahead is the number of children that wait: with none each run starts its own,
-// and nothing is left to close.
+// Ahead is the number of children that wait: with none each run starts its own.
 func ExampleAhead() {
 	box := luasandbox.New(luasandbox.DefaultLimits(), luasandbox.Ahead(0))
+	defer box.Close()
 	result, err := box.Run(context.Background(), "return 7 // 2, 'text', {}", nil)
 	fmt.Println(result.Value, err)
 	// Output: [3 text []] <nil>

@@ -38,7 +38,8 @@ func New(limits Limits, options ...Option) *Sandbox {
 
 // Close ends the children that were started ahead, and returns when they and
 // those of finished Runs are gone. Runs under way go on; each Run after it fails
-// with ErrClosed. A program that ends needs no Close: its children end with it.
+// with ErrClosed. A program that ends needs no Close, its children end with it; one
+// that makes many sandboxes does, since each keeps a thread.
 func (s *Sandbox) Close() { s.pool.close() }
 
 // A Func is a callback: a Go function that a script calls by Name, as a global.

@@ -56,7 +56,7 @@ func TestChildIsConfined(t *testing.T) {
 		return nil, errors.Join(errs[:]...)
 	}}
 	t.Setenv("FLEETLENS_SECRET", "hush")
-	box := luasandbox.New(luasandbox.Limits{}, luasandbox.Ahead(0))
+	box := newBox(t, luasandbox.Limits{}, luasandbox.Ahead(0))
 	if _, err := box.Run(t.Context(), `look()`, []luasandbox.Func{look}); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestChildKilledFromOutside(t *testing.T) {
 		}
 		return nil, syscall.Kill(pid, syscall.SIGKILL)
 	}}
-	box := luasandbox.New(luasandbox.Limits{}, luasandbox.Ahead(0))
+	box := newBox(t, luasandbox.Limits{}, luasandbox.Ahead(0))
 	_, err := box.Run(t.Context(), `shot()`, []luasandbox.Func{shot})
 	died, ok := errors.AsType[*luasandbox.ChildError](err)
 	if !ok || !strings.Contains(died.Reason, "signal: killed") {
@@ -125,7 +125,7 @@ func TestNothingIsLeaked(t *testing.T) {
 		return len(open)
 	}
 	round := func() {
-		box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond})
+		box := newBox(t, luasandbox.Limits{Wall: 50 * time.Millisecond})
 		defer box.Close()
 		for _, script := range []string{`return add(1)`, `error("x")`, `return (`, backtracking, `return ("x"):rep(2^30)`, `while true do add() end`} {
 			_, _ = box.Run(t.Context(), script, []luasandbox.Func{add}) // how each ends is another test's

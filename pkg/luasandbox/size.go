@@ -41,16 +41,15 @@ func (c *counter) value(v reflect.Value, depth int) {
 	case reflect.String:
 		c.n += v.Len() + 2
 	case reflect.Slice, reflect.Array:
-		if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
-			c.n += v.Len()
-			return
+		c.n += v.Len() + 1 // brackets and commas
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return // as base64, or as numbers
 		}
-		c.n += 2 * v.Len()
-		for i := range v.Len() {
+		for i := 0; i < v.Len() && c.n <= c.enough; i++ {
 			c.value(v.Index(i), depth+1)
 		}
 	case reflect.Map:
-		c.n += 4 * v.Len()
+		c.n += 2*v.Len() + 1 // braces, colons and commas
 		for each := v.MapRange(); c.n <= c.enough && each.Next(); {
 			c.value(each.Key(), depth+1)
 			c.value(each.Value(), depth+1)
@@ -59,9 +58,12 @@ func (c *counter) value(v reflect.Value, depth int) {
 		c.value(v.Elem(), depth+1)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && f.Tag.Get("json") != "-" {
+			// A zero field may be left out, and of an embedded one some that another hides.
+			if f := v.Type().Field(i); f.IsExported() && !f.Anonymous && f.Tag.Get("json") != "-" && !v.Field(i).IsZero() {
 				c.value(v.Field(i), depth+1)
 			}
 		}
+	default:
+		c.n++ // a number or a truth value
 	}
 }
