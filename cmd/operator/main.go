@@ -32,9 +32,11 @@ func main() {
 		if err != nil {
 			return err
 		}
+		scripts := operator.NewSandbox(env.Log)
+		defer scripts.Close()
 		return operator.Run(ctx, cfg.Config, operator.Deps{
 			Log: env.Log, Bus: conn, Skills: list, Deciders: deciders, Version: proc.Version(),
-			Scripts: operator.NewSandbox(env.Log), Telemetry: env.Telemetry, Ready: env.Ready,
+			Scripts: scripts, Telemetry: env.Telemetry, Ready: env.Ready,
 		})
 	})
 }

@@ -154,9 +154,11 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 		return err
 	}
 	if err := start("operator", func(c *bus.Conn) error {
+		scripts := operator.NewSandbox(o.Log)
+		defer scripts.Close()
 		return operator.Run(ctx, o.Operator, operator.Deps{
 			Log: o.Log, Bus: c, Skills: list, Deciders: deciders, Version: proc.Version(), Ready: ready.Done,
-			Scripts: operator.NewSandbox(o.Log), Telemetry: o.Telemetry,
+			Scripts: scripts, Telemetry: o.Telemetry,
 		})
 	}); err != nil {
 		return err

@@ -38,7 +38,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 4, CallTimeout: 5 * time.Second}
+	return Config{Concurrency: 4, CallTimeout: 5 * time.Second, Execute: true}
 }
 
 // Flags declares the flags.
@@ -47,7 +47,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.Skills, "skills", c.Skills, "skills to serve, separated by commas (default: all)")
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "tasks to run at a time")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one question to a probe may take")
-	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits")
+	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits; --execute=false takes it away")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 

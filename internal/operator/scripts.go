@@ -8,7 +8,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/luasandbox"
 )
 
-// Sandbox runs a model's scripts in pkg/luasandbox.
+// Sandbox runs a model's scripts in pkg/luasandbox. Whoever made it closes it.
 type Sandbox struct{ *luasandbox.Sandbox }
 
 var _ agent.Scripts = Sandbox{}

@@ -3,7 +3,7 @@ package agent
 import "context"
 
 type executeArgs struct {
-	Code string `json:"code" jsonschema:"required,description=Lua 5.1"`
+	Code string `json:"code" jsonschema:"required,description=Lua 5.1 with json.encode and json.decode; os.date in UTC; no files or network"`
 }
 
 func (o *OperatorTools) execute(ctx context.Context, c Call, a executeArgs) (Outcome, error) {

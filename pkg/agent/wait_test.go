@@ -84,7 +84,10 @@ func TestAWaitUntilAllEndsWhenEachOperatorHasEnded(t *testing.T) {
 				var waited time.Duration
 				r.play(t,
 					agenttest.Calls(agenttest.Call("invoke_operators", map[string]any{"skills": []string{"os", "gc"}}), agenttest.Call("wait", tt.args)),
-					func(agent.View) (protocol.Answer, error) { waited = time.Since(r.news.(*slow).began); return say(think), nil },
+					func(agent.View) (protocol.Answer, error) {
+						waited = time.Since(r.news.(*slow).began)
+						return say(think), nil
+					},
 					agenttest.Calls(agenttest.Call("wait", map[string]any{"ms": 600_000, "until": "all"})), agenttest.Conclude())
 				if waited != tt.want {
 					t.Errorf("the wait took %s, want %s", waited, tt.want)

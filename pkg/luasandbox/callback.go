@@ -25,7 +25,7 @@ func byName(calls []Func) (map[string]Func, error) {
 		switch _, twice := named[f.Name]; {
 		case !luaName.MatchString(f.Name), slices.Contains(keywords, f.Name):
 			faults = append(faults, fmt.Errorf("luasandbox: callback %q: want a Lua name", f.Name))
-		case slices.Contains(library[""], f.Name):
+		case known()[f.Name]:
 			faults = append(faults, fmt.Errorf("luasandbox: callback %q: the name is taken by Lua's own", f.Name))
 		case twice:
 			faults = append(faults, fmt.Errorf("luasandbox: callback %q: given twice", f.Name))
@@ -46,7 +46,7 @@ func (r *run) call(ctx context.Context, asked report) (order, error) {
 	}
 	limits := r.sandbox.limits
 	if r.result.Usage.Callbacks >= limits.Callbacks {
-		return order{}, r.sandbox.reached(LimitCallbacks, 0)
+		return order{}, r.sandbox.reached(LimitCallbacks, asked.Line)
 	}
 	if len(asked.Value) > limits.Arguments {
 		return order{}, r.sandbox.reached(LimitArguments, 0)
@@ -61,19 +61,25 @@ func (r *run) call(ctx context.Context, asked report) (order, error) {
 	r.result.Usage.Callbacks++
 	value, failure, err := r.invoke(ctx, f, args)
 	if err != nil {
+		if late, ok := errors.AsType[*LimitError](err); ok {
+			late.Line = asked.Line
+		}
 		return order{}, err
 	}
 	if failure != nil {
 		return order{Kind: kindReply, Failed: true, Error: clip(failure.Error())}, nil
+	}
+	if leastJSON(value, limits.Reply) > limits.Reply { // before encoding takes memory for it
+		return order{}, r.sandbox.reached(LimitReply, asked.Line)
 	}
 	raw, err := json.Marshal(value)
 	switch {
 	case err != nil:
 		return order{Kind: kindReply, Failed: true, Error: clip("result: " + err.Error())}, nil
 	case len(raw) > limits.Reply:
-		return order{}, r.sandbox.reached(LimitReply, 0)
+		return order{}, r.sandbox.reached(LimitReply, asked.Line)
 	case nesting(raw) > limits.Nesting:
-		return order{}, r.sandbox.reached(LimitNesting, 0)
+		return order{}, r.sandbox.reached(LimitNesting, asked.Line)
 	}
 	return order{Kind: kindReply, Value: raw}, nil
 }

@@ -1,11 +1,12 @@
 package luasandbox
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"runtime/debug"
@@ -55,11 +56,12 @@ func runChild() {
 type child struct {
 	token  string
 	limits Limits
-	L      *lua.LState
+	vm     *machine
 	meter  *meter
 	left   time.Duration // of Limits.Wall
+	begun  time.Time     // when the script began
 	since  time.Time     // when the script's turn began
-	timer  *time.Timer
+	timer  *time.Timer   // to the end of the wall time, and then to that of patience
 
 	mu     sync.Mutex // of what follows, and held for ever by the last report
 	unsent strings.Builder
@@ -67,6 +69,8 @@ type child struct {
 	cut    bool
 }
 
+// serve prepares everything that needs no script, says ready, and waits for the
+// script. A parent that closes the pipe instead has no use for this child.
 func (c *child) serve() error {
 	var hello order
 	if err := readFrame(os.Stdin, math.MaxInt32, &hello); err != nil {
@@ -77,8 +81,15 @@ func (c *child) serve() error {
 	}
 	c.limits = *hello.Limits
 	c.room, c.left = c.limits.Output, c.limits.Wall
-	debug.SetMemoryLimit(c.limits.SoftMemory)
 	debug.SetMaxStack(maxStack)
+	c.meter = newMeter(c.limits, c.exceeded)
+	debug.SetMemoryLimit(int64(c.meter.base) + c.limits.Memory)
+	if hello.Ahead {
+		warm(c.limits)
+	}
+	c.vm = newMachine(c.limits, c.meter)
+	c.vm.began = func() time.Duration { return time.Since(c.begun) }
+	c.vm.SetGlobal("print", c.vm.function(c.print))
 	if err := confine(c.limits); err != nil {
 		return fmt.Errorf("set resource limits: %w", err)
 	}
@@ -87,45 +98,74 @@ func (c *child) serve() error {
 	}
 	var script order
 	if err := readFrame(os.Stdin, math.MaxInt32, &script); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		return fmt.Errorf("read script: %w", err)
 	}
 	c.run(script)
 	return nil
 }
 
-// run runs the script and reports its end.
-func (c *child) run(script order) {
-	c.meter = &meter{Context: context.Background(), limit: c.limits.Instructions, exceeded: c.spent}
-	c.L = newState()
-	c.L.SetContext(c.meter)
-	c.L.SetGlobal("print", c.L.NewFunction(c.print))
-	for _, name := range script.Calls {
-		c.L.SetGlobal(name, c.L.NewFunction(func(*lua.LState) int { return c.call(name) }))
+// warm runs a script of no consequence in a machine of its own, so that the real
+// one finds in memory what it needs of this program: a child that waits has the time.
+func warm(l Limits) {
+	vm := newMachine(l, newMeter(l, func(string) {}))
+	proto, _, err := compile(`
+		local t = {}
+		for i, word in ipairs({"b", "a"}) do t[#t + 1] = string.format("%s %d %.1f", word, i, i / 2) end
+		table.sort(t, function(a, b) return a < b end)
+		for k, v in pairs({x = 1}) do t[k] = tostring(v):gsub("%d", "%0"):match("%d") .. "|" end
+		pcall(error, "x")
+		return json.decode(json.encode(t))`, maps.Clone(known()))
+	if err != nil {
+		return // the script's own fault is told when it runs
 	}
-	c.since = time.Now()
-	c.timer = time.AfterFunc(c.left, c.late)
-	value, err := c.evaluate(string(script.Source))
-	if raised, ok := errors.AsType[*ScriptError](err); ok {
-		c.end(report{Kind: kindFailed, Message: raised.Message, Line: raised.Line, Instructions: c.meter.count})
+	if value, err := vm.execute(proto); err == nil {
+		raw, _ := encode(value, l.Result, l.Nesting)
+		_ = writeFrame(io.Discard, report{Kind: kindCall, Value: raw})
 	}
-	switch {
-	case errors.Is(err, errTooBig):
-		c.end(report{Kind: kindLimit, Limit: LimitResult, Instructions: c.meter.count})
-	case errors.Is(err, errTooDeep):
-		c.end(report{Kind: kindLimit, Limit: LimitNesting, Instructions: c.meter.count})
-	case err != nil:
-		c.end(report{Kind: kindFailed, Message: "result: " + clip(err.Error()), Instructions: c.meter.count})
-	}
-	c.end(report{Kind: kindDone, Value: value, Instructions: c.meter.count})
+	_ = vm.currentLine()
 }
 
-func (c *child) evaluate(source string) (json.RawMessage, error) {
-	fn, err := compile(c.L, source)
+// run runs the script and reports its end.
+func (c *child) run(script order) {
+	for _, name := range script.Calls {
+		c.vm.SetGlobal(name, c.vm.function(func(*machine) int { return c.call(name) }))
+	}
+	c.begun = time.Now()
+	c.resume()
+	value, err := c.evaluate(string(script.Source), script.Calls)
+	last := report{Kind: kindDone, Value: value}
+	if deep, ok := errors.AsType[depthError](err); ok {
+		last = report{Kind: kindLimit, Limit: LimitSyntax, Line: int(deep)}
+	} else if raised, ok := errors.AsType[*ScriptError](err); ok {
+		last = report{Kind: kindFailed, Message: raised.Message, Line: raised.Line}
+	} else if errors.Is(err, errTooBig) {
+		last = report{Kind: kindLimit, Limit: LimitResult}
+	} else if errors.Is(err, errTooDeep) {
+		last = report{Kind: kindLimit, Limit: LimitNesting}
+	} else if err != nil {
+		last = report{Kind: kindFailed, Message: "result: " + clip(err.Error())}
+	}
+	last.Instructions = c.meter.count
+	c.end(last)
+}
+
+func (c *child) evaluate(source string, calls []string) (json.RawMessage, error) {
+	names := maps.Clone(known())
+	for _, name := range calls {
+		names[name] = true
+	}
+	proto, notes, err := compile(source, names)
 	if err != nil {
 		return nil, err
 	}
-	value, err := execute(c.L, fn)
+	value, err := c.vm.execute(proto)
 	if err != nil {
+		if raised, ok := errors.AsType[*ScriptError](err); ok {
+			raised.absent(notes)
+		}
 		return nil, err
 	}
 	return encode(value, c.limits.Result, c.limits.Nesting)
@@ -150,23 +190,38 @@ func (c *child) send(r report) error {
 	return writeFrame(os.Stdout, r)
 }
 
-// late runs on the timer's goroutine, where it interrupts library functions too.
-func (c *child) late() {
-	c.end(report{Kind: kindLimit, Limit: LimitWall, Instructions: c.meter.told.Load()})
+// exceeded ends the run at the instruction that reached a limit.
+func (c *child) exceeded(limit string) {
+	c.end(report{Kind: kindLimit, Limit: limit, Line: c.vm.currentLine(), Instructions: c.meter.count})
 }
 
-// spent ends the run at the instruction over the limit.
-func (c *child) spent() {
-	c.end(report{Kind: kindLimit, Limit: LimitInstructions, Line: currentLine(c.L), Instructions: c.meter.count})
+// resume lets the script's clock run. When it is up the meter ends the run, and
+// knows the line; where the script hangs in something that never asks the meter,
+// the timer's own goroutine ends it.
+func (c *child) resume() {
+	c.since = time.Now()
+	c.timer = time.AfterFunc(max(c.left, 0), func() {
+		c.meter.late.Store(true)
+		time.Sleep(unheard)
+		c.end(report{Kind: kindLimit, Limit: LimitWall, Instructions: c.meter.told.Load()})
+	})
+}
+
+// pause stops the script's clock.
+func (c *child) pause() {
+	if !c.timer.Stop() {
+		c.exceeded(LimitWall)
+	}
+	c.left -= time.Since(c.since)
 }
 
 // print is Lua's print, into the bounded buffer.
-func (c *child) print(L *lua.LState) int {
-	for i := range L.GetTop() {
+func (c *child) print(vm *machine) int {
+	for i := range vm.GetTop() {
 		if i > 0 {
 			c.write("\t")
 		}
-		c.write(L.ToStringMeta(L.Get(i + 1)).String())
+		c.write(vm.shown(vm.Get(i + 1)))
 	}
 	c.write("\n")
 	return 0
@@ -184,18 +239,18 @@ func (c *child) write(s string) {
 
 // call asks the parent to make one callback and waits, its clock stopped.
 func (c *child) call(name string) int {
-	args := make([]lua.LValue, c.L.GetTop())
+	args := make([]lua.LValue, c.vm.GetTop())
 	for i := range args {
-		args[i] = c.L.Get(i + 1)
+		args[i] = c.vm.Get(i + 1)
 	}
 	raw, err := encode(args, c.limits.Arguments, c.limits.Nesting+1)
 	switch {
 	case errors.Is(err, errTooBig):
-		c.end(report{Kind: kindLimit, Limit: LimitArguments, Line: currentLine(c.L), Instructions: c.meter.count})
+		c.exceeded(LimitArguments)
 	case errors.Is(err, errTooDeep):
-		c.end(report{Kind: kindLimit, Limit: LimitNesting, Line: currentLine(c.L), Instructions: c.meter.count})
+		c.exceeded(LimitNesting)
 	case err != nil:
-		c.L.RaiseError("%s: %s", name, err)
+		c.vm.RaiseError("%s: %s", name, err)
 	}
 	reply, err := c.ask(name, raw)
 	if err != nil {
@@ -203,14 +258,14 @@ func (c *child) call(name string) int {
 		os.Exit(1)
 	}
 	if reply.Failed {
-		c.L.RaiseError("%s: %s", name, reply.Error)
+		c.vm.RaiseError("%s: %s", name, reply.Error)
 	}
+	c.meter.reserve(8 * len(reply.Value)) // it is gone over a few times
 	var value any
 	if err := json.Unmarshal(reply.Value, &value); err != nil {
-		c.L.RaiseError("%s: %s", name, err)
+		c.vm.RaiseError("%s: %s", name, err)
 	}
-	c.L.Push(decode(c.L, value))
-	return 1
+	return c.vm.give(c.vm.decode(value))
 }
 
 func (c *child) ask(name string, args json.RawMessage) (order, error) {
@@ -218,7 +273,8 @@ func (c *child) ask(name string, args json.RawMessage) (order, error) {
 	defer c.resume()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.send(report{Kind: kindCall, Name: name, Value: args, Instructions: c.meter.count}); err != nil {
+	asked := report{Kind: kindCall, Name: name, Value: args, Line: c.vm.currentLine(), Instructions: c.meter.count}
+	if err := c.send(asked); err != nil {
 		return order{}, fmt.Errorf("send call: %w", err)
 	}
 	var reply order
@@ -229,16 +285,4 @@ func (c *child) ask(name string, args json.RawMessage) (order, error) {
 		return order{}, fmt.Errorf("got %q, want a reply", reply.Kind)
 	}
 	return reply, nil
-}
-
-func (c *child) pause() {
-	if !c.timer.Stop() {
-		select {} // late has fired and ends the process
-	}
-	c.left -= time.Since(c.since)
-}
-
-func (c *child) resume() {
-	c.since = time.Now()
-	c.timer.Reset(max(c.left, 0))
 }

@@ -32,7 +32,7 @@ func confine(l Limits) error {
 	if err != nil {
 		return err
 	}
-	room := uint64(l.Memory)
+	room := uint64(l.Memory) + kernelMemory
 	cpu := uint64(l.Wall/time.Second) + 2 // the clock ends the run first; this is for a child whose clock has failed
 	for _, r := range []struct {
 		name      string

@@ -10,19 +10,25 @@ import (
 // when late.
 var ErrNoResourceLimits = errors.New("luasandbox: no resource limits on this platform")
 
+// ErrClosed is what Run returns after Close.
+var ErrClosed = errors.New("luasandbox: closed")
+
 // A LimitError says which limit ended a run.
 type LimitError struct {
 	Limit string // one of the Limit constants
-	Bound string // the limit's value, such as "5s" or "10000000"
+	Bound string // the limit's value, such as "5s" or "10,000,000"
 	Line  int    // the line that was running, or 0 where it is not known
+
+	did string
 }
 
-// Error returns a sentence fit to be shown to whoever wrote the script.
+// Error returns a sentence fit to be shown to whoever wrote the script, such as
+// "line 3: the script used its 10,000,000 instructions".
 func (e *LimitError) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("luasandbox: limit of %s (%s) reached in line %d", e.Limit, e.Bound, e.Line)
+	if e.did == "" {
+		return atLine(e.Line, "limit of "+e.Limit+" ("+e.Bound+") reached")
 	}
-	return fmt.Sprintf("luasandbox: limit of %s (%s) reached", e.Limit, e.Bound)
+	return atLine(e.Line, fmt.Sprintf(e.did, e.Bound))
 }
 
 // A ScriptError is a fault of the script: it does not parse, it raised an error
@@ -33,11 +39,13 @@ type ScriptError struct {
 }
 
 // Error returns a sentence fit to be shown to whoever wrote the script.
-func (e *ScriptError) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("luasandbox: line %d: %s", e.Line, e.Message)
+func (e *ScriptError) Error() string { return atLine(e.Line, e.Message) }
+
+func atLine(line int, text string) string {
+	if line > 0 {
+		return fmt.Sprintf("line %d: %s", line, text)
 	}
-	return "luasandbox: " + e.Message
+	return text
 }
 
 // A ChildError says that the child process could not be started, died, or broke

@@ -9,9 +9,8 @@ import (
 )
 
 func Example() {
-	limits := luasandbox.DefaultLimits()
-	limits.Instructions = 100_000
-	box := luasandbox.New(limits)
+	box := luasandbox.New(luasandbox.DefaultLimits())
+	defer box.Close()
 	calls := []luasandbox.Func{{
 		Name: "disk_used_pct",
 		Call: func(_ context.Context, args []any) (any, error) {
@@ -37,12 +36,52 @@ func Example() {
 	}
 	fmt.Print(result.Output)
 	fmt.Println(result.Value)
-
-	_, err = box.Run(context.Background(), `while true do end`, nil)
-	fmt.Println(err)
 	// Output:
 	// /	41
 	// /var	93
 	// map[full:[/var]]
-	// luasandbox: limit of instructions (100000) reached in line 1
+}
+
+// What ends a run says so in words for whoever wrote the script, and in fields
+// for the program.
+func ExampleLimitError() {
+	box := luasandbox.New(luasandbox.Limits{Instructions: 100_000})
+	defer box.Close()
+	_, err := box.Run(context.Background(), "local n = 0\nwhile true do n = n + 1 end", nil)
+	fmt.Println(err)
+	if reached, ok := errors.AsType[*luasandbox.LimitError](err); ok {
+		fmt.Println(reached.Limit, reached.Bound, reached.Line)
+	}
+	// Output:
+	// line 2: the script used its 100,000 instructions
+	// instructions 100,000 2
+}
+
+func ExampleScriptError() {
+	box := luasandbox.New(luasandbox.DefaultLimits())
+	defer box.Close()
+	_, err := box.Run(context.Background(), "local mask = 6 & 3", nil)
+	fmt.Println(err)
+	_, err = box.Run(context.Background(), "\nerror('no such host')", nil)
+	fmt.Println(err)
+	// Output:
+	// line 1: this Lua has no '&': write bit32.band(a, b)
+	// line 2: no such host
+}
+
+// Ahead is the number of children that wait: with none each run starts its own.
+func ExampleAhead() {
+	box := luasandbox.New(luasandbox.DefaultLimits(), luasandbox.Ahead(0))
+	defer box.Close()
+	result, err := box.Run(context.Background(), "return 7 // 2, 'text', {}", nil)
+	fmt.Println(result.Value, err)
+	// Output: [3 text []] <nil>
+}
+
+func ExampleCheck() {
+	if err := luasandbox.Check(); errors.Is(err, luasandbox.ErrNoResourceLimits) {
+		fmt.Println("scripts run, and the inner wall alone bounds their memory")
+	} else if err != nil {
+		fmt.Println("scripts cannot run here:", err)
+	}
 }

@@ -28,6 +28,7 @@ type order struct {
 	Kind   string          `json:"kind"`
 	Token  string          `json:"token,omitempty"`  // hello
 	Limits *Limits         `json:"limits,omitempty"` // hello
+	Ahead  bool            `json:"ahead,omitempty"`  // hello: the script comes later
 	Source []byte          `json:"source,omitempty"` // script
 	Calls  []string        `json:"calls,omitempty"`  // script
 	Value  json.RawMessage `json:"value,omitempty"`  // reply

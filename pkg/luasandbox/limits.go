@@ -15,20 +15,19 @@ type Limits struct {
 	// CallbackTime is how long all callbacks of a run may take together.
 	CallbackTime time.Duration
 	// Instructions is how many VM instructions the script may execute; the count
-	// is exact. A library function is one instruction and is bounded by Wall.
+	// is exact. Library functions count their work too: one instruction for eight
+	// steps of a pattern, for 64 bytes of text built, for a comparison of a sort.
 	Instructions int64
-	// Memory is how many bytes of private memory the child may add to those it
-	// started with. The kernel refuses more, and the child dies; a single
-	// allocation may pass it by up to 128 MB first. Linux only.
+	// Memory is how many bytes the script's values may take. The child looks at
+	// its heap as it runs and before it builds a long text; where it looked too
+	// late, the kernel refuses it more than Memory + 160 MB (Linux only).
 	Memory int64
-	// SoftMemory is the heap, in bytes, above which the child collects garbage
-	// as hard as it can. Passing it is no error.
-	SoftMemory int64
 	// Callbacks is how many callbacks the script may make.
 	Callbacks int
 	// Arguments is the size in bytes of one callback's arguments as JSON.
 	Arguments int
-	// Reply is the size in bytes of one callback's result as JSON.
+	// Reply is the size in bytes of one callback's result as JSON, and of what
+	// json.encode gives and json.decode takes.
 	Reply int
 	// Result is the size in bytes of the script's result as JSON.
 	Result int
@@ -49,8 +48,7 @@ func DefaultLimits() Limits {
 		Wall:         5 * time.Second,
 		CallbackTime: 30 * time.Second,
 		Instructions: 10_000_000,
-		Memory:       256 << 20,
-		SoftMemory:   96 << 20,
+		Memory:       96 << 20,
 		Callbacks:    100,
 		Arguments:    64 << 10,
 		Reply:        1 << 20,
@@ -73,16 +71,22 @@ const (
 	LimitResult       = "result bytes"
 	LimitSource       = "source bytes"
 	LimitNesting      = "nesting"
-	// LimitStack is the depth to which a script's syntax or a pattern may recurse
-	// inside the interpreter. It is fixed at 64 MB of stack.
+	// LimitSyntax is how deep expressions and blocks may lie in each other in the
+	// source. It is fixed at 200.
+	LimitSyntax = "syntax depth"
+	// LimitStack is for what no other limit foresaw: the child's own stack, fixed
+	// at 64 MB.
 	LimitStack = "stack"
 )
 
 const (
-	grace      = 250 * time.Millisecond // what a late child or callback is given before it is left behind
-	startTime  = 20 * time.Second       // for the program's own initialisation in the child
-	maxStack   = 64 << 20
-	maxMessage = 4 << 10 // bytes of an error's text
+	grace        = 250 * time.Millisecond // what a late child or callback is given before it is left behind
+	unheard      = 100 * time.Millisecond // what a library function is given to notice that time is up
+	startTime    = 20 * time.Second       // for the program's own initialisation in the child
+	maxStack     = 64 << 20
+	maxMessage   = 4 << 10 // bytes of an error's text
+	maxSyntax    = 200
+	kernelMemory = 160 << 20 // what the kernel allows beyond Memory: garbage not yet collected, and the runtime
 )
 
 // orDefaults returns l with every unset field set.
@@ -93,7 +97,6 @@ func (l Limits) orDefaults() Limits {
 		CallbackTime: set(l.CallbackTime, d.CallbackTime),
 		Instructions: set(l.Instructions, d.Instructions),
 		Memory:       set(l.Memory, d.Memory),
-		SoftMemory:   set(l.SoftMemory, d.SoftMemory),
 		Callbacks:    set(l.Callbacks, d.Callbacks),
 		Arguments:    set(l.Arguments, d.Arguments),
 		Reply:        set(l.Reply, d.Reply),
@@ -111,31 +114,43 @@ func set[T time.Duration | int64 | int](v, otherwise T) T {
 	return otherwise
 }
 
-// bound returns the value of the limit of that name, as text.
-func (l Limits) bound(name string) string {
+// bound returns the value of the limit of that name, as text, and what a script
+// did that reached it. Both are "" for a name that is no limit's.
+func (l Limits) bound(name string) (value, did string) {
 	switch name {
 	case LimitWall:
-		return l.Wall.String()
+		return l.Wall.String(), "the script ran for its %s"
 	case LimitCallbackTime:
-		return l.CallbackTime.String()
+		return l.CallbackTime.String(), "the callbacks took their %s"
 	case LimitInstructions:
-		return strconv.FormatInt(l.Instructions, 10)
+		return commas(l.Instructions), "the script used its %s instructions"
 	case LimitMemory:
-		return strconv.FormatInt(l.Memory, 10) + " bytes"
+		return commas(l.Memory) + " bytes", "the script used its %s of memory"
 	case LimitCallbacks:
-		return strconv.Itoa(l.Callbacks)
+		return commas(int64(l.Callbacks)), "the script made its %s callbacks"
 	case LimitArguments:
-		return strconv.Itoa(l.Arguments)
+		return commas(int64(l.Arguments)) + " bytes", "a callback's arguments are more than %s"
 	case LimitReply:
-		return strconv.Itoa(l.Reply)
+		return commas(int64(l.Reply)) + " bytes", "a callback's result is more than %s: ask it for less"
 	case LimitResult:
-		return strconv.Itoa(l.Result)
+		return commas(int64(l.Result)) + " bytes", "the script's result is more than %s: return less"
 	case LimitSource:
-		return strconv.Itoa(l.Source)
+		return commas(int64(l.Source)) + " bytes", "the script is longer than %s"
 	case LimitNesting:
-		return strconv.Itoa(l.Nesting)
+		return strconv.Itoa(l.Nesting), "a value is nested deeper than %s levels"
+	case LimitSyntax:
+		return strconv.Itoa(maxSyntax), "expressions or blocks are nested deeper than %s levels"
 	case LimitStack:
-		return strconv.Itoa(maxStack) + " bytes"
+		return commas(maxStack) + " bytes", "the interpreter used its %s of stack"
 	}
-	return ""
+	return "", ""
+}
+
+// commas writes n as people do, 10,000,000.
+func commas(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }

@@ -27,7 +27,8 @@ type process struct {
 	reaped bool
 }
 
-// start starts this program as a child, which waits for hello.
+// start starts this program as a child, which waits for hello. The kernel kills
+// a child when the thread that started it ends, so the thread has to outlast it.
 func start() (*process, error) {
 	if err := startable(); err != nil {
 		return nil, err
@@ -77,6 +78,39 @@ func (p *process) start(prepare func(*exec.Cmd)) (err error) {
 	}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = stdin, stdout, stderr
 	return p.cmd.Start()
+}
+
+// handshake proves each to the other: the child that it is this package's, and
+// the parent that it holds the pipe and gave the token. It returns when the
+// child is ready for a script.
+func (p *process) handshake(limits Limits, ahead bool) error {
+	hello := order{Kind: kindHello, Token: p.token, Limits: &limits, Ahead: ahead}
+	said, err := p.exchange(hello, time.Now().Add(startTime), 4<<10)
+	if isTimeout(err) {
+		return &ChildError{Reason: "the program did not become a child in " + startTime.String() + ": is something initialised before this package that waits?"}
+	}
+	if err != nil {
+		why, _ := p.obituary(err)
+		return why
+	}
+	if said.Kind != kindReady || said.Token != p.token {
+		return &ChildError{Reason: "the program that was started is not this package's child"}
+	}
+	return nil
+}
+
+// obituary returns why a conversation broke off with err, and the limit that the
+// child died of, or "".
+func (p *process) obituary(err error) (why *ChildError, limit string) {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isBrokenPipe(err) {
+		return &ChildError{Reason: "child broke the protocol", Err: err}, ""
+	}
+	words := p.lastWords()
+	limit = fatalLimit(words)
+	if words == "" {
+		words = "it said nothing"
+	}
+	return &ChildError{Reason: "child died (" + p.fate() + "): " + words}, limit
 }
 
 // exchange sends o and reads the next report, of at most limit bytes.
@@ -163,6 +197,8 @@ func fatalLimit(words string) string {
 	}
 	return ""
 }
+
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 

@@ -3,9 +3,6 @@ package luasandbox
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"os"
 	"time"
 )
 
@@ -15,14 +12,12 @@ type run struct {
 	sandbox *Sandbox
 	process *process
 	calls   map[string]Func
+	heard   bool // a report, at least one
 	result  Result
 }
 
 // converse gives the child its script, answers its calls, and returns its end.
 func (r *run) converse(ctx context.Context, script string) error {
-	if err := r.handshake(); err != nil {
-		return err
-	}
 	names := make([]string, 0, len(r.calls))
 	for name := range r.calls {
 		names = append(names, name)
@@ -33,6 +28,7 @@ func (r *run) converse(ctx context.Context, script string) error {
 		if err != nil {
 			return err
 		}
+		r.heard = true
 		r.note(said)
 		if said.Kind != kindCall {
 			return r.end(said)
@@ -43,25 +39,6 @@ func (r *run) converse(ctx context.Context, script string) error {
 	}
 }
 
-// handshake proves each to the other: the child that it is this package's, and
-// the parent that it holds the pipe and gave the token.
-func (r *run) handshake() error {
-	p := r.process
-	deadline := time.Now().Add(startTime)
-	hello := order{Kind: kindHello, Token: p.token, Limits: &r.sandbox.limits}
-	said, err := p.exchange(hello, deadline, 4<<10)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &ChildError{Reason: "the program did not become a child in " + startTime.String() + ": is something initialised before this package that waits?"}
-	}
-	if err != nil {
-		return p.obituary(r.sandbox, err)
-	}
-	if said.Kind != kindReady || said.Token != p.token {
-		return &ChildError{Reason: "the program that was started is not this package's child"}
-	}
-	return nil
-}
-
 // turn sends o and waits for the child's next report, within what is left of its
 // wall time and the grace.
 func (r *run) turn(o order) (report, error) {
@@ -69,11 +46,15 @@ func (r *run) turn(o order) (report, error) {
 	begin := time.Now()
 	said, err := r.process.exchange(o, begin.Add(limits.Wall-r.result.Usage.Wall+grace), limits.maxReport())
 	r.result.Usage.Wall += time.Since(begin)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if isTimeout(err) {
 		return report{}, r.sandbox.reached(LimitWall, 0)
 	}
 	if err != nil {
-		return report{}, r.process.obituary(r.sandbox, err)
+		why, limit := r.process.obituary(err)
+		if limit != "" {
+			return report{}, r.sandbox.reached(limit, 0)
+		}
+		return report{}, why
 	}
 	return said, nil
 }
@@ -97,7 +78,7 @@ func (r *run) end(last report) error {
 	case kindFailed:
 		return &ScriptError{Message: last.Message, Line: last.Line}
 	case kindLimit:
-		if r.sandbox.limits.bound(last.Limit) != "" {
+		if bound, _ := r.sandbox.limits.bound(last.Limit); bound != "" {
 			return r.sandbox.reached(last.Limit, last.Line)
 		}
 	}
@@ -119,19 +100,4 @@ func (r *run) take(value json.RawMessage) error {
 		return &ChildError{Reason: "child sent a result that is not JSON", Err: err}
 	}
 	return nil
-}
-
-// obituary returns why a conversation broke off with err.
-func (p *process) obituary(s *Sandbox, err error) error {
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isBrokenPipe(err) {
-		return &ChildError{Reason: "child broke the protocol", Err: err}
-	}
-	words := p.lastWords()
-	if limit := fatalLimit(words); limit != "" {
-		return s.reached(limit, 0)
-	}
-	if words == "" {
-		words = "it said nothing"
-	}
-	return &ChildError{Reason: "child died (" + p.fate() + "): " + words}
 }

@@ -18,10 +18,10 @@ func TestParentDistrustsTheChild(t *testing.T) {
 	}{
 		{"a callback that was not given", report{Kind: kindCall, Name: "rm", Value: json.RawMessage(`[]`)}, `unknown callback "rm" (have f)`},
 		{"arguments that are no array", report{Kind: kindCall, Name: "f", Value: json.RawMessage(`{}`)}, "no array"},
-		{"arguments over their size", report{Kind: kindCall, Name: "f", Value: json.RawMessage(strings.Repeat(" ", 70<<10))}, LimitArguments},
-		{"arguments nested deep", report{Kind: kindCall, Name: "f", Value: json.RawMessage(strings.Repeat("[", 40) + strings.Repeat("]", 40))}, LimitNesting},
-		{"a result over its size", report{Kind: kindDone, Value: json.RawMessage(strings.Repeat(" ", 70<<10))}, LimitResult},
-		{"a result nested deep", report{Kind: kindDone, Value: json.RawMessage(strings.Repeat("[", 40) + strings.Repeat("]", 40))}, LimitNesting},
+		{"arguments over their size", report{Kind: kindCall, Name: "f", Value: json.RawMessage(strings.Repeat(" ", 70<<10))}, "arguments are more than 65,536 bytes"},
+		{"arguments nested deep", report{Kind: kindCall, Name: "f", Value: json.RawMessage(strings.Repeat("[", 40) + strings.Repeat("]", 40))}, "nested deeper than 32"},
+		{"a result over its size", report{Kind: kindDone, Value: json.RawMessage(strings.Repeat(" ", 70<<10))}, "result is more than 65,536 bytes"},
+		{"a result nested deep", report{Kind: kindDone, Value: json.RawMessage(strings.Repeat("[", 40) + strings.Repeat("]", 40))}, "nested deeper than 32"},
 		{"a limit that there is not", report{Kind: kindLimit, Limit: "patience"}, "no place here"},
 		{"ready a second time", report{Kind: kindReady}, "no place here"},
 	} {

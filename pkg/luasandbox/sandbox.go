@@ -2,21 +2,45 @@ package luasandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime"
 	"time"
 )
 
-// A Sandbox runs scripts, each in a process of its own. It holds nothing but its
-// limits and is safe for concurrent use.
+// A Sandbox runs scripts, each in a process of its own. It is safe for
+// concurrent use. From its first Run on it keeps children started ahead, which
+// Close ends.
 type Sandbox struct {
 	limits Limits
+	pool   *pool
 }
 
-// New returns a sandbox with those limits.
-func New(limits Limits) *Sandbox {
-	return &Sandbox{limits: limits.orDefaults()}
+// An Option adjusts a Sandbox.
+type Option func(*Sandbox)
+
+// defaultAhead is how many children a sandbox keeps started ahead.
+const defaultAhead = 2
+
+// Ahead has a sandbox keep n children started ahead instead of 2; with 0 each
+// Run starts its own. One that waits has used some milliseconds of processor
+// time and keeps a few megabytes.
+func Ahead(n int) Option { return func(s *Sandbox) { s.pool.ahead = max(n, 0) } }
+
+// New returns a sandbox with those limits. It starts no process before its first Run.
+func New(limits Limits, options ...Option) *Sandbox {
+	s := &Sandbox{limits: limits.orDefaults()}
+	s.pool = newPool(s.limits, defaultAhead)
+	for _, o := range options {
+		o(s)
+	}
+	return s
 }
+
+// Close ends the children that were started ahead, and returns when they and
+// those of finished Runs are gone. Runs under way go on; each Run after it fails
+// with ErrClosed. A program that ends needs no Close, its children end with it; one
+// that makes many sandboxes does, since each keeps a thread.
+func (s *Sandbox) Close() { s.pool.close() }
 
 // A Func is a callback: a Go function that a script calls by Name, as a global.
 type Func struct {
@@ -54,17 +78,17 @@ type Usage struct {
 	Wall         time.Duration // in the child, its start and callbacks excluded
 	CallbackTime time.Duration // in callbacks
 	Callbacks    int           // made, failed ones included
-	Instructions int64         // executed; up to 1023 too few where the clock ended the run, and 0 where the child died before it said
+	Instructions int64         // executed; up to 255 too few where the clock ended the run, and 0 where the child died before it said
 }
 
-// Run runs one script and returns when its process is gone. The result has the
-// output and the usage beside an error too.
+// Run runs one script and returns when its process has been killed. The result
+// has the output and the usage beside an error too.
 //
 // The error is a *LimitError for a limit that was reached; a *ScriptError for a
 // fault of the script, NaN or an infinity in its result among them; a
 // *ChildError where the child could not be started or died for a reason of its
-// own; and wraps ctx's cause when ctx ended first, whereupon the child is killed
-// at once.
+// own; ErrClosed after Close; and wraps ctx's cause when ctx ended first,
+// whereupon the child is killed at once.
 func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result, error) {
 	named, err := byName(calls)
 	if err != nil {
@@ -76,23 +100,29 @@ func (s *Sandbox) Run(ctx context.Context, script string, calls []Func) (Result,
 	if err := ctx.Err(); err != nil {
 		return Result{}, ended(ctx)
 	}
-	// The kernel kills a child when the thread that started it ends, so the
-	// thread has to outlast the run.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	p, err := start()
-	if err != nil {
-		return Result{}, err
+	r := run{sandbox: s, calls: named}
+	waited, err := r.once(ctx, script, s.pool.take)
+	if _, died := errors.AsType[*ChildError](err); died && waited && !r.heard && ctx.Err() == nil {
+		// It may have died while it waited. Nothing came of the script: it may run again.
+		r = run{sandbox: s, calls: named}
+		_, err = r.once(ctx, script, s.pool.fresh)
 	}
-	defer p.close()
-	defer p.killWith(ctx)()
+	return r.result, err
+}
 
-	r := run{sandbox: s, process: p, calls: named}
+// once runs the script in a child from take, and reports whether it had waited.
+func (r *run) once(ctx context.Context, script string, take func(context.Context) (*process, bool, error)) (waited bool, err error) {
+	r.process, waited, err = take(ctx)
+	if err != nil {
+		return waited, err
+	}
+	defer r.sandbox.pool.giveBack(r.process)
+	defer r.process.killWith(ctx)()
 	err = r.converse(ctx, script)
 	if ctx.Err() != nil && err != nil {
 		err = ended(ctx)
 	}
-	return r.result, err
+	return waited, err
 }
 
 // Check reports whether this program can run scripts on this platform, and
@@ -109,7 +139,8 @@ func Check() error {
 }
 
 func (s *Sandbox) reached(limit string, line int) *LimitError {
-	return &LimitError{Limit: limit, Bound: s.limits.bound(limit), Line: line}
+	bound, did := s.limits.bound(limit)
+	return &LimitError{Limit: limit, Bound: bound, Line: line, did: did}
 }
 
 func ended(ctx context.Context) error {

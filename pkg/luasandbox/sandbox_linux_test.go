@@ -16,7 +16,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/luasandbox"
 )
 
-// child returns the process id of this process's one child.
+// child returns the process id of this process's one child; no other sandbox may
+// have any.
 func child() (int, error) {
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil {
@@ -55,7 +56,7 @@ func TestChildIsConfined(t *testing.T) {
 		return nil, errors.Join(errs[:]...)
 	}}
 	t.Setenv("FLEETLENS_SECRET", "hush")
-	box := luasandbox.New(luasandbox.Limits{})
+	box := newBox(t, luasandbox.Limits{}, luasandbox.Ahead(0))
 	if _, err := box.Run(t.Context(), `look()`, []luasandbox.Func{look}); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestChildKilledFromOutside(t *testing.T) {
 		}
 		return nil, syscall.Kill(pid, syscall.SIGKILL)
 	}}
-	box := luasandbox.New(luasandbox.Limits{})
+	box := newBox(t, luasandbox.Limits{}, luasandbox.Ahead(0))
 	_, err := box.Run(t.Context(), `shot()`, []luasandbox.Func{shot})
 	died, ok := errors.AsType[*luasandbox.ChildError](err)
 	if !ok || !strings.Contains(died.Reason, "signal: killed") {
@@ -116,7 +117,6 @@ func TestChildKilledFromOutside(t *testing.T) {
 }
 
 func TestNothingIsLeaked(t *testing.T) {
-	box := luasandbox.New(luasandbox.Limits{Wall: 50 * time.Millisecond})
 	descriptors := func() int {
 		open, err := os.ReadDir("/proc/self/fd")
 		if err != nil {
@@ -125,6 +125,8 @@ func TestNothingIsLeaked(t *testing.T) {
 		return len(open)
 	}
 	round := func() {
+		box := newBox(t, luasandbox.Limits{Wall: 50 * time.Millisecond})
+		defer box.Close()
 		for _, script := range []string{`return add(1)`, `error("x")`, `return (`, backtracking, `return ("x"):rep(2^30)`, `while true do add() end`} {
 			_, _ = box.Run(t.Context(), script, []luasandbox.Func{add}) // how each ends is another test's
 		}

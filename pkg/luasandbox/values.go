@@ -174,29 +174,3 @@ func (e *encoder) key(k lua.LValue) (string, error) {
 	}
 	return "", fmt.Errorf("a %s is not a key of a JSON object", k.Type())
 }
-
-// decode returns the Lua value of what json.Unmarshal returned: null is nil, so
-// that an object's null is an absent key.
-func decode(L *lua.LState, v any) lua.LValue {
-	switch v := v.(type) {
-	case bool:
-		return lua.LBool(v)
-	case float64:
-		return lua.LNumber(v)
-	case string:
-		return lua.LString(v)
-	case []any:
-		t := L.CreateTable(min(len(v), maxArray), 0)
-		for i, item := range v {
-			t.RawSetInt(i+1, decode(L, item))
-		}
-		return t
-	case map[string]any:
-		t := L.CreateTable(0, len(v))
-		for key, item := range v {
-			t.RawSetString(key, decode(L, item))
-		}
-		return t
-	}
-	return lua.LNil
-}

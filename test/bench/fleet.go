@@ -104,6 +104,7 @@ func (b *bench) fleetRuns(ctx context.Context, conn *bus.Conn, targets []protoco
 		return nil, err
 	}
 	scripts := operator.NewSandbox(b.log)
+	defer scripts.Close()
 	var took []time.Duration
 	for n := range runs {
 		if n%10 == 0 {

@@ -7,6 +7,8 @@
 //	go run ./test/bench scale     the same tasks with one operator and with four
 //	go run ./test/bench loop      a turn of the loop, beside eino's own agent in memory
 //	go run ./test/bench tokens    tokens of typical investigations, turn by turn, estimated
+//	go run ./test/bench fleet     one script that asks fifty probes
+//	go run ./test/bench lua       a small script in the sandbox, beside gopher-lua alone
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds,
@@ -53,7 +55,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), serverCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), serverCommand())
 	return root
 }
 

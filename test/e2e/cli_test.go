@@ -5,6 +5,8 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +24,16 @@ func lines(t *testing.T, a answer) []map[string]any {
 		list = append(list, v)
 	}
 	return list
+}
+
+// lua writes a script to a file.
+func lua(t *testing.T, code string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "script.lua")
+	if err := os.WriteFile(file, []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestALocalInvestigationNeedsNothingElse(t *testing.T) {
@@ -75,10 +87,14 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"setup", "--max-bytes", "FL_NONE=1GiB"}, 2, "FL_NONE"},
 		{[]string{"call", "web-1"}, 2, "arg(s)"},
 		{[]string{"run", "replay"}, 2, "--file"},
+		{[]string{"lua", lua(t, `print("hello"); return 6 * 7`)}, 0, "hello\n42"},
+		{[]string{"lua", lua(t, `while true do end`)}, 1, "line 1: the script used its 10,000,000 instructions"},
+		{[]string{"lua", lua(t, `return system_get_memory()`)}, 1, "system_get_memory"},
+		{[]string{"lua", "/nowhere.lua"}, 1, "/nowhere.lua"},
 		{[]string{"run", "replay", "--file", "/nowhere"}, 1, "/nowhere"},
 		{[]string{"investigate", "--local", "why?", "--tokens-per-hour", "-1"}, 2, "--tokens-per-hour"},
 	} {
-		name := strings.Join(tt.args, " ")
+		name := strings.ReplaceAll(strings.Join(tt.args, " "), os.TempDir(), "")
 		t.Run(name, func(t *testing.T) {
 			a := fleetlens(t, tt.args...)
 			out := a.stdout
@@ -180,6 +196,10 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		{[]string{"ask", r.InvestigationID, "what", "was", "it?"}, 0, r.Insights[0].Summary},
 		{[]string{"ask", "nobody", "why?"}, 1, `unknown investigation "nobody"`},
 		{[]string{"tell", r.InvestigationID, "it was me"}, 1, "has ended, as done"},
+		{[]string{"lua", "--node", "*", lua(t, `local all = fleet("system_get_memory"); return {n = #targets(), used = all["web-1/host"].used_pct}`)}, 0, `"n": 2`},
+		{[]string{"lua", "--node", "web-1", lua(t, `return system_get_memory().used_pct`)}, 0, "97"},
+		{[]string{"lua", "--node", "web-9", lua(t, `return 1`)}, 1, "web-9"},
+		{[]string{"lua", "--node", "web-1", "--skill", "sorcery", lua(t, `return 1`)}, 2, "sorcery"},
 		{[]string{"budget"}, 0, "no budget was reserved from"},
 		{[]string{"cancel", "nobody"}, 1, "nobody"},
 		{[]string{"cancel", r.InvestigationID}, 1, "done"},

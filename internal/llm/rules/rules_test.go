@@ -118,8 +118,11 @@ func (w *world) Call(_ context.Context, t protocol.TargetRef, callback string, a
 	return protocol.CallReply{Value: w.top}, w.topErr
 }
 
+// Notify stores a notification once, as the stream does.
 func (w *world) Notify(_ context.Context, n protocol.Notification) error {
-	w.notes = append(w.notes, n)
+	if !slices.ContainsFunc(w.notes, func(known protocol.Notification) bool { return known.ID == n.ID }) {
+		w.notes = append(w.notes, n)
+	}
 	return nil
 }
 

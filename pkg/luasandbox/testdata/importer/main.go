@@ -1,9 +1,11 @@
-// Command importer runs two scripts and knows nothing of child processes.
+// Command importer runs two scripts and knows nothing of child processes. With
+// an argument it then waits for the end of its standard input.
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/fleetlens/fleetlens/pkg/luasandbox"
@@ -18,5 +20,9 @@ func main() {
 	for range 2 {
 		result, err := box.Run(context.Background(), "return double(21)", []luasandbox.Func{double})
 		fmt.Println(result.Value, err)
+	}
+	if len(os.Args) == 2 && os.Args[1] == "wait" {
+		fmt.Println("waits")
+		_, _ = io.Copy(io.Discard, os.Stdin) // it ends either way
 	}
 }
