@@ -107,13 +107,13 @@ func FuzzMatchAsGopherLua(f *testing.F) {
 	f.Add([]byte("0Zz!~ k"), "x = 1, y = 22")
 	f.Fuzz(func(t *testing.T, choices []byte, subject string) {
 		if len(choices) > 7 || len(subject) > 24 { // theirs has no end otherwise
-			t.Skip()
+			return
 		}
 		pattern := patternOf(choices)
 		if strings.Contains(pattern, "()") && strings.ContainsAny(pattern, "123456789") && strings.Contains(pattern, "%") {
 			for _, digit := range "1234" {
 				if strings.Contains(pattern, "%"+string(digit)) {
-					t.Skip("a back reference to a position, which theirs takes for a text")
+					return // a back reference to a position, which theirs takes for a text
 				}
 			}
 		}
