@@ -53,6 +53,7 @@ type Reader struct {
 	once     sync.Once
 	isProcfs bool // Proc is a real proc filesystem, not a tree of plain files
 	fdCounts bool // the size of /proc/N/fd is the number of open files (Linux 6.2)
+	ownPIDs  bool // Proc numbers processes as this one sees them
 }
 
 // New returns a reader. It reads nothing yet: a tree that is not there shows
@@ -76,6 +77,9 @@ func New(cfg Config) *Reader {
 func (r *Reader) detect() {
 	r.once.Do(func() {
 		r.isProcfs = isProcfs(r.cfg.Proc)
+		if self, err := os.Readlink(r.proc("self")); err == nil && r.isProcfs {
+			r.ownPIDs = self == strconv.Itoa(os.Getpid())
+		}
 		if st, err := os.Stat(r.proc("self/fd")); err == nil && r.isProcfs {
 			r.fdCounts = st.Size() > 0
 		}
