@@ -296,7 +296,7 @@ func TestAWaitingInvestigationHoldsNoPlace(t *testing.T) {
 func TestADeadProviderLeavesAnAnswer(t *testing.T) {
 	dead := agenttest.NewScript(agenttest.Fail(fmt.Errorf("401: no such key: %w", agent.ErrFinal)))
 	conn := up(t, dead, nil)
-	r := ask(t, conn, protocol.Request{Reason: "is it well?"})
+	r := ask(t, conn, protocol.Request{Reason: "is it well?", Skills: []string{"os"}})
 	if r.State != protocol.ResultDone || len(r.Insights) == 0 || len(r.OperatorResults) != 1 {
 		t.Fatalf("result %+v", r)
 	}

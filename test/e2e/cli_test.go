@@ -146,7 +146,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		t.Errorf("people read %s", a.stdout)
 	}
 
-	a := cli("investigate", "checkout is slow", "--json", "--node", "web-1")
+	a := cli("investigate", "checkout is slow", "--json", "--node", "web-1", "--skill", "os")
 	if a.code != 0 || len(lines(t, a)) != 1 || !strings.Contains(a.stderr, "investigation ") {
 		t.Fatalf("got %+v", a)
 	}

@@ -44,7 +44,7 @@ func TestNATSAwayInTheMiddleOfAnInvestigationLosesNothing(t *testing.T) {
 	model := newModel(t, g.before(diligent))
 	probe := f.probe("web-1", tree(t, memoryFault))
 	ready(f.coordinator(), f.operator("op-1", "--config", model.config(t)), probe)
-	results := f.begin(`{"reason":"checkout is slow"}`)
+	results := f.begin(`{"reason":"checkout is slow","skills":["os"]}`)
 	g.await(t)
 
 	f.nats.Stop()

@@ -179,7 +179,7 @@ func TestACancelEndsTheInvestigationAndItsOperators(t *testing.T) {
 	f, g, _ := hanging(t)
 	inbox := nats.NewInbox()
 	answers := follow(t, f.nc, inbox)
-	if err := f.nc.PublishRequest("investigate.run", inbox, []byte(`{"id":"ticket-8","reason":"why?"}`)); err != nil {
+	if err := f.nc.PublishRequest("investigate.run", inbox, []byte(`{"id":"ticket-8","reason":"why?","skills":["os"]}`)); err != nil {
 		t.Fatal(err)
 	}
 	g.await(t)
@@ -211,7 +211,7 @@ func TestTheDeadlineIsKeptWhileTheModelHangs(t *testing.T) {
 	t.Parallel()
 	f, _, _ := hanging(t)
 	asked := time.Now()
-	r := decode[result](t, ask(t, f.nc, "investigate.run", `{"reason":"why?","deadline_ms":1500}`))
+	r := decode[result](t, ask(t, f.nc, "investigate.run", `{"reason":"why?","skills":["os"],"deadline_ms":1500}`))
 	if r.State != "deadline_exceeded" {
 		t.Errorf("got %+v", r)
 	}

@@ -81,7 +81,7 @@ func TestAnotherOperatorEndsTheRunOfOneThatWasKilled(t *testing.T) {
 			model := newModel(t, g.before(diligent))
 			first := f.operator("first", "--config", model.config(t))
 			ready(f.coordinator(), first, f.probe("web-1", tree(t, memoryFault)))
-			results := f.begin(`{"reason":"checkout is slow"}`)
+			results := f.begin(`{"reason":"checkout is slow","skills":["os"]}`)
 			g.await(t)
 			second := f.operator("second", "--config", model.config(t))
 			ready(second)
@@ -114,7 +114,7 @@ func TestAnOperatorThatWasFrozenLeavesTheRunToItsSuccessor(t *testing.T) {
 	model := newModel(t, g.before(diligent))
 	first := f.operator("first", "--config", model.config(t))
 	ready(f.coordinator(), first, f.probe("web-1", tree(t, memoryFault)))
-	results := f.begin(`{"reason":"checkout is slow"}`)
+	results := f.begin(`{"reason":"checkout is slow","skills":["os"]}`)
 	g.await(t)
 	second := f.operator("second", "--config", model.config(t))
 	ready(second)
@@ -146,7 +146,7 @@ func TestAnotherCoordinatorEndsTheInvestigationOfOneThatWasKilled(t *testing.T) 
 	ready(first, f.operator("op-1", "--config", model.config(t)), f.probe("web-1", tree(t, memoryFault)))
 	answers := make(chan []byte, 1)
 	go func() {
-		if m, err := f.nc.Request("investigate.run", []byte(`{"reason":"checkout is slow"}`), patience); err == nil {
+		if m, err := f.nc.Request("investigate.run", []byte(`{"reason":"checkout is slow","skills":["os"]}`), patience); err == nil {
 			answers <- m.Data
 		}
 		close(answers)
@@ -169,7 +169,7 @@ func TestALongRunIsNotTakenFromAWorkerThatLives(t *testing.T) {
 	g := newGate(1)
 	model := newModel(t, g.before(diligent))
 	ready(f.coordinator(), f.operator("first", "--config", model.config(t)), f.operator("second", "--config", model.config(t)), f.probe("web-1", tree(t, memoryFault)))
-	results := f.begin(`{"reason":"checkout is slow"}`)
+	results := f.begin(`{"reason":"checkout is slow","skills":["os"]}`)
 	g.await(t)
 	wait := time.NewTimer(2 * ackWait)
 	defer wait.Stop()
@@ -191,7 +191,7 @@ func TestAModelOfTheConfigurationDecides(t *testing.T) {
 	f := newFleet(t)
 	model := newModel(t, diligent)
 	ready(f.coordinator(), f.operator("op-1", "--config", model.config(t)), f.probe("web-1", tree(t, memoryFault)))
-	r := request(t, f.nc, `{"reason":"checkout is slow"}`)
+	r := request(t, f.nc, `{"reason":"checkout is slow","skills":["os"]}`)
 	if r.State != "done" || len(r.Insights) != 1 || !strings.Contains(r.Insights[0].Summary, "memory is 97 % used") {
 		t.Fatalf("got %+v", r)
 	}
@@ -210,7 +210,7 @@ func TestASpentBudgetLeavesTheAnswerToTheRulesAnalyst(t *testing.T) {
 	f := newFleet(t)
 	model := newModel(t, diligent)
 	ready(f.coordinator(), f.operator("op-1", "--config", model.config(t), "--tokens-per-hour", "100"), f.probe("web-1", tree(t, memoryFault)))
-	r := request(t, f.nc, `{"reason":"checkout is slow"}`)
+	r := request(t, f.nc, `{"reason":"checkout is slow","skills":["os"]}`)
 	if r.State != "done" || len(r.Insights) != 1 || !strings.Contains(r.Insights[0].Summary, "97 %") {
 		t.Fatalf("got %+v", r)
 	}
