@@ -5,6 +5,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
+	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 )
 
 // Options say where the machine that the skills read has its trees. The zero
@@ -21,5 +22,6 @@ func Skills(o Options) []skills.Skill {
 	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
 	return []skills.Skill{
 		hostos.Skill(machine),
+		ports.Skill(machine),
 	}
 }
