@@ -22,17 +22,17 @@ func TestRealSocketsAreFoundBothWays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		u, err := net.ListenPacket("udp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer u.Close()
+		defer func() { _ = u.Close() }()
 
 		r := New(Config{})
 		for _, from := range []SocketsFrom{FromNetlink, FromProc} {
@@ -87,7 +87,7 @@ func TestStatesCanBeChosen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if _, err := New(Config{}).Sockets(t.Context(), TCP, func(s *Socket) {
 		if s.State != Listen {
 			t.Errorf("asked for listeners, got %+v", s)

@@ -54,7 +54,7 @@ func calls(h *history) []skills.Call {
 		{
 			Name: "ports_top_sockets",
 			Doc: "The processes with most sockets in one state, or in all. processes: pid, name, sockets, states, top_peer (the remote address and port, or for a server the remote address, with most of them) and top_peer_sockets. " +
-				"total: sockets in that state; no_process: those that no process holds (time_wait, syn_recv) or whose process could not be read. " + noteDoc,
+				"total: sockets in that state; no_process: those that no process holds (time_wait, syn_recv, not yet accepted) or whose process could not be read. " + noteDoc,
 			Params: []skills.Param{
 				limit(10, 50, "how many processes"),
 				{Name: "state", Type: "string", Doc: "TCP state; all includes UDP", Default: "all", Enum: append([]string{"all"}, host.States...)},

@@ -67,7 +67,12 @@ func misbehave(what string) error {
 		_, err := io.Copy(io.Discard, os.Stdin)
 		return err
 	}
-	if err := loopback(); err != nil {
+	if what == "unprivileged" {
+		asks = []string{"ports_process(1)", "ports_top_fds(50)", "ports_top_sockets(5)", `ports_connections("1")`}
+		if err := becomeNobody(); err != nil {
+			return err
+		}
+	} else if err := loopback(); err != nil {
 		return fmt.Errorf("bring the loopback up: %w", err)
 	}
 	s := ports.Skill(host.New(host.Config{}))
@@ -98,6 +103,19 @@ func misbehave(what string) error {
 	b, err := json.Marshal(sc)
 	fmt.Println(string(b))
 	return err
+}
+
+// becomeNobody gives up the right to look at process 1.
+func becomeNobody() error {
+	if os.Getuid() == 0 {
+		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(65534), syscall.Setuid(65534)); err != nil {
+			return err
+		}
+	}
+	if _, err := os.ReadDir("/proc/1/fd"); err == nil {
+		return errors.New("everybody may look at process 1 here")
+	}
+	return nil
 }
 
 func openMany() error {
@@ -342,6 +360,26 @@ func TestTheRealHostKeepsThePromises(t *testing.T) {
 	skilltest.Run(t, ports.Skill(host.New(host.Config{})))
 }
 
+func TestWithoutPrivilegeItSaysWhatIsHiddenAndHowToGrantIt(t *testing.T) {
+	_, say := child(t, "unprivileged", nil)
+	if why, ok := strings.CutPrefix(say, "cannot: "); ok {
+		missing.Component(t, "a process that may not be looked at", why)
+		return
+	}
+	var sc scene
+	if err := json.Unmarshal([]byte(say), &sc); err != nil {
+		t.Fatalf("%v: %s", err, say)
+	}
+	for call, a := range sc.Answers {
+		if note, _ := a.(map[string]any)["note"].(string); !strings.Contains(note, "CAP_SYS_PTRACE") && call != "ports_top_sockets(5)" {
+			t.Errorf("%s has the note %q", call, note)
+		}
+	}
+	if sc.Snapshot["tcp_established"] == nil || sc.Snapshot["fds_open"] == nil {
+		t.Errorf("what anybody may read is absent: %v", sc.Snapshot)
+	}
+}
+
 func TestARealFullAcceptQueueIsFound(t *testing.T) {
 	sc, ok := stage(t, "full queue")
 	if !ok {
@@ -436,8 +474,30 @@ func TestARealProcessWithManyDescriptorsIsFound(t *testing.T) {
 	}
 }
 
-// BenchmarkSnapshot is one snapshot of this machine.
+// BenchmarkSnapshot is one snapshot of this machine, with 500 processes more,
+// which it starts and ends.
 func BenchmarkSnapshot(b *testing.B) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var started []*os.Process
+	b.Cleanup(func() {
+		for _, p := range started {
+			_ = p.Kill()
+		}
+		for _, p := range started {
+			_, _ = p.Wait()
+		}
+	})
+	for range 500 {
+		// They end by themselves if this one is killed.
+		p, err := os.StartProcess(sleep, []string{"sleep", "60"}, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+		if err != nil {
+			b.Fatalf("after %d processes: %v", len(started), err)
+		}
+		started = append(started, p)
+	}
 	s := ports.Skill(host.New(host.Config{}))
 	b.ReportAllocs()
 	for b.Loop() {
