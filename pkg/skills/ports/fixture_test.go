@@ -1,6 +1,8 @@
 package ports_test
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -95,6 +97,34 @@ func sick(t *testing.T) (skills.Skill, machine) {
 	m.process(4711, "java", 620, fds...)
 	m.process(812, "worker", 1000, "socket:[7000]", "/tmp/x (deleted)")
 	return ports.Skill(host.New(host.Config{Proc: m.dir})), m
+}
+
+// answer calls a callback as it is written and returns its answer as JSON has it.
+func answer(ctx context.Context, s skills.Skill, call string) (any, error) {
+	name, args, err := skills.ParseCall(call)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range s.Sources[0].Calls {
+		if c.Name != name {
+			continue
+		}
+		a, err := skills.Bind(c.Words(), args)
+		if err != nil {
+			return nil, err
+		}
+		v, err := c.Run(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		var out any
+		return out, json.Unmarshal(b, &out)
+	}
+	return nil, fmt.Errorf("there is no callback %s", name)
 }
 
 func TestFixtureKeepsThePromises(t *testing.T) {

@@ -238,34 +238,6 @@ func mixture() ([]io.Closer, error) {
 	return hold, nil
 }
 
-// answer calls a callback as it is written and returns its answer as JSON has it.
-func answer(ctx context.Context, s skills.Skill, call string) (any, error) {
-	name, args, err := skills.ParseCall(call)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range s.Sources[0].Calls {
-		if c.Name != name {
-			continue
-		}
-		a, err := skills.Bind(c.Words(), args)
-		if err != nil {
-			return nil, err
-		}
-		v, err := c.Run(ctx, a)
-		if err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			return nil, err
-		}
-		var out any
-		return out, json.Unmarshal(b, &out)
-	}
-	return nil, fmt.Errorf("there is no callback %s", name)
-}
-
 // child starts this program to misbehave and returns the first line it writes.
 // It ends with the test.
 func child(t *testing.T, what string, attr *syscall.SysProcAttr) (pid int, say string) {
