@@ -90,7 +90,7 @@ func another(t *testing.T, s *allinone.Stack, node string) {
 			Identity: probe.Identity{MachineID: node, BootID: "boot-1"}, Ready: func() { close(ready) },
 		})
 	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() { cancel(); _ = <-ended }) // it ends because it is told to
 	select {
 	case <-ready:
 	case <-time.After(20 * time.Second):
