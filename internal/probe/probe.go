@@ -38,6 +38,7 @@ type Config struct {
 	Buffer      int           // bytes kept while NATS is away; the oldest go first
 	CallTimeout time.Duration // of one callback
 	Level       string        // what callbacks may do: observe, events or trace
+	Redact      bool          // secrets in what leaves the host are replaced; off only for tests
 	Proc        string        // where the host's /proc is
 	Sys         string        // where the host's /sys is
 	Root        string        // where the host's / is
@@ -47,7 +48,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
-		Level: "observe", Proc: "/proc", Sys: "/sys",
+		Level: "observe", Redact: true, Proc: "/proc", Sys: "/sys",
 	}
 }
 
@@ -60,6 +61,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Buffer, "buffer", c.Buffer, "bytes of snapshots to keep while NATS is away")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one callback may take")
 	fs.StringVar(&c.Level, "level", c.Level, "what callbacks may do: observe (read only), events or trace")
+	fs.BoolVar(&c.Redact, "redact", c.Redact, "secrets in what leaves the host are replaced; off only for tests")
 	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&c.Sys, "sys", c.Sys, "`folder` of the host's /sys")
 	fs.StringVar(&c.Root, "root", c.Root, "`folder` of the host's / when it is mounted elsewhere")

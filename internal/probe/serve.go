@@ -69,7 +69,7 @@ func (p *probe) call(ctx context.Context, c protocol.Call) (any, error) {
 		return nil, bus.Refuse(500, "%s: %v", c.Callback, err)
 	}
 	reply := protocol.CallReply{Node: p.cfg.Node, Target: target, Callback: c.Callback, At: time.Now().UTC()}
-	if reply.Value, reply.Truncated, err = bound(value, maxAnswer); err != nil {
+	if reply.Value, reply.Truncated, err = p.leaving(value); err != nil {
 		return nil, bus.Refuse(500, "%s: %v", c.Callback, err)
 	}
 	return reply, nil

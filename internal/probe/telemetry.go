@@ -46,6 +46,8 @@ func newTells(p signals.Providers, o *outbox) tells {
 func (p *probe) take(ctx context.Context, src *source) (protocol.Snapshot, error) {
 	began := time.Now()
 	snap, err := p.collect(ctx, src)
+	p.clean(&snap)
+	err = p.cleanError(err) // it goes to who asks, and to logs
 	result := "ok"
 	switch {
 	case err != nil:
@@ -81,6 +83,7 @@ func (p *probe) observed(ctx context.Context, verb string, c protocol.Call, answ
 	}
 	began := time.Now()
 	v, err := answer(ctx, c)
+	err = p.cleanError(err) // it goes to who asks, and to traces
 	result := "ok"
 	if err != nil {
 		code := 500
