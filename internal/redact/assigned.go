@@ -78,7 +78,9 @@ func assigned(s string, at int, found *spans) int {
 		found.add(from, to, kind)
 		return to
 	}
-	from, to, inQuotes := value(s, from, isName(name) || strings.HasPrefix(s[begin:], "--"))
+	shell := isName(name) || strings.HasPrefix(s[begin:], "--")
+	start := from
+	from, to, inQuotes := value(s[:min(len(s), start+enough)], start, shell)
 	if from >= to {
 		return at
 	}
@@ -87,9 +89,16 @@ func assigned(s string, at int, found *spans) int {
 	if !entry && !isSecret(name, kind, s[from:to], sure, plain) {
 		return at
 	}
+	if to == start+enough {
+		from, to, _ = value(s, start, shell)
+	}
 	found.add(from, to, kind)
 	return to - 1
 }
+
+// enough is how much of a value decides whether it is a secret: a text made of
+// half a million names would be read half a million times otherwise.
+const enough = 1 << 10
 
 // header returns where the value of a header ends: at the end of the line or of
 // the quotes it stands in. ok is false for what only has a header's name.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/fleetlens/fleetlens/internal/redact"
@@ -155,6 +156,19 @@ func BenchmarkText(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				redact.Text(bb.line)
+			}
+		})
+	}
+}
+
+// What is repeated here made rules read the rest of the text again and again.
+func TestTimeGrowsWithTheLengthOnly(t *testing.T) {
+	for _, p := range []string{"password=[", "key:", "-----BEGIN PRIVATE KEY-----", "://a:b/", "cookie:", `token:\"[`, "a@", "login a password ", "pass pass:"} {
+		t.Run(p, func(t *testing.T) {
+			began := time.Now()
+			redact.Text(strings.Repeat(p, 128<<10/len(p)))
+			if took := time.Since(began); took > 5*time.Second { // it was 10 s and more; it is less than a tenth of one
+				t.Errorf("128 KiB took %s", took)
 			}
 		})
 	}

@@ -108,19 +108,37 @@ func hasHint(s string, hints []string) bool {
 	return false
 }
 
-// pem is a private key: to its end, or as far as a cut one goes.
-var pem = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*(?:PRIVATE KEY(?: BLOCK)?|NKEY SEED)-----(?:[\s\S]*?-----END [A-Z0-9 ]*(?:PRIVATE KEY(?: BLOCK)?|NKEY SEED)-----|(?:[A-Za-z0-9+/=]{16,}|\\r|\\n|\s)*)`)
+var (
+	pemBegin = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY(?: BLOCK)?|NKEY SEED)-----`)
+	pemEnd   = regexp.MustCompile(`-----END [A-Z0-9 ]{0,60}-----`)
+	pemRest  = regexp.MustCompile(`^(?:[A-Za-z0-9+/=]{16,}|\\r|\\n|\s)*`) // of a key that was cut
+)
+
+// longestPEM is how far from its begin the end of a key is looked for.
+const longestPEM = 16 << 10
 
 func findPEM(s string, found *spans) {
 	if !strings.Contains(s, "-----BEGIN ") {
 		return
 	}
-	for _, m := range pem.FindAllStringIndex(s, -1) {
+	at := 0
+	for _, m := range pemBegin.FindAllStringIndex(s, -1) {
+		if m[0] < at {
+			continue
+		}
 		kind := "private-key"
-		if strings.Contains(s[m[0]:min(len(s), m[0]+40)], "NKEY") {
+		if strings.Contains(s[m[0]:m[1]], "NKEY") {
 			kind = "nats-seed"
 		}
-		found.add(m[0], m[1], kind)
+		rest := s[m[1]:min(len(s), m[1]+longestPEM)]
+		if i := strings.Index(rest, "-----END "); i < 0 {
+			at = m[1] + pemRest.FindStringIndex(rest)[1]
+		} else if end := pemEnd.FindStringIndex(rest[i:]); end != nil && end[0] == 0 {
+			at = m[1] + i + end[1]
+		} else {
+			at = m[1] + i
+		}
+		found.add(m[0], at, kind)
 	}
 }
 
