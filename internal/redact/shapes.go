@@ -2,6 +2,7 @@ package redact
 
 import (
 	"encoding/base64"
+	"math/bits"
 	"regexp"
 	"strings"
 )
@@ -27,7 +28,7 @@ func (s shape) when(ok func(string) bool) shape {
 
 // shapes is the table: a new provider is a new line. Lengths are lower bounds
 // where providers have lengthened their tokens before.
-var shapes = []shape{
+var shapes = [...]shape{
 	form("aws-key", `\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b`, "AKIA", "ASIA", "ABIA", "ACCA"),
 	form("github-token", `\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})`, "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
 	form("gitlab-token", `\bgl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt)-[A-Za-z0-9_-]{20,}`, "glpat-", "glptt-", "gldt-", "glrt-", "glcbt-", "glft-", "glsoat-", "glagent-", "glimt-"),
@@ -70,13 +71,12 @@ var shapes = []shape{
 	form("erlang-cookie", `\s-setcookie\s+['"]?([^\s'"]+)`, "-setcookie"),
 }
 
+const _ = uint(64 - len(shapes)) // hintsIn has a bit for each
+
 // findShapes finds what has a known shape.
 func findShapes(s string, found *spans) {
-	for i := range shapes {
-		sh := &shapes[i]
-		if !hasHint(s, sh.hints) {
-			continue
-		}
+	for hinted := hintsIn(s); hinted != 0; hinted &= hinted - 1 {
+		sh := &shapes[bits.TrailingZeros64(hinted)]
 		for _, m := range sh.re.FindAllStringSubmatchIndex(s, -1) {
 			from, to := m[0], m[1]
 			grouped := len(m) > 2
@@ -99,13 +99,46 @@ func findShapes(s string, found *spans) {
 	}
 }
 
-func hasHint(s string, hints []string) bool {
-	for _, h := range hints {
-		if strings.Contains(s, h) {
-			return true
+// A hint is looked for where its first two bytes stand: one pass for all of them.
+type hint struct {
+	text  string
+	shape uint64 // the bit of its shape
+}
+
+var hintsAt = func() map[int][]hint {
+	at := map[int][]hint{}
+	for i, sh := range shapes {
+		for _, h := range sh.hints {
+			pair := int(h[0])<<8 | int(h[1])
+			at[pair] = append(at[pair], hint{h, 1 << i})
 		}
 	}
-	return false
+	return at
+}()
+
+// hintPairs are the pairs of bytes that hints begin with, as bits: small enough
+// to stay in the cache.
+var hintPairs = func() (set [1 << 10]uint64) {
+	for pair := range hintsAt {
+		set[pair>>6] |= 1 << (pair & 63)
+	}
+	return set
+}()
+
+// hintsIn returns the shapes that s may have, as bits.
+func hintsIn(s string) (hinted uint64) {
+	for i := 0; i+1 < len(s); i++ {
+		pair := int(s[i])<<8 | int(s[i+1])
+		if hintPairs[pair>>6]&(1<<(pair&63)) == 0 {
+			continue
+		}
+		for _, h := range hintsAt[pair] {
+			if hinted&h.shape == 0 && strings.HasPrefix(s[i:], h.text) {
+				hinted |= h.shape
+			}
+		}
+	}
+	return hinted
 }
 
 var (
