@@ -89,7 +89,7 @@ func isSecret(name, kind, v string, sure, plain bool) bool {
 	case v[0] == '/' && (kind != "password" || strings.HasSuffix(strings.ToLower(name), "pwd")):
 		return strings.Count(v, "/") < 2 && len(v) > 24 // else the path of a file
 	case plain && (kind == "token" || kind == "cookie"):
-		return len(v) >= 20 || len(v) >= 6 && hasDigit(v) // token=Token{…}
+		return len(v) >= 20 || len(v) >= 6 && (hasDigit(v) || isName(name)) // TOKEN=abcdef, but not token=Token{…}
 	case plain:
 		return true
 	}
