@@ -3,6 +3,7 @@ package allinone_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -90,7 +91,12 @@ func another(t *testing.T, s *allinone.Stack, node string) {
 			Identity: probe.Identity{MachineID: node, BootID: "boot-1"}, Ready: func() { close(ready) },
 		})
 	}()
-	t.Cleanup(func() { cancel(); _ = <-ended }) // it ends because it is told to
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the probe of %s ended with %v", node, err)
+		}
+	})
 	select {
 	case <-ready:
 	case <-time.After(20 * time.Second):

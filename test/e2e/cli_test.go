@@ -94,7 +94,11 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"run", "replay", "--file", "/nowhere"}, 1, "/nowhere"},
 		{[]string{"investigate", "--local", "why?", "--tokens-per-hour", "-1"}, 2, "--tokens-per-hour"},
 	} {
-		name := strings.ReplaceAll(strings.Join(tt.args, " "), os.TempDir(), "")
+		words := slices.Clone(tt.args)
+		if last := &words[len(words)-1]; strings.HasSuffix(*last, ".lua") { // where it is differs each time
+			*last = filepath.Base(*last)
+		}
+		name := strings.Join(words, " ")
 		t.Run(name, func(t *testing.T) {
 			a := fleetlens(t, tt.args...)
 			out := a.stdout
