@@ -46,6 +46,7 @@ func TestShelf(t *testing.T) {
 `)
 	groups := []behaviourGroup{{"Shelves", []behaviourCase{
 		{id: "1", does: "It holds."}, {id: "2", does: "It bends."}, {id: "defect 3", does: "It stands."}, {id: "4", does: "It flies.", none: "shelves have no wings"},
+		{id: "5", does: "It sings.", awaits: "music"},
 	}}}
 	page, err := behaviourPage(root, groups)
 	if err != nil {
@@ -56,7 +57,8 @@ func TestShelf(t *testing.T) {
 		"| 2 | It bends. | [`pkg/pantry.TestShelf`](../../pkg/pantry/shelf_test.go)<br>[`pkg/pantry.TestShelf/a_light_one`](../../pkg/pantry/shelf_test.go) |\n",
 		"| defect 3 | It stands. | [`pkg/pantry.TestShelf/no_shelf_at_all`](../../pkg/pantry/shelf_test.go) |\n",
 		"| 4 | It flies. | no counterpart: shelves have no wings |\n",
-		"3 cases have a test, 1 have no counterpart.",
+		"| 5 | It sings. | not yet: music |\n",
+		"3 cases have a test, 1 have no counterpart, 1 wait for",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in\n%s", want, page)
@@ -74,6 +76,7 @@ func TestTheBehaviourPageIsRefusedWhenTestsAndCasesDoNotFit(t *testing.T) {
 	}{
 		{"a case without a test or a reason", "", one(behaviourCase{id: "1", does: "It holds."}), "case 1 has no test"},
 		{"a case with both", held, one(behaviourCase{id: "1", does: "It holds.", none: "no wood"}), "case 1 has no counterpart (no wood), and yet pkg/pantry.TestShelf holds it"},
+		{"a case that awaits what is there", held, one(behaviourCase{id: "1", does: "It holds.", awaits: "nails"}), "case 1 is held by pkg/pantry.TestShelf: it awaits nails no longer"},
 		{"a case in nobody's words", held, one(behaviourCase{id: "1"}), "case 1 does not say"},
 		{"a case twice", held, append(one(behaviourCase{id: "1", does: "a"}), one(behaviourCase{id: "1", does: "b"})...), "case 1 is listed twice"},
 		{"a mark of an unknown case", "// Held: 7.\nfunc TestShelf(t *testing.T) {}\n", nil, "pkg/pantry.TestShelf in pkg/pantry/shelf_test.go names case 7, which there is not"},
