@@ -411,6 +411,28 @@ func TestSnapshotAndWords(t *testing.T) {
 	refused(t, err, 404, "unknown target")
 }
 
+func TestASourceRunsWhereItsSkillIsListed(t *testing.T) {
+	conn := natstest.Setup(t, natstest.Run(t), "test")
+	listed, taken := counting()
+	cfg := config()
+	cfg.Interval = 20 * time.Millisecond
+	start(t, conn, cfg, skill("pantry", listed))
+	for range 5 {
+		select {
+		case <-taken:
+		case <-time.After(patience):
+			t.Fatal("the source of a listed skill does not run")
+		}
+	}
+	for m, err := range conn.Range(t.Context(), bus.Snapshots, protocol.SnapshotSubject("web 1", protocol.Any, protocol.Any), 0) {
+		if err != nil || m.Subject != protocol.SnapshotSubject("web 1", "host", "pantry") {
+			t.Errorf("a snapshot of %s, %v", m.Subject, err)
+		}
+	}
+	_, err := ask[protocol.Snapshot](t, conn, "snapshot", protocol.Call{Skill: "cellar"})
+	refused(t, err, 404, "cellar")
+}
+
 func TestASourceThatFailsDoesNotStopTheOthers(t *testing.T) {
 	conn := natstest.Setup(t, natstest.Run(t), "test")
 	hang := make(chan struct{})
