@@ -31,10 +31,6 @@ const (
 	Postgres Kind = "postgres" // a PostgreSQL server
 )
 
-// Data is one snapshot: flat, a field per metric. Numbers, strings and booleans
-// only. What could not be read is absent, never zero.
-type Data map[string]any
-
 // A Skill is a domain of diagnosis.
 type Skill struct {
 	Name    string // one lower-case word with underscores: "os"
@@ -44,7 +40,8 @@ type Skill struct {
 	Sources []Source
 }
 
-// A Source is how one kind of target answers a skill.
+// A Source is how one kind of target answers a skill. Of kinds other than Host a
+// node may have several targets: see [PerTarget].
 type Source struct {
 	Kind    Kind
 	Prompt  string // what a model should know to read the metrics; Markdown
@@ -55,6 +52,20 @@ type Source struct {
 	// called twice at a time, and returns what it could read together with an
 	// error for what it could not.
 	Snapshot func(ctx context.Context) (Data, error)
+	// Open returns the source of one target by its name. Nil where the source is
+	// of one target already, as that of Host is. A source that must be opened
+	// gives its words only: its functions are never called.
+	Open func(target string) Source
+}
+
+// PerTarget returns a source of a kind of which a node may have several targets.
+// Clients are the targets by name; bind makes the source of one of them. It is
+// called with the zero client too, for the words.
+func PerTarget[C any](clients map[string]C, bind func(C) Source) Source {
+	var none C
+	src := bind(none)
+	src.Open = func(target string) Source { return bind(clients[target]) }
+	return src
 }
 
 // A Call is a callback: a read-only question.

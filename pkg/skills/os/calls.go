@@ -86,7 +86,7 @@ func opt(v float64, ok bool, decimals int) *float64 {
 	if !ok {
 		return nil
 	}
-	v = round(v, decimals)
+	v = skills.Round(v, decimals)
 	return &v
 }
 
@@ -172,10 +172,10 @@ func (h *history) memory(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	mb := func(n uint64) float64 { return round(mebibytes(n), 1) }
+	mb := func(n uint64) float64 { return skills.Round(mebibytes(n), 1) }
 	pct, hasSwap := m.SwapUsedPct()
 	a := memoryAnswer{
-		TotalMB: mb(m.Total), AvailableMB: mb(m.Available), FreeMB: mb(m.Free), UsedMB: mb(m.Used()), UsedPct: round(m.UsedPct(), 1),
+		TotalMB: mb(m.Total), AvailableMB: mb(m.Available), FreeMB: mb(m.Free), UsedMB: mb(m.Used()), UsedPct: skills.Round(m.UsedPct(), 1),
 		BufferedMB: mb(m.Buffers), CachedMB: mb(m.Cached), SharedMB: mb(m.Shared), KernelMB: mb(m.Slab),
 		SwapTotalMB: mb(m.SwapTotal), SwapUsedMB: mb(m.SwapTotal - min(m.SwapFree, m.SwapTotal)), SwapUsedPct: opt(pct, hasSwap, 1),
 	}
@@ -215,7 +215,7 @@ func (h *history) filesystems(ctx context.Context) (any, error) {
 	for _, f := range list[:min(len(list), most)] {
 		inodes, ok := f.InodesUsedPct()
 		out = append(out, filesystemAnswer{
-			Mount: cut(f.Mount), Device: cut(f.Device), Type: f.Type, ReadOnly: f.ReadOnly, Hung: f.Hung,
+			Mount: skills.Cut(f.Mount), Device: skills.Cut(f.Device), Type: f.Type, ReadOnly: f.ReadOnly, Hung: f.Hung,
 			TotalMB: opt(mebibytes(f.Total), !f.Hung, 1), FreeMB: opt(mebibytes(f.Available), !f.Hung, 1),
 			UsedPct: opt(f.UsedPct(), !f.Hung, 1), InodesUsedPct: opt(inodes, ok, 1),
 		})
@@ -304,8 +304,8 @@ func (h *history) io(ctx context.Context) (any, error) {
 	a.IntervalSince = opt(elapsed.Seconds(), true, 1)
 	for _, r := range host.DiskRates(prev.Disks, disks, elapsed) {
 		a.Disks = append(a.Disks, diskAnswer{
-			Device: r.Name, ReadBytes: round(r.ReadBytes, 0), WriteBytes: round(r.WriteBytes, 0), Reads: round(r.Reads, 1), Writes: round(r.Writes, 1),
-			UtilPct: round(r.UtilPct, 1), AwaitMS: round(r.AwaitMS, 2), InFlight: r.InFlight, Stacked: r.Stacked,
+			Device: r.Name, ReadBytes: skills.Round(r.ReadBytes, 0), WriteBytes: skills.Round(r.WriteBytes, 0), Reads: skills.Round(r.Reads, 1), Writes: skills.Round(r.Writes, 1),
+			UtilPct: skills.Round(r.UtilPct, 1), AwaitMS: skills.Round(r.AwaitMS, 2), InFlight: r.InFlight, Stacked: r.Stacked,
 		})
 	}
 	slices.SortStableFunc(a.Disks, func(x, y diskAnswer) int {
@@ -313,8 +313,8 @@ func (h *history) io(ctx context.Context) (any, error) {
 	})
 	for _, r := range host.InterfaceRates(prev.Interfaces, interfaces, elapsed) {
 		a.Interfaces = append(a.Interfaces, interfaceAnswer{
-			Interface: r.Name, RxBytes: round(r.RxBytes, 0), TxBytes: round(r.TxBytes, 0),
-			Errors: round(r.RxErrors+r.TxErrors, 1), Drops: round(r.RxDrops+r.TxDrops, 1), Virtual: r.Virtual,
+			Interface: r.Name, RxBytes: skills.Round(r.RxBytes, 0), TxBytes: skills.Round(r.TxBytes, 0),
+			Errors: skills.Round(r.RxErrors+r.TxErrors, 1), Drops: skills.Round(r.RxDrops+r.TxDrops, 1), Virtual: r.Virtual,
 		})
 	}
 	slices.SortStableFunc(a.Interfaces, func(x, y interfaceAnswer) int {
@@ -348,7 +348,7 @@ func cgroupOf(c host.Cgroup) cgroupAnswer {
 	pct, limited := c.MemoryUsedPct()
 	throttled, ok := c.ThrottledPct(host.Cgroup{Path: c.Path, Periods: host.Count{Known: true}})
 	return cgroupAnswer{
-		Cgroup: cut(c.Path), MemoryMaxMB: optMB(c.MemoryMax), MemoryUsedMB: optMB(c.MemoryUsed), MemoryPct: opt(pct, limited, 1), SwapUsedMB: optMB(c.SwapUsed),
+		Cgroup: skills.Cut(c.Path), MemoryMaxMB: optMB(c.MemoryMax), MemoryUsedMB: optMB(c.MemoryUsed), MemoryPct: opt(pct, limited, 1), SwapUsedMB: optMB(c.SwapUsed),
 		CPUMax: opt(c.CPUMax, c.CPUMax > 0, 2), ThrottledPct: opt(throttled, ok, 1),
 		Throttled: opt(float64(c.ThrottledUsec.N)/1e6, c.CPUMax > 0 && c.ThrottledUsec.Known, 1),
 		Tasks:     optCount(c.Tasks), TasksMax: optCount(c.TasksMax), OOMKills: optCount(c.OOMKills),
@@ -364,7 +364,7 @@ func (h *history) limits(ctx context.Context) (any, error) {
 		Truncated bool           `json:"truncated,omitempty"`
 	}
 	of := func(used, limit uint64) *useAnswer {
-		return &useAnswer{used, limit, round(100*float64(used)/float64(limit), 1)}
+		return &useAnswer{used, limit, skills.Round(100*float64(used)/float64(limit), 1)}
 	}
 	if f, err := h.host.Files(); err == nil && f != nil {
 		a.Files = of(f.Open, f.Max)
@@ -421,7 +421,7 @@ func (h *history) oomKills(ctx context.Context) (any, error) {
 	}
 	for _, c := range groups {
 		if c.OOMKills.N > 0 {
-			a.ByCgroup = append(a.ByCgroup, group{cut(c.Path), c.OOMKills.N})
+			a.ByCgroup = append(a.ByCgroup, group{skills.Cut(c.Path), c.OOMKills.N})
 		}
 	}
 	slices.SortStableFunc(a.ByCgroup, func(x, y group) int { return cmp.Compare(y.OOMKills, x.OOMKills) })

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 type processAnswer struct {
@@ -125,8 +126,8 @@ func (h *history) countFDs(u *usage, unreadable *int) {
 func (h *history) describe(scan *host.Scan, u usage, total float64) processAnswer {
 	owner := h.host.Owner(u.p.PID)
 	row := processAnswer{
-		PID: u.p.PID, Name: u.p.Name(), PPID: u.p.PPID, UID: optCount(owner.UID), Cgroup: cut(owner.Cgroup),
-		CPUPct: round(u.cpu, 1), MemoryMB: round(mebibytes(u.p.RSS), 1), Threads: u.p.Threads, State: state(u.p.State),
+		PID: u.p.PID, Name: u.p.Name(), PPID: u.p.PPID, UID: optCount(owner.UID), Cgroup: skills.Cut(owner.Cgroup),
+		CPUPct: skills.Round(u.cpu, 1), MemoryMB: skills.Round(mebibytes(u.p.RSS), 1), Threads: u.p.Threads, State: state(u.p.State),
 	}
 	if total > 0 {
 		row.MemoryPct = opt(100*float64(u.p.RSS)/total, true, 1)
@@ -168,7 +169,7 @@ func byName(all []usage, sortBy string) []nameAnswer {
 	var out []nameAnswer
 	for _, s := range sums {
 		if s.Processes > 1 && keys[s.Name] > 0 {
-			s.CPUPct, s.MemoryMB = round(s.CPUPct, 1), round(s.MemoryMB, 1)
+			s.CPUPct, s.MemoryMB = skills.Round(s.CPUPct, 1), skills.Round(s.MemoryMB, 1)
 			out = append(out, *s)
 		}
 	}

@@ -3,7 +3,6 @@ package hostos
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
 	"time"
 
@@ -17,16 +16,13 @@ type reading struct {
 	scan *host.Scan // nil: the processes could not be listed
 }
 
-// A history keeps the readings that rates are taken against. Snapshots alone
-// move it on, so that what happened between two of them is in the second,
-// whoever asked what in between.
+// A history reads the machine and keeps what it read before.
 type history struct {
 	host *host.Reader
+	skills.History[*reading]
 
-	mu     sync.Mutex
-	last   *reading
-	before *reading
-	busy   []cpuMark // of the last minutes, oldest first
+	mu   sync.Mutex
+	busy []cpuMark // of the last minutes, oldest first
 }
 
 type cpuMark struct {
@@ -35,9 +31,6 @@ type cpuMark struct {
 }
 
 const (
-	// shortest is the least time over which a rate says something: the kernel
-	// counts processor time in hundredths of a second.
-	shortest = time.Second
 	// stalest is the age from which a callback takes a reading of its own because
 	// nobody takes snapshots.
 	stalest = 10 * time.Minute
@@ -53,51 +46,46 @@ func (h *history) read(ctx context.Context) (*reading, error) {
 }
 
 func (h *history) scan(ctx context.Context) (*host.Scan, error) {
-	h.mu.Lock()
 	hint := 0
-	if h.last != nil && h.last.scan != nil {
-		hint = len(h.last.scan.Processes)
+	if last := h.Last(); last != nil && last.Value.scan != nil {
+		hint = len(last.Value.scan.Processes)
 	}
-	h.mu.Unlock()
 	return h.host.Scan(ctx, hint)
 }
 
-// base returns the reading to take rates against at the given time: the newest
-// that is old enough, or nil.
-func (h *history) base(at time.Time) *reading {
-	if h.last != nil && at.Sub(h.last.At) >= shortest {
-		return h.last
+// advance makes cur the last reading and returns the reading to take rates against.
+func (h *history) advance(cur *reading) *reading {
+	if cur.CPU != nil {
+		h.mark(cpuMark{cur.At, *cur.CPU})
 	}
-	return h.before
+	return value(h.Advance(cur.At, cur))
 }
 
-// advance makes cur the last reading, unless the one it has is as good as new,
-// and returns the reading to take rates against.
-func (h *history) advance(cur *reading) *reading {
+func value(r *skills.Reading[*reading]) *reading {
+	if r == nil {
+		return nil
+	}
+	return r.Value
+}
+
+func (h *history) mark(m cpuMark) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	base := h.base(cur.At)
-	if h.last != nil && cur.At.Sub(h.last.At) < shortest {
-		return base
+	if n := len(h.busy); n > 0 && m.at.Sub(h.busy[n-1].at) < skills.ShortestRate {
+		return
 	}
-	h.before, h.last = h.last, cur
-	if cur.CPU != nil {
-		h.busy = append(h.busy, cpuMark{cur.At, *cur.CPU})
-		for len(h.busy) > 1 && cur.At.Sub(h.busy[1].at) >= window {
-			h.busy = h.busy[1:]
-		}
+	h.busy = append(h.busy, m)
+	for len(h.busy) > 1 && m.at.Sub(h.busy[1].at) >= window {
+		h.busy = h.busy[1:]
 	}
-	return base
 }
 
 // since returns the reading to take a callback's rates against, or nil. The
 // first callback of a probe that takes no snapshots takes a reading, so that
 // the second has something to compare with.
 func (h *history) since(ctx context.Context, at time.Time) *reading {
-	h.mu.Lock()
-	base, stale := h.base(at), h.last == nil || at.Sub(h.last.At) > stalest
-	h.mu.Unlock()
-	if stale {
+	base, last := value(h.Base(at)), h.Last()
+	if last == nil || at.Sub(last.At) > stalest {
 		if cur, _ := h.read(ctx); cur.Sample != nil {
 			h.advance(cur)
 		}
@@ -136,15 +124,10 @@ func (h *history) snapshot(ctx context.Context) (skills.Data, error) {
 }
 
 // fields is a snapshot being filled. Each of its methods sets what it knows.
-type fields map[string]any
+type fields skills.Data
 
-func (d fields) set(name string, v float64, decimals int) { d[name] = round(v, decimals) }
-
-func (d fields) text(name, v string) {
-	if v != "" {
-		d[name] = cut(v)
-	}
-}
+func (d fields) set(name string, v float64, decimals int) { skills.Data(d).Set(name, v, decimals) }
+func (d fields) text(name, v string)                      { skills.Data(d).Text(name, v) }
 
 func (d fields) count(name string, c host.Count) {
 	if c.Known {
@@ -377,17 +360,3 @@ func (d fields) busiest(prev, cur *host.Scan) {
 }
 
 func mebibytes(n uint64) float64 { return float64(n) / (1 << 20) }
-
-func round(v float64, decimals int) float64 {
-	shift := math.Pow10(decimals)
-	return math.Round(v*shift) / shift
-}
-
-// cut bounds a text from the host: a path may be 4096 bytes long.
-func cut(s string) string {
-	const most = 200
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return s
-}

@@ -7,11 +7,6 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
-// limit is the parameter that bounds a list.
-func limit(def, most float64, doc string) skills.Param {
-	return skills.Param{Name: "limit", Type: "integer", Doc: doc, Default: def, Min: skills.Level(1), Max: skills.Level(most)}
-}
-
 const (
 	socketDoc = "id (the socket's inode), type (tcp, udp), local_addr, remote_addr, state, name and pid of its process, " +
 		"recv_queue (bytes that the program has not read) and send_queue (bytes that the peer has not confirmed). "
@@ -24,7 +19,7 @@ func calls(h *history) []skills.Call {
 	sockets := func(name, doc string) skills.Call {
 		return skills.Call{
 			Name: name, Doc: doc, Example: name + "(20)",
-			Params: []skills.Param{limit(50, 200, "how many sockets")},
+			Params: []skills.Param{skills.Limit(50, 200, "how many sockets")},
 			Run: func(ctx context.Context, a skills.Args) (any, error) {
 				return h.list(ctx, a.Int("limit"), byBothQueues)
 			},
@@ -43,7 +38,7 @@ func calls(h *history) []skills.Call {
 			Doc: "The processes with most file descriptors. processes: pid, name, fds, limit (its own), used_pct, kinds (how many of its descriptors are file, deleted_file, device, socket, pipe, eventfd, eventpoll, timerfd, memfd, …). " +
 				"kinds_partial: only the first 20000 were looked at. " + noteDoc,
 			Params: []skills.Param{
-				limit(10, 50, "how many processes"),
+				skills.Limit(10, 50, "how many processes"),
 				{Name: "sort_by", Type: "string", Doc: "nearest to the limit, or most open", Default: "used_pct", Enum: []string{"used_pct", "fds"}},
 			},
 			Example: `ports_top_fds(5, "used_pct")`,
@@ -56,7 +51,7 @@ func calls(h *history) []skills.Call {
 			Doc: "The processes with most sockets in one state, or in all. processes: pid, name, sockets, states, top_peer (the remote address and port, or for a server the remote address, with most of them) and top_peer_sockets. " +
 				"total: sockets in that state; no_process: those that no process holds (time_wait, syn_recv, not yet accepted) or whose process could not be read. " + noteDoc,
 			Params: []skills.Param{
-				limit(10, 50, "how many processes"),
+				skills.Limit(10, 50, "how many processes"),
 				{Name: "state", Type: "string", Doc: "TCP state; all includes UDP", Default: "all", Enum: append([]string{"all"}, host.States...)},
 			},
 			Example: `ports_top_sockets(5, "close_wait")`,
@@ -68,7 +63,7 @@ func calls(h *history) []skills.Call {
 			Name: "ports_listeners",
 			Doc: "TCP listeners, fullest accept queue first. listeners: address, name, pid, accept_queue (connections the program has not accepted), accept_queue_max (how many may wait), used_pct (100: the kernel drops new ones). " +
 				"Without sock_diag the last two are absent. " + noteDoc,
-			Params:  []skills.Param{limit(50, 200, "how many listeners")},
+			Params:  []skills.Param{skills.Limit(50, 200, "how many listeners")},
 			Example: "ports_listeners()",
 			Run:     func(ctx context.Context, a skills.Args) (any, error) { return h.listeners(ctx, a.Int("limit")) },
 		},
@@ -78,7 +73,7 @@ func calls(h *history) []skills.Call {
 				"connections: of the process. listens: the addresses it listens on. " + noteDoc,
 			Params: []skills.Param{
 				{Name: "process", Type: "string", Doc: "a name as the kernel has it (nginx), or a pid in quotes"},
-				limit(20, 100, "how many peers"),
+				skills.Limit(20, 100, "how many peers"),
 			},
 			Example: `ports_connections("1", 10)`,
 			Run: func(ctx context.Context, a skills.Args) (any, error) {
@@ -89,7 +84,7 @@ func calls(h *history) []skills.Call {
 			Name: "ports_peers",
 			Doc:  "Who connects to whom over TCP, on the whole machine; peers, most connections first: " + peerDoc + "connections: all of them. " + noteDoc,
 			Params: []skills.Param{
-				limit(20, 100, "how many peers"),
+				skills.Limit(20, 100, "how many peers"),
 				{Name: "direction", Type: "string", Doc: "who opened the connection: in is to a listener here", Default: "all", Enum: []string{"all", "in", "out"}},
 			},
 			Example: `ports_peers(10, "out")`,
@@ -109,7 +104,7 @@ func calls(h *history) []skills.Call {
 			Name: "ports_top_by_queue",
 			Doc: "The sockets with most bytes waiting in both directions. sockets: " + socketDoc +
 				"Also queue_size (their sum) and saturation_pct (100 from 1 MiB on, 75, 50, 25 from each half of it on, below in proportion). " + noteDoc,
-			Params:  []skills.Param{limit(10, 50, "how many sockets")},
+			Params:  []skills.Param{skills.Limit(10, 50, "how many sockets")},
 			Example: "ports_top_by_queue(5)",
 			Run: func(ctx context.Context, a skills.Args) (any, error) {
 				return h.topQueues(ctx, a.Int("limit"), byBothQueues)
@@ -119,7 +114,7 @@ func calls(h *history) []skills.Call {
 			Name: "ports_top_by_buffer",
 			Doc:  "The same by one direction: send (the peer does not take it) or recv (the program does not read it). sockets: " + socketDoc + noteDoc,
 			Params: []skills.Param{
-				limit(10, 50, "how many sockets"),
+				skills.Limit(10, 50, "how many sockets"),
 				{Name: "direction", Type: "string", Doc: "which buffer", Default: "send", Enum: []string{"send", "recv"}},
 			},
 			Example: `ports_top_by_buffer(5, "recv")`,

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // grant says what a probe needs to see the descriptors of others.
@@ -30,12 +31,12 @@ type fdAnswer struct {
 }
 
 func (h *history) describe(p host.DescriptorUse) fdAnswer {
-	a := fdAnswer{PID: p.PID, Name: cut(h.host.ProcessName(p.PID)), FDs: p.Open}
+	a := fdAnswer{PID: p.PID, Name: skills.Cut(h.host.ProcessName(p.PID)), FDs: p.Open}
 	if p.Limit.Known {
 		a.Limit = &p.Limit.N
 	}
 	if pct, ok := p.UsedPct(); ok {
-		pct = round(pct, 1)
+		pct = skills.Round(pct, 1)
 		a.UsedPct = &pct
 	}
 	return a
@@ -143,7 +144,7 @@ func (h *history) process(ctx context.Context, pid int32) (any, error) {
 		return a, nil
 	}
 	for k, n := range paths {
-		a.Paths = append(a.Paths, pathAnswer{cut(k.path), k.kind, n})
+		a.Paths = append(a.Paths, pathAnswer{skills.Cut(k.path), k.kind, n})
 	}
 	slices.SortFunc(a.Paths, func(x, y pathAnswer) int {
 		return cmp.Or(cmp.Compare(y.Descriptors, x.Descriptors), cmp.Compare(x.Path, y.Path))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // A peer is who is at the other end of some connections.
@@ -139,7 +140,7 @@ func (h *history) connections(ctx context.Context, process string, limit int) (a
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		names[pid] = cut(h.host.ProcessName(pid))
+		names[pid] = skills.Cut(h.host.ProcessName(pid))
 		err := h.host.EachDescriptor(pid, func(d host.Descriptor) bool {
 			if d.Inode != 0 && !inodes[d.Inode] {
 				inodes[d.Inode] = true

@@ -4,81 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
-// A history keeps the readings that rates are taken against. Snapshots alone
-// move it on, so that what happened between two of them is in the second,
-// whoever asked what in between.
+// A history reads the machine and keeps what its counters were.
 type history struct {
 	host *host.Reader
-
-	mu     sync.Mutex
-	last   *counters
-	before *counters
-}
-
-type counters struct {
-	at time.Time
-	*host.NetStack
-}
-
-// shortest is the least time over which a rate says something.
-const shortest = time.Second
-
-// base returns the newest counters that are old enough, or nil.
-func (h *history) base(at time.Time) *counters {
-	if h.last != nil && at.Sub(h.last.at) >= shortest {
-		return h.last
-	}
-	return h.before
-}
-
-func (h *history) advance(cur *counters) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.last != nil && cur.at.Sub(h.last.at) < shortest {
-		return // as good as new
-	}
-	h.before, h.last = h.last, cur
+	skills.History[*host.NetStack]
 }
 
 func (h *history) snapshot(ctx context.Context) (skills.Data, error) {
-	d, cur, err := h.read(ctx)
-	if cur.NetStack != nil {
-		h.advance(cur)
+	now := time.Now()
+	d, stack, err := h.read(ctx, now)
+	if stack != nil {
+		h.Advance(now, stack)
 	}
 	return skills.Data(d), err
 }
 
 // read fills a snapshot with what can be read; the error joins the rest.
-func (h *history) read(ctx context.Context) (fields, *counters, error) {
+func (h *history) read(ctx context.Context, now time.Time) (fields, *host.NetStack, error) {
 	d := fields{}
-	cur := &counters{at: time.Now()}
 	stack, err := h.host.NetStack()
 	if stack != nil {
-		cur.NetStack = stack
-		h.mu.Lock()
-		base := h.base(cur.at)
-		h.mu.Unlock()
 		d.stack(stack)
-		if base != nil {
-			d.rates(base, cur)
+		if base := h.Base(now); base != nil {
+			d.rates(base.Value, stack, now.Sub(base.At))
 		}
 	}
-	return d, cur, errors.Join(err, d.sockets(ctx, h.host), d.descriptors(ctx, h.host))
+	return d, stack, errors.Join(err, d.sockets(ctx, h.host), d.descriptors(ctx, h.host))
 }
 
 // fields is a snapshot being filled. Each of its methods sets what it knows.
-type fields map[string]any
+type fields skills.Data
 
-func (d fields) set(name string, v float64, decimals int) { d[name] = round(v, decimals) }
+func (d fields) set(name string, v float64, decimals int) { skills.Data(d).Set(name, v, decimals) }
 
 func (d fields) stack(n *host.NetStack) {
 	if n.UDPSockets.Known {
@@ -92,8 +56,7 @@ func (d fields) stack(n *host.NetStack) {
 	}
 }
 
-func (d fields) rates(prev, cur *counters) {
-	elapsed := cur.at.Sub(prev.at)
+func (d fields) rates(prev, cur *host.NetStack, elapsed time.Duration) {
 	for name, c := range map[string][2]host.Count{
 		"listen_overflows_per_sec":    {prev.ListenOverflows, cur.ListenOverflows},
 		"listen_drops_per_sec":        {prev.ListenDrops, cur.ListenDrops},
@@ -202,21 +165,7 @@ func (d fields) descriptors(ctx context.Context, r *host.Reader) error {
 		d.set("fd_max_used_pct", most, 1)
 		d.set("fd_max_open", float64(worst.Open), 0)
 		d.set("fd_max_limit", float64(worst.Limit.N), 0)
-		d["fd_max_process"] = fmt.Sprintf("%s (%d)", cut(r.ProcessName(worst.PID)), worst.PID)
+		d["fd_max_process"] = fmt.Sprintf("%s (%d)", skills.Cut(r.ProcessName(worst.PID)), worst.PID)
 	}
 	return nil
-}
-
-func round(v float64, decimals int) float64 {
-	shift := math.Pow10(decimals)
-	return math.Round(v*shift) / shift
-}
-
-// cut bounds a text from the host: a path may be 4096 bytes long.
-func cut(s string) string {
-	const most = 200
-	if runes := []rune(s); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return s
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // mostSockets bounds what one question holds in memory: some 15 MB.
@@ -69,7 +71,7 @@ func (f *found) attribute(ctx context.Context, r *host.Reader, sockets []host.So
 	f.owners = owners
 	for _, pid := range owners.PIDs {
 		if _, ok := f.names[pid]; !ok {
-			f.names[pid] = cut(r.ProcessName(pid))
+			f.names[pid] = skills.Cut(r.ProcessName(pid))
 		}
 	}
 	return nil
@@ -204,7 +206,7 @@ func saturation(n uint64) float64 {
 			return step.pct
 		}
 	}
-	return round(25*float64(n)/(128<<10), 2)
+	return skills.Round(25*float64(n)/(128<<10), 2)
 }
 
 type listenerAnswer struct {
@@ -240,7 +242,7 @@ func (h *history) listeners(ctx context.Context, limit int) (any, error) {
 		row := listenerAnswer{Address: s.Local.String(), PID: f.owners.PIDs[s.Inode], Waiting: s.Recv}
 		row.Name = f.names[row.PID]
 		if pct, ok := s.AcceptUsedPct(); ok {
-			pct = round(pct, 1)
+			pct = skills.Round(pct, 1)
 			row.Max, row.UsedPct = &s.Backlog.N, &pct
 		}
 		a.Listeners = append(a.Listeners, row)
@@ -249,16 +251,14 @@ func (h *history) listeners(ctx context.Context, limit int) (any, error) {
 }
 
 func (h *history) summary(ctx context.Context) (any, error) {
-	d, cur, err := h.read(ctx)
+	now := time.Now()
+	d, _, err := h.read(ctx, now)
 	note := ""
 	if err != nil {
 		note = err.Error() + ". "
 	}
-	h.mu.Lock()
-	base := h.base(cur.at)
-	h.mu.Unlock()
-	if base != nil {
-		d.set("interval_seconds", cur.at.Sub(base.at).Seconds(), 1)
+	if base := h.Base(now); base != nil {
+		d.set("interval_seconds", now.Sub(base.At).Seconds(), 1)
 	} else {
 		note += "rates need a snapshot before. "
 	}
