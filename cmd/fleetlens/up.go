@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -14,14 +15,14 @@ import (
 	"github.com/fleetlens/fleetlens/internal/coordinator"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/telemetry"
 )
 
 // localSettings are the settings of everything in one process.
 type localSettings struct {
-	probe       probe.Config
+	probe       *watch.Settings
 	operator    operator.Config
 	coordinator coordinator.Config
 	llm         llm.Config
@@ -31,7 +32,7 @@ type localSettings struct {
 
 func newLocalSettings() *localSettings {
 	return &localSettings{
-		probe: probe.DefaultConfig(), operator: operator.DefaultConfig(), coordinator: coordinator.DefaultConfig(), llm: llm.DefaultConfig(),
+		probe: watch.New(), operator: operator.DefaultConfig(), coordinator: coordinator.DefaultConfig(), llm: llm.DefaultConfig(),
 	}
 }
 
@@ -40,14 +41,16 @@ func (l *localSettings) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&l.probe.Proc, "proc", l.probe.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&l.probe.Sys, "sys", l.probe.Sys, "`folder` of the host's /sys")
 	fs.StringVar(&l.probe.Root, "root", l.probe.Root, "`folder` of the host's / when it is mounted elsewhere")
-	fs.StringVar(&l.file, "config", "", "configuration `file` (YAML) with the section \"models\"")
+	fs.StringVar(&l.file, "config", "", "configuration `file` (YAML) with the sections of all processes")
 	fs.BoolVar(&l.operator.Execute, "execute", l.operator.Execute, "let models run Lua, in a child process with resource limits; --execute=false takes it away")
 	proc.ThresholdFlag(fs, &l.operator.Thresholds)
 	l.budget.Flags(fs)
 }
 
 func (l *localSettings) options(cmd *cobra.Command, a *app) (allinone.Options, error) {
-	err := proc.Load(cmd.Flags(), l.file, l.llm.Sections())
+	sections := l.llm.Sections()
+	maps.Copy(sections, l.probe.Sections())
+	err := proc.Load(cmd.Flags(), l.file, sections)
 	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate(), l.budget.Validate())
 	l.coordinator.Thresholds = l.operator.Thresholds
 	if err != nil {

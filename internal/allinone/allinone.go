@@ -21,12 +21,10 @@ import (
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/proc"
-	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
-	"github.com/fleetlens/fleetlens/pkg/skills/all"
-	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 )
 
 // Options say what runs.
@@ -35,7 +33,7 @@ type Options struct {
 	Listen  string // host to listen on; empty: no port
 	Port    int
 
-	Probe       probe.Config
+	Probe       *watch.Settings
 	Operator    operator.Config
 	Coordinator coordinator.Config
 	LLM         llm.Config
@@ -123,7 +121,11 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 // launch starts the three processes, each on a connection of its own. Budgets are
 // asked on conn.
 func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.WaitGroup, conn *bus.Conn, dial func(string) (*bus.Conn, error)) error {
-	list := all.Skills(all.Options{Proc: o.Probe.Proc, Sys: o.Probe.Sys, Root: o.Probe.Root})
+	watching, err := o.Probe.Deps(probe.Deps{Log: o.Log, Version: proc.Version(), Telemetry: o.Telemetry, Ready: sync.OnceFunc(ready.Done)})
+	if err != nil {
+		return err
+	}
+	list := watching.Skills
 	words, err := skills.Words(list, o.Operator.Thresholds)
 	if err != nil {
 		return proc.UsageError{Err: err}
@@ -134,11 +136,6 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 			return err
 		}
 	}
-	identity, err := probe.ReadIdentity(o.Probe.Proc, o.Probe.Root)
-	if err != nil {
-		return err
-	}
-	node := hostos.Node(host.New(host.Config{Proc: o.Probe.Proc, Sys: o.Probe.Sys, Root: o.Probe.Root}), o.Probe.Node)
 	ready.Add(3)
 	start := func(source string, run func(conn *bus.Conn) error) error {
 		conn, err := dial(source)
@@ -164,7 +161,8 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 		return err
 	}
 	return start("probe/"+o.Probe.Node, func(c *bus.Conn) error {
-		return probe.Run(ctx, o.Probe, probe.Deps{Log: o.Log, Bus: c, Skills: list, Node: node, Identity: identity, Version: proc.Version(), Telemetry: o.Telemetry, Ready: sync.OnceFunc(ready.Done)})
+		watching.Bus = c
+		return probe.Run(ctx, o.Probe.Config, watching)
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/journal"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -26,7 +26,7 @@ import (
 func up(t *testing.T, d agent.Decider, change func(*allinone.Options), started ...func(*allinone.Stack)) *bus.Conn {
 	t.Helper()
 	o := allinone.Options{
-		DataDir: t.TempDir(), Probe: probe.DefaultConfig(), Operator: operator.DefaultConfig(), Coordinator: coordinator.DefaultConfig(),
+		DataDir: t.TempDir(), Probe: watch.New(), Operator: operator.DefaultConfig(), Coordinator: coordinator.DefaultConfig(),
 		LLM: llm.DefaultConfig(), Log: natstest.Log(t), Deciders: func(string) (agent.Decider, error) { return d, nil },
 	}
 	o.Probe.Node = "here"

@@ -15,6 +15,8 @@ import (
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs"
+	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
+	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 )
 
 // sections are the parts of the configuration file that are no flags.
@@ -23,6 +25,8 @@ var sections = []struct {
 	entry          any // what stands under a name in it
 	folder         string
 }{
+	{"targets.go", "probe, fleetlens up", "Go services to look into, by a name of one's own.", gopprof.Config{}, "internal/reach/gopprof"},
+	{"targets.postgres", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
 	{"models", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
 	{"recurring", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},

@@ -98,6 +98,7 @@ type Deps struct {
 	Log      *slog.Logger
 	Bus      *bus.Conn
 	Skills   []skills.Skill
+	Targets  []skills.Target                                // what to look into besides the host
 	Node     func(ctx context.Context) (skills.Node, error) // for get_node_info
 	Identity Identity
 	Version  string
@@ -125,7 +126,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	p.outbox = newOutbox(deps.Bus, deps.Log, cfg.Buffer)
 	p.tells = newTells(deps.Telemetry, p.outbox)
 	defer p.tells.stop()
-	p.open()
+	if err := p.open(); err != nil {
+		return err
+	}
 	stop, err := p.serve(ctx)
 	if err != nil {
 		return err
@@ -135,7 +138,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { p.outbox.run(ctx); return nil })
 	g.Go(func() error { return p.beat(ctx) })
-	for _, src := range p.sources {
+	for _, src := range p.sources() {
 		g.Go(func() error { p.watch(ctx, src); return nil })
 	}
 	err = g.Wait()
@@ -149,7 +152,7 @@ type probe struct {
 	skills   *skills.Registry
 	base     []skills.Call
 	outbox   *outbox
-	sources  []*source
+	targets  []*target
 	instance string
 	started  time.Time
 	tells    tells
@@ -165,34 +168,6 @@ func (p *probe) registry() (*skills.Registry, error) {
 		return n, err
 	})
 	return skills.NewRegistry(p.Skills...)
-}
-
-// hostTarget is the one target of kind host that every node has.
-const hostTarget = "host"
-
-// A source is one source of a skill on one target.
-type source struct {
-	skill  string
-	target protocol.TargetRef
-	words  protocol.Words
-	skills.Source
-
-	taking chan struct{} // holds one token: a snapshot is never taken twice at a time
-}
-
-func (p *probe) open() {
-	for _, s := range p.skills.All() {
-		for _, src := range s.Sources {
-			if src.Kind != skills.Host {
-				continue
-			}
-			one := &source{
-				skill: s.Name, Source: src, words: s.Words(src), taking: make(chan struct{}, 1),
-				target: protocol.TargetRef{Node: p.cfg.Node, Target: hostTarget, Kind: string(src.Kind)},
-			}
-			p.sources = append(p.sources, one)
-		}
-	}
 }
 
 // watch publishes a snapshot at once and then at every interval, a tenth more or
@@ -320,7 +295,7 @@ func (p *probe) lastBeat(ctx context.Context) (protocol.Heartbeat, time.Time, er
 // what counts is when they arrive.
 func (p *probe) beat(ctx context.Context) error {
 	ready := sync.OnceFunc(func() {
-		p.Log.Info("probe watches", "node", p.cfg.Node, "sources", len(p.sources), "interval", p.cfg.Interval)
+		p.Log.Info("probe watches", "node", p.cfg.Node, "targets", len(p.targets), "sources", len(p.sources()), "interval", p.cfg.Interval)
 		if p.Ready != nil {
 			p.Ready()
 		}
@@ -356,15 +331,19 @@ func (p *probe) sendBeat(ctx context.Context) error {
 		Labels: p.cfg.Labels, SentAt: time.Now().UTC(), IntervalMS: p.cfg.Heartbeat.Milliseconds(),
 	}
 	h.Buffered, h.Dropped = p.outbox.stats()
-	target := protocol.HeartbeatTarget{Name: hostTarget, Kind: string(skills.Host)}
-	for _, src := range p.sources {
-		target.Skills = append(target.Skills, src.skill)
-		h.Skills = append(h.Skills, protocol.HeartbeatSkill{Skill: src.skill, Kind: src.target.Kind, Hash: src.words.Hash()})
+	announced := map[protocol.HeartbeatSkill]bool{}
+	for _, t := range p.targets {
+		said := protocol.HeartbeatTarget{Name: t.Target, Kind: t.Kind}
+		for _, src := range t.sources {
+			said.Skills = append(said.Skills, src.skill)
+			words := protocol.HeartbeatSkill{Skill: src.skill, Kind: t.Kind, Hash: src.hash}
+			if !announced[words] { // targets of a kind share their words
+				announced[words] = true
+				h.Skills = append(h.Skills, words)
+			}
+		}
+		h.Targets = append(h.Targets, said)
 	}
-	h.Targets = []protocol.HeartbeatTarget{target}
 	_, err = p.Bus.Publish(ctx, bus.Outgoing{Subject: protocol.NodeSubject(p.cfg.Node), Body: h, At: h.SentAt})
 	return err
 }
-
-// Sections implements proc.Settings: every setting of a probe is a flag.
-func (c *Config) Sections() map[string]any { return nil }

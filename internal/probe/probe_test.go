@@ -65,11 +65,17 @@ var machine = probe.Identity{MachineID: "machine-a", BootID: "boot-1"}
 // start runs a probe until the test ends and returns when it is ready.
 func start(t *testing.T, conn *bus.Conn, cfg probe.Config, list ...skills.Skill) (stop func() error) {
 	t.Helper()
+	return startWith(t, conn, cfg, nil, list...)
+}
+
+// startWith runs a probe that has targets besides its host.
+func startWith(t *testing.T, conn *bus.Conn, cfg probe.Config, targets []skills.Target, list ...skills.Skill) (stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
 		ended <- probe.Run(ctx, cfg, probe.Deps{
-			Log: natstest.Log(t), Bus: conn, Skills: list, Identity: machine, Version: "v1.2.3",
+			Log: natstest.Log(t), Bus: conn, Skills: list, Targets: targets, Identity: machine, Version: "v1.2.3",
 			Node: func(context.Context) (skills.Node, error) {
 				return skills.Node{OSType: "unix", OSName: "linux", UptimeSeconds: 7}, nil
 			},

@@ -37,26 +37,19 @@ func readCall(body []byte) (protocol.Call, error) {
 	return protocol.Decode[protocol.Call](body)
 }
 
-func (p *probe) target(name string) (string, error) {
-	if name == "" || name == hostTarget {
-		return hostTarget, nil
-	}
-	return "", bus.Refuse(404, "unknown target %q (have %s)", name, hostTarget)
-}
-
 func (p *probe) call(ctx context.Context, c protocol.Call) (any, error) {
 	target, err := p.target(c.Target)
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.skills.Call(skills.Host, c.Callback, p.base)
+	found, err := target.callback(c.Callback, p.base)
 	if err != nil {
-		return nil, bus.Refuse(404, "%v", err)
+		return nil, err
 	}
-	if levels[found.Call.Level] > levels[p.cfg.Level] {
-		return nil, bus.Refuse(403, "%s needs the level %q, this probe grants %q: set --level %s in the host's own configuration", c.Callback, found.Call.Level, p.cfg.Level, found.Call.Level)
+	if levels[found.Level] > levels[p.cfg.Level] {
+		return nil, bus.Refuse(403, "%s needs the level %q, this probe grants %q: set --level %s in the host's own configuration", c.Callback, found.Level, p.cfg.Level, found.Level)
 	}
-	args, err := bind(found.Call.Words(), c.Args)
+	args, err := bind(found.Words(), c.Args)
 	if err != nil {
 		return nil, bus.Refuse(400, "%v", err)
 	}
@@ -64,11 +57,11 @@ func (p *probe) call(ctx context.Context, c protocol.Call) (any, error) {
 	if asked := time.Duration(c.DeadlineMS) * time.Millisecond; asked > 0 && asked < limit {
 		limit = asked
 	}
-	value, err := within(ctx, limit, func(ctx context.Context) (any, error) { return found.Call.Run(ctx, args) })
+	value, err := within(ctx, limit, func(ctx context.Context) (any, error) { return found.Run(ctx, args) })
 	if err != nil {
 		return nil, bus.Refuse(500, "%s: %v", c.Callback, err)
 	}
-	reply := protocol.CallReply{Node: p.cfg.Node, Target: target, Callback: c.Callback, At: time.Now().UTC()}
+	reply := protocol.CallReply{Node: p.cfg.Node, Target: target.Target, Callback: c.Callback, At: time.Now().UTC()}
 	if reply.Value, reply.Truncated, err = p.leaving(value); err != nil {
 		return nil, bus.Refuse(500, "%s: %v", c.Callback, err)
 	}
@@ -108,10 +101,11 @@ func within(ctx context.Context, limit time.Duration, ask func(ctx context.Conte
 }
 
 func (p *probe) snapshot(ctx context.Context, c protocol.Call) (any, error) {
-	if _, err := p.target(c.Target); err != nil {
+	target, err := p.target(c.Target)
+	if err != nil {
 		return nil, err
 	}
-	src, err := p.source(c.Skill)
+	src, err := target.source(c.Skill)
 	if err != nil {
 		return nil, err
 	}
@@ -129,22 +123,15 @@ func (p *probe) snapshot(ctx context.Context, c protocol.Call) (any, error) {
 }
 
 func (p *probe) words(_ context.Context, c protocol.Call) (any, error) {
-	src, err := p.source(c.Skill)
+	target, err := p.target(c.Target)
+	if err != nil {
+		return nil, err
+	}
+	src, err := target.source(c.Skill)
 	if err != nil {
 		return nil, err
 	}
 	return src.words, nil
-}
-
-func (p *probe) source(skill string) (*source, error) {
-	var have []string
-	for _, src := range p.sources {
-		if src.skill == skill || skill == "" && len(p.sources) == 1 {
-			return src, nil
-		}
-		have = append(have, src.skill)
-	}
-	return nil, bus.Refuse(404, "unknown skill %q (have %q)", skill, have)
 }
 
 // maxAnswer is how many bytes of JSON a callback answers at most.

@@ -13,7 +13,6 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // tells is what a probe tells of its work.
@@ -67,8 +66,10 @@ func (p *probe) observed(ctx context.Context, verb string, c protocol.Call, answ
 	callback := ""
 	if verb == "call" {
 		callback = "unknown" // who asks may write anything; there are so many names only as there are callbacks
-		if _, err := p.skills.Call(skills.Host, c.Callback, p.base); err == nil {
-			callback = c.Callback
+		if t, err := p.target(c.Target); err == nil {
+			if _, err := t.callback(c.Callback, p.base); err == nil {
+				callback = c.Callback
+			}
 		}
 	}
 	of := callback

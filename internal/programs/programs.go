@@ -1,6 +1,6 @@
 // Package programs says how each program is configured: its settings, made of
 // those of its parts, and what its help says. The mains and the page of all
-// options are made from it. The probe's stand in its own package: it links no models.
+// options are made from it. The probe's stand in the package watch: it links no models.
 package programs
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 )
 
 // A Program is one of the programs with its defaults.
@@ -25,9 +26,8 @@ type Program struct {
 
 // All returns the programs in the order in which they are documented.
 func All() []Program {
-	watch := probe.DefaultConfig()
 	return []Program{
-		{"probe", probe.Doc, &watch},
+		{"probe", probe.Doc, watch.New()},
 		{"operator", OperatorDoc, NewOperator()},
 		{"coordinator", CoordinatorDoc, NewCoordinator()},
 	}

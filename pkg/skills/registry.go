@@ -78,38 +78,6 @@ func Words(list []Skill, thresholds map[string]Threshold) ([]protocol.Words, err
 	return r.Words(), nil
 }
 
-// A Bound is a callback found by name, with the skill it belongs to.
-type Bound struct {
-	Skill string
-	Call  Call
-}
-
-// Call finds a callback of the sources of one kind by its name. Base callbacks
-// belong to no skill. The error lists the callbacks there are.
-func (r *Registry) Call(kind Kind, name string, base []Call) (Bound, error) {
-	var have []string
-	for _, s := range r.skills {
-		for _, src := range s.Sources {
-			if src.Kind != kind {
-				continue
-			}
-			for _, c := range src.Calls {
-				if c.Name == name {
-					return Bound{Skill: s.Name, Call: c}, nil
-				}
-				have = append(have, c.Name)
-			}
-		}
-	}
-	for _, c := range base {
-		if c.Name == name {
-			return Bound{Call: c}, nil
-		}
-		have = append(have, c.Name)
-	}
-	return Bound{}, fmt.Errorf("unknown callback %q (a %s target has %s)", name, kind, strings.Join(have, ", "))
-}
-
 func (s Skill) validate() error {
 	var faults []error
 	fault := func(format string, args ...any) {

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -98,36 +97,18 @@ func TestRegistryListsAreCopies(t *testing.T) {
 	}
 }
 
-func TestRegistryFindsCallbacks(t *testing.T) {
-	r, err := skills.NewRegistry(pantry())
-	if err != nil {
-		t.Fatal(err)
+func TestPerTargetOpensOneSourceForEachTarget(t *testing.T) {
+	src := skills.PerTarget(map[string]string{"a": "one", "b": "two"}, func(client string) skills.Source {
+		return skills.Source{Kind: skills.Go, Snapshot: func(context.Context) (skills.Data, error) { return skills.Data{"client": client}, nil }}
+	})
+	if src.Kind != skills.Go {
+		t.Errorf("the words are those of kind %q", src.Kind)
 	}
-	now := func() skills.Time { return skills.Time{Timestamp: "2026-01-02T03:04:05Z", UnixMS: 1} }
-	node := func(context.Context) (skills.Node, error) { return skills.Node{Name: "web-1", OSType: "linux"}, nil }
-	base := skills.BaseCalls(now, node)
-
-	b, err := r.Call(skills.Host, "pantry_top", base)
-	if err != nil || b.Skill != "pantry" {
-		t.Errorf("got %q, %v", b.Skill, err)
-	}
-	b, err = r.Call(skills.Host, "get_node_info", base)
-	if err != nil || b.Skill != "" {
-		t.Fatalf("got %q, %v", b.Skill, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if got, err := b.Call.Run(ctx, skills.Args{}); err != nil || got.(skills.Node).Name != "web-1" {
-		t.Errorf("get_node_info says %v, %v", got, err)
-	}
-	for _, kind := range []skills.Kind{skills.Host, skills.Go} {
-		_, err = r.Call(kind, "pantry_tops", base)
-		if err == nil || !strings.Contains(err.Error(), `unknown callback "pantry_tops" (a `+string(kind)+" target has ") || !strings.Contains(err.Error(), "get_current_time, get_node_info") {
-			t.Errorf("an unknown callback of a %s target gives %v", kind, err)
+	for target, want := range map[string]string{"a": "one", "b": "two"} {
+		opened := src.Open(target)
+		if d, err := opened.Snapshot(t.Context()); err != nil || d["client"] != want || opened.Open != nil {
+			t.Errorf("%s reads %v, %v", target, d, err)
 		}
-	}
-	if _, err := r.Call(skills.Go, "pantry_top", base); err == nil {
-		t.Error("a callback of the host is found on a Go service")
 	}
 }
 

@@ -31,6 +31,12 @@ const (
 	Postgres Kind = "postgres" // a PostgreSQL server
 )
 
+// A Target is one thing on a node that can be looked into.
+type Target struct {
+	Name string // one of the node's targets: "checkout"
+	Kind Kind
+}
+
 // A Skill is a domain of diagnosis.
 type Skill struct {
 	Name    string // one lower-case word with underscores: "os"

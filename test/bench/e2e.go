@@ -17,7 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/journal"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -89,7 +89,7 @@ func (b *bench) e2e(ctx context.Context, requests, warmup int) (*e2eReport, erro
 	if err != nil {
 		return nil, err
 	}
-	node := probe.DefaultConfig()
+	node := watch.New()
 	node.Node = "bench"
 	stack, err := allinone.Start(ctx, allinone.Options{
 		DataDir: filepath.Join(b.dir, "nats"), Listen: "127.0.0.1", Log: b.log,

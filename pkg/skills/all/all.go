@@ -14,6 +14,7 @@ type Options struct {
 	Proc string // the proc filesystem; empty means /proc
 	Sys  string // the sys filesystem; empty means /sys
 	Root string // where the machine's root is mounted, when it is not the process's own
+	Targets
 }
 
 // Skills returns every skill, in the order people see them. It reads nothing

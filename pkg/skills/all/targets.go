@@ -1,0 +1,72 @@
+package all
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
+	"github.com/fleetlens/fleetlens/internal/reach/postgres"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+)
+
+// Targets are what there is to look into on a host besides the host itself, by
+// names of one's own.
+type Targets struct {
+	// Go are services written in Go.
+	Go map[string]gopprof.Config `yaml:"go"`
+	// Postgres are PostgreSQL servers.
+	Postgres map[string]postgres.Config `yaml:"postgres"`
+}
+
+// List returns the targets, sorted by kind and name.
+func (t Targets) List() []skills.Target {
+	var out []skills.Target
+	for _, name := range slices.Sorted(maps.Keys(t.Go)) {
+		out = append(out, skills.Target{Name: name, Kind: skills.Go})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
+		out = append(out, skills.Target{Name: name, Kind: skills.Postgres})
+	}
+	return out
+}
+
+var targetName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
+
+// Validate names every wrong setting.
+func (t Targets) Validate() error {
+	var errs []error
+	seen := map[string]skills.Kind{string(skills.Host): skills.Host}
+	for _, target := range t.List() {
+		at := fmt.Sprintf("targets.%s.%s", target.Kind, target.Name)
+		if !targetName.MatchString(target.Name) {
+			errs = append(errs, fmt.Errorf("%s: a target's name has letters, digits, dots, hyphens and underscores, at most 64", at))
+		}
+		if kind, taken := seen[target.Name]; taken {
+			errs = append(errs, fmt.Errorf("%s: a target of kind %s has this name already", at, kind))
+		}
+		seen[target.Name] = target.Kind
+	}
+	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres))...)
+}
+
+func validate[C interface{ Validate() error }](kind string, of map[string]C) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if err := of[name].Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("targets.%s.%s: %w", kind, name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// clients returns the client of each target.
+func clients[C, T any](of map[string]C, open func(C) T) map[string]T {
+	out := make(map[string]T, len(of))
+	for name, c := range of {
+		out[name] = open(c)
+	}
+	return out
+}
