@@ -43,6 +43,6 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 		return d, err
 	}
 	d.Skills, d.Targets = s.Skills(), s.Targets.List()
-	d.Node = hostos.Node(host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root}), s.Config.Node)
+	d.Node = hostos.Node(host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root}), s.Node)
 	return d, nil
 }
