@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
 
 	"internal/missing":      {},
-	"internal/telemetry":    {"pkg/signals"},
+	"internal/otlp":         {},
+	"internal/telemetry":    {"pkg/signals", "internal/otlp"},
 	"internal/proc":         {"internal/bus", "internal/telemetry", "pkg/protocol", "pkg/signals", "pkg/skills"},
 	"internal/bus":          {"pkg/protocol", "pkg/signals"},
 	"internal/bus/natsd":    {},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 var mayUse = map[string][]string{
 	"github.com/nats-io/": {"internal/bus/...", "internal/allinone", "test/..."},
 	// Others know its interfaces only: what sends is chosen in one place.
-	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "pkg/signals/signalstest", "test/..."},
+	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "internal/otlp", "pkg/signals/signalstest", "test/..."},
 	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
 	"github.com/prometheus/":             {"internal/telemetry", "test/..."},
 }

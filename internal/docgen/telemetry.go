@@ -48,7 +48,7 @@ connected to NATS and takes work, else 503 and why) at the address of ` + "`--ht
 machine finds the address taken, says so, and goes on without: name another. An address that other machines reach
 needs ` + "`--http-token-file`" + `; ` + "`/metrics`" + ` then asks for ` + "`Authorization: Bearer …`" + `.
 
-Spans, metrics and logs go to an OpenTelemetry collector when the environment names one, by OTLP over HTTP:
+Spans, metrics and logs go to an OpenTelemetry collector when the environment names one, by OTLP over HTTP, in JSON:
 ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + ` or ` + "`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `…_METRICS_…`, `…_LOGS_…`" + `. The other standard variables hold too:
 ` + "`OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`, `OTEL_LOGS_EXPORTER` (`otlp` or `none`), `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`," + `
 ` + "`OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SDK_DISABLED`" + `. Without them nothing is sent anywhere. A collector that is

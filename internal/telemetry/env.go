@@ -30,8 +30,12 @@ func wanted(signal string, log *slog.Logger) bool {
 	if !on {
 		return false
 	}
-	if p := first("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" && p != "http/protobuf" {
-		log.Warn("a signal is not sent: only the protocol http/protobuf is spoken", "signal", strings.ToLower(signal), "protocol", p)
+	switch p := first("OTEL_EXPORTER_OTLP_"+signal+"_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"); p {
+	case "", "http/json":
+	case "http/protobuf": // the same address of a collector takes both
+		log.Info("a signal is sent in JSON, not in protobuf, to the same address", "signal", strings.ToLower(signal))
+	default:
+		log.Warn("a signal is not sent: only the protocol http/json is spoken", "signal", strings.ToLower(signal), "protocol", p)
 		return false
 	}
 	return true

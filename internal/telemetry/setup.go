@@ -14,15 +14,13 @@ import (
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	promexporter "go.opentelemetry.io/otel/exporters/prometheus"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/fleetlens/fleetlens/internal/otlp"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
@@ -67,18 +65,18 @@ func Setup(ctx context.Context, cfg Config, log *slog.Logger) (*Telemetry, error
 	if traces || metrics || logs {
 		otel.SetErrorHandler(&complaints{log: log})
 	}
-	return t, errors.Join(t.traces(ctx, traces, res), t.metrics(ctx, metrics, res), t.sendLogs(ctx, logs, res, cfg))
+	return t, errors.Join(t.traces(traces, res), t.metrics(metrics, res), t.sendLogs(logs, res, cfg))
 }
 
 // exportTimeout is how long one export may take. Queues are bounded: what does not
 // fit is dropped.
 const exportTimeout = 10 * time.Second
 
-func (t *Telemetry) traces(ctx context.Context, on bool, res *resource.Resource) error {
+func (t *Telemetry) traces(on bool, res *resource.Resource) error {
 	if !on {
 		return nil
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	exporter, err := otlp.NewTraces()
 	if err != nil {
 		return err
 	}
@@ -87,7 +85,7 @@ func (t *Telemetry) traces(ctx context.Context, on bool, res *resource.Resource)
 	return nil
 }
 
-func (t *Telemetry) metrics(ctx context.Context, otlp bool, res *resource.Resource) error {
+func (t *Telemetry) metrics(send bool, res *resource.Resource) error {
 	opts := []sdkmetric.Option{sdkmetric.WithResource(res)}
 	if t.registry != nil {
 		reader, err := promexporter.New(promexporter.WithRegisterer(t.registry), promexporter.WithoutScopeInfo())
@@ -96,8 +94,8 @@ func (t *Telemetry) metrics(ctx context.Context, otlp bool, res *resource.Resour
 		}
 		opts = append(opts, sdkmetric.WithReader(reader))
 	}
-	if otlp {
-		exporter, err := otlpmetrichttp.New(ctx)
+	if send {
+		exporter, err := otlp.NewMetrics()
 		if err != nil {
 			return err
 		}
@@ -111,11 +109,11 @@ func (t *Telemetry) metrics(ctx context.Context, otlp bool, res *resource.Resour
 	return nil
 }
 
-func (t *Telemetry) sendLogs(ctx context.Context, on bool, res *resource.Resource, cfg Config) error {
+func (t *Telemetry) sendLogs(on bool, res *resource.Resource, cfg Config) error {
 	if !on {
 		return nil
 	}
-	exporter, err := otlploghttp.New(ctx)
+	exporter, err := otlp.NewLogs()
 	if err != nil {
 		return err
 	}

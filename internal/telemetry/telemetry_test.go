@@ -43,7 +43,7 @@ func newCollector(t *testing.T) *collector {
 			return
 		}
 		c.got[r.URL.Path] = append(c.got[r.URL.Path], body...)
-		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Header().Set("Content-Type", "application/json")
 	}))
 	t.Cleanup(c.Close)
 	return c
@@ -101,7 +101,8 @@ func TestACollectorGetsWhatTheEnvironmentAsksFor(t *testing.T) {
 		{"traces alone", map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "URL/v1/traces"}, []string{traces}, ""},
 		{"all but what is to go nowhere", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}, []string{traces}, ""},
 		{"nothing when all is disabled", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_SDK_DISABLED": "true"}, nil, ""},
-		{"nothing by a protocol that is not spoken, which is said", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, nil, "only the protocol http/protobuf is spoken"},
+		{"nothing by a protocol that is not spoken, which is said", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, nil, "only the protocol http/json is spoken"},
+		{"JSON where protobuf is asked for, which is said", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, []string{traces, metrics, logs}, "sent in JSON"},
 		{"nothing by an exporter that there is not, which is said", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_TRACES_EXPORTER": "zipkin"}, []string{metrics, logs}, "there is no such exporter"},
 		{"no traces when none are sampled", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "URL", "OTEL_TRACES_SAMPLER": "always_off"}, []string{metrics, logs}, ""},
 	} {
