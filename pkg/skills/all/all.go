@@ -3,9 +3,11 @@ package all
 
 import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
+	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
 
 // Options say where the machine that the skills read has its trees. The zero
@@ -24,5 +26,6 @@ func Skills(o Options) []skills.Skill {
 	return []skills.Skill{
 		hostos.Skill(machine),
 		ports.Skill(machine),
+		vmevents.Skill(machine, kmsg.Open("")),
 	}
 }
