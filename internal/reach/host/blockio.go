@@ -17,6 +17,7 @@ type Disk struct {
 	WriteBytes uint64
 	WriteTime  time.Duration
 	Busy       time.Duration // time with at least one request in flight
+	Queued     time.Duration // that time, each moment counted once for each request in flight
 	InFlight   uint64
 }
 
@@ -28,6 +29,7 @@ type DiskRate struct {
 	Reads, Writes         float64 // per second
 	UtilPct               float64 // share of time with a request in flight
 	AwaitMS               float64 // mean time of a request; 0 when there was none
+	Queue                 float64 // mean number of requests in flight
 	InFlight              uint64
 }
 
@@ -46,6 +48,9 @@ func (d Disk) Since(prev Disk, elapsed time.Duration) (DiskRate, bool) {
 		Reads:      float64(d.Reads-prev.Reads) / sec,
 		Writes:     float64(d.Writes-prev.Writes) / sec,
 		UtilPct:    min(100, 100*(d.Busy-prev.Busy).Seconds()/sec),
+	}
+	if d.Queued >= prev.Queued {
+		r.Queue = (d.Queued - prev.Queued).Seconds() / sec
 	}
 	waited := d.ReadTime + d.WriteTime - prev.ReadTime - prev.WriteTime
 	if n := d.Reads + d.Writes - prev.Reads - prev.Writes; n > 0 && waited > 0 {
@@ -101,7 +106,7 @@ func parseDisks(b []byte) []Disk {
 			Name: f[2], Stacked: hasAnyPrefix(f[2], "dm-", "md"),
 			Reads: n[0], ReadBytes: n[2] * sector, ReadTime: milliseconds(n[3]),
 			Writes: n[4], WriteBytes: n[6] * sector, WriteTime: milliseconds(n[7]),
-			InFlight: n[8], Busy: milliseconds(n[9]),
+			InFlight: n[8], Busy: milliseconds(n[9]), Queued: milliseconds(n[10]),
 		})
 	}
 	return out

@@ -22,6 +22,7 @@ type CPU struct {
 	ContextSwitches Count
 	Forks           Count
 	Blocked         Count // tasks waiting for I/O right now
+	Running         Count // tasks running or ready to run right now, the reader among them
 }
 
 // A CPUShare says where the processor time of an interval went, in percent of
@@ -87,6 +88,8 @@ func parseCPU(b []byte) (CPU, error) {
 			c.Forks = count(rest)
 		case key == "procs_blocked":
 			c.Blocked = count(rest)
+		case key == "procs_running":
+			c.Running = count(rest)
 		}
 	}
 	if !total || c.Cores == 0 {

@@ -64,6 +64,14 @@ type VM struct {
 	SwapOut     Count // pages
 	MajorFaults Count // page faults that had to read from a disk
 	OOMKills    Count // processes killed for want of memory, in any cgroup
+	// AllocStalls is how often somebody who wanted memory had to free some first.
+	AllocStalls Count
+	// CompactStalls is how often somebody had to wait while memory was put together
+	// into larger blocks, CompactFails how often that was in vain.
+	CompactStalls, CompactFails Count
+	// HugeFaults are huge pages given at a page fault, HugeFallbacks those for which
+	// there was no large block, so that small pages were given.
+	HugeFaults, HugeFallbacks Count
 }
 
 // VM reads the counters of the memory manager. It is not gopsutil's
@@ -92,6 +100,16 @@ func parseVM(b []byte) VM {
 			v.MajorFaults = known(n)
 		case "oom_kill":
 			v.OOMKills = known(n)
+		case "allocstall", "allocstall_dma", "allocstall_dma32", "allocstall_normal", "allocstall_movable", "allocstall_device":
+			v.AllocStalls = known(v.AllocStalls.N + min(n, 1<<60)) // by zone since 4.10
+		case "compact_stall":
+			v.CompactStalls = known(n)
+		case "compact_fail":
+			v.CompactFails = known(n)
+		case "thp_fault_alloc":
+			v.HugeFaults = known(n)
+		case "thp_fault_fallback":
+			v.HugeFallbacks = known(n)
 		}
 	})
 	return v

@@ -118,7 +118,7 @@ func TestUnescape(t *testing.T) {
 func TestParseCPU(t *testing.T) {
 	const stat = "cpu  100 20 30 4000 50 6 7 8 0 0\ncpu0 50 10 15 2000 25 3 3 4 0 0\ncpu1 50 10 15 2000 25 3 4 4 0 0\nintr 5 0 1\nctxt 306845\nbtime 1\nprocesses 3174\nprocs_running 4\nprocs_blocked 2\n"
 	got, err := parseCPU([]byte(stat))
-	want := CPU{Busy: 100 + 20 + 30 + 6 + 7, Idle: 4000, IOWait: 50, Steal: 8, Cores: 2, ContextSwitches: known(306845), Forks: known(3174), Blocked: known(2)}
+	want := CPU{Busy: 100 + 20 + 30 + 6 + 7, Idle: 4000, IOWait: 50, Steal: 8, Cores: 2, ContextSwitches: known(306845), Forks: known(3174), Blocked: known(2), Running: known(4)}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -205,7 +205,7 @@ func TestParseDisks(t *testing.T) {
 		t.Errorf("disks (-want +got):\n%s", diff)
 	}
 	want := Disk{Name: "sda", Reads: 100, ReadBytes: 800 * 512, ReadTime: 50 * time.Millisecond,
-		Writes: 200, WriteBytes: 1600 * 512, WriteTime: 60 * time.Millisecond, InFlight: 3, Busy: 70 * time.Millisecond}
+		Writes: 200, WriteBytes: 1600 * 512, WriteTime: 60 * time.Millisecond, InFlight: 3, Busy: 70 * time.Millisecond, Queued: 110 * time.Millisecond}
 	if got[0] != want {
 		t.Errorf("got %+v, want %+v", got[0], want)
 	}
@@ -271,8 +271,12 @@ func TestParsePressure(t *testing.T) {
 }
 
 func TestParseVM(t *testing.T) {
-	got := parseVM([]byte("nr_free_pages 5\npgmajfault 7\npswpin 1\npswpout 2\noom_kill 3\n"))
-	if want := (VM{known(1), known(2), known(7), known(3)}); got != want {
+	got := parseVM([]byte("nr_free_pages 5\npgmajfault 7\npswpin 1\npswpout 2\noom_kill 3\nallocstall_normal 4\nallocstall_movable 5\ncompact_stall 6\ncompact_fail 7\nthp_fault_alloc 8\nthp_fault_fallback 9\n"))
+	want := VM{
+		SwapIn: known(1), SwapOut: known(2), MajorFaults: known(7), OOMKills: known(3), AllocStalls: known(9),
+		CompactStalls: known(6), CompactFails: known(7), HugeFaults: known(8), HugeFallbacks: known(9),
+	}
+	if got != want {
 		t.Errorf("got %+v", got)
 	}
 	if got := parseVM([]byte("pgmajfault 7\n")); got.OOMKills.Known || got.SwapIn.Known {
@@ -433,4 +437,14 @@ func FuzzParsers(f *testing.F) {
 		parseUnit(b)
 		unescape(string(b))
 	})
+}
+
+func TestParseSoftnet(t *testing.T) {
+	got := parseSoftnet([]byte("0003c0b1 00000010 0000000a 00000000\n00000001 00000001 00000000 00000000\nbad line\n"))
+	if want := (Softnet{known(17), known(10)}); got != want {
+		t.Errorf("got %+v", got)
+	}
+	if got := parseSoftnet(nil); got.Dropped.Known {
+		t.Errorf("nothing gives %+v", got)
+	}
 }

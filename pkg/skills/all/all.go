@@ -6,6 +6,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
+	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
@@ -26,6 +27,7 @@ func Skills(o Options) []skills.Skill {
 	return []skills.Skill{
 		hostos.Skill(machine),
 		ports.Skill(machine),
+		overload.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
 	}
 }
