@@ -18,6 +18,7 @@ import (
 type Process struct {
 	PID     int32
 	PPID    int32
+	Session int32 // the process that leads its session, which may have ended
 	Threads int32
 	State   byte   // as ps shows it: R, S, D, Z, T, I
 	Ticks   uint64 // processor time used in its life
@@ -155,7 +156,7 @@ func parseStat(b []byte, page uint64, p *Process) bool {
 			continue
 		}
 		switch field {
-		case 4, 14, 15, 20, 22, 24:
+		case 4, 6, 14, 15, 20, 22, 24:
 		default:
 			continue
 		}
@@ -166,6 +167,8 @@ func parseStat(b []byte, page uint64, p *Process) bool {
 		switch field {
 		case 4:
 			p.PPID = int32(min(n, 1<<30))
+		case 6:
+			p.Session = int32(min(n, 1<<30))
 		case 14, 15:
 			p.Ticks += n
 		case 20:

@@ -4,10 +4,12 @@ package all
 import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
+	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
+	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
 
@@ -27,6 +29,7 @@ func Skills(o Options) []skills.Skill {
 	return []skills.Skill{
 		hostos.Skill(machine),
 		ports.Skill(machine),
+		supervisor.Skill(machine, systemd.New(o.Root)),
 		overload.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
 	}
