@@ -6,6 +6,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
@@ -31,6 +32,7 @@ func Skills(o Options) []skills.Skill {
 		ports.Skill(machine),
 		supervisor.Skill(machine, systemd.New(o.Root)),
 		overload.Skill(machine),
+		allocator.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
 	}
 }
