@@ -88,7 +88,7 @@ func Roles() []Role {
 				protocol.StateSubject(protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseProgress),
 				protocol.JournalSubject(protocol.OperatorAgent, protocol.Any), protocol.DeadLetterSubject(protocol.Any),
 				stateSubject(BudgetKeys),
-			}, probeVerbs(protocol.Any), takes(Work, Snapshots), directGet(Nodes, Snapshots), api("STREAM.MSG.GET", Findings, Journal, State),
+			}, []string{protocol.ProbeSubject(protocol.Any, "call"), protocol.ProbeSubject(protocol.Any, "snapshot")}, takes(Work, Snapshots), directGet(Nodes, Snapshots), api("STREAM.MSG.GET", Findings, Journal, State),
 				api("STREAM.INFO", Work, Nodes, Snapshots, Findings, Journal, DeadLetters, State)),
 			NotPublish: othersDurables(Work, Snapshots),
 			Subscribe: concat([]string{protocol.ServesSubject(protocol.Any), protocol.CancelledSubject(protocol.Any)},
@@ -103,7 +103,7 @@ func Roles() []Role {
 				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
 				protocol.JournalSubject(protocol.CoordinatorAgent, protocol.Any), protocol.JournalSubject(protocol.OperatorAgent, protocol.Any),
 				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.AlertSubject(protocol.Any),
-				stateSubject(">"), plainInbox, InboxPrefix(protocol.Any) + ".>",
+				stateSubject(">"), protocol.ProbeSubject(protocol.Any, "words"), plainInbox, InboxPrefix(protocol.Any) + ".>",
 			}, takes(names()...), api("STREAM.CREATE", names()...), api("STREAM.UPDATE", names()...), api("STREAM.INFO", names()...),
 				api("STREAM.PURGE", Work), // a schedule is cancelled by purging its subject
 				api("STREAM.MSG.GET", names()...), directGet(names()...), api("STREAM.NAMES"), api("STREAM.LIST"), api("INFO"),

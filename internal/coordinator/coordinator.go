@@ -97,7 +97,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	for _, s := range skillInfos(words) {
 		names = append(names, s.Name)
 	}
-	if err := c.setup(ctx, bus.SetupOptions{Replicas: cfg.Replicas, Skills: names}); err != nil {
+	if err := c.setup(ctx, bus.SetupOptions{Replicas: cfg.Replicas, Skills: append(slices.Clone(names), protocol.CustomSkill)}); err != nil {
 		return err
 	}
 	created, err := deps.Bus.Created(ctx, bus.Intake)

@@ -25,9 +25,10 @@ type fleet struct {
 	log   *slog.Logger
 	words []protocol.Words
 
-	mu    sync.Mutex
-	nodes map[string]*node
-	seq   uint64 // of the last heartbeat read from the stream
+	mu      sync.Mutex
+	nodes   map[string]*node
+	fetched map[string]protocol.Words // of custom skills, by hash
+	seq     uint64                    // of the last heartbeat read from the stream
 }
 
 type node struct {
@@ -40,7 +41,7 @@ type node struct {
 const maxOffsets = 20
 
 func newFleet(conn *bus.Conn, log *slog.Logger, words []protocol.Words) *fleet {
-	return &fleet{conn: conn, log: log, words: words, nodes: map[string]*node{}}
+	return &fleet{conn: conn, log: log, words: words, nodes: map[string]*node{}, fetched: map[string]protocol.Words{}}
 }
 
 var _ agent.Fleet = (*fleet)(nil)
@@ -190,8 +191,8 @@ func hasLabels(have, want map[string]string) bool {
 }
 
 // Targets implements agent.Fleet.
-func (f *fleet) Targets(ctx context.Context, skill string, names []string, labels map[string]string, limit int) ([]protocol.TargetRef, []string, error) {
-	s := f.selectNodes(names, labels)
+func (f *fleet) Targets(ctx context.Context, q agent.TargetQuery) ([]protocol.TargetRef, []string, error) {
+	s := f.selectNodes(q.Nodes, q.Labels)
 	var leftOut []string
 	for _, name := range s.unknown {
 		leftOut = append(leftOut, name+": no probe of this name has ever reported")
@@ -199,20 +200,25 @@ func (f *fleet) Targets(ctx context.Context, skill string, names []string, label
 	var targets []protocol.TargetRef
 	for _, h := range s.nodes {
 		for _, t := range h.Targets {
-			if slices.Contains(t.Skills, skill) {
-				targets = append(targets, protocol.TargetRef{Node: h.Node, Target: t.Name, Kind: t.Kind})
+			if !slices.Contains(t.Skills, q.Skill) {
+				continue
 			}
+			if q.Words != nil && announced(h, q.Skill, t.Kind) != q.Words[t.Kind] {
+				leftOut = append(leftOut, fmt.Sprintf("%s: its probe has the skill %s in other words than most", h.Node, q.Skill))
+				continue
+			}
+			targets = append(targets, protocol.TargetRef{Node: h.Node, Target: t.Name, Kind: t.Kind})
 		}
 	}
-	if len(targets) <= limit {
+	if len(targets) <= q.Limit {
 		return targets, leftOut, nil
 	}
-	ranked, err := f.rank(ctx, skill, targets)
+	ranked, err := f.rank(ctx, q.Skill, targets)
 	if err != nil {
 		return nil, nil, err
 	}
-	leftOut = append(leftOut, fmt.Sprintf("%s: %d of %d targets were not looked into; those that stand out among their peers were taken first", skill, len(ranked)-limit, len(ranked)))
-	return ranked[:limit], leftOut, nil
+	leftOut = append(leftOut, fmt.Sprintf("%s: %d of %d targets were not looked into; those that stand out among their peers were taken first", q.Skill, len(ranked)-q.Limit, len(ranked)))
+	return ranked[:q.Limit], leftOut, nil
 }
 
 // rank puts targets that cross a check first, then those that stand out.

@@ -175,7 +175,15 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 		return nil, sub, err
 	}
 	decider := strategy.Decider(model)
-	known := skillInfos(inv.words)
+	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
+	if len(sel.nodes) == 0 || len(sel.nodes) < len(inv.req.Nodes) { // a beat may be on its way
+		if err := inv.fleet.read(ctx); err != nil {
+			inv.log.Warn("heartbeats cannot be read", "err", err)
+		}
+		sel = inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
+	}
+	custom := inv.fleet.custom(ctx, sel.nodes)
+	known := skillInfos(slices.Concat(inv.words, custom))
 	var names []string
 	for _, s := range known {
 		names = append(names, s.Name)
@@ -188,12 +196,10 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 			return nil, sub, fmt.Errorf("unknown skill %q (have %s)", s, strings.Join(names, ", "))
 		}
 	}
-	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
-	if len(sel.nodes) == 0 || len(sel.nodes) < len(inv.req.Nodes) { // a beat may be on its way
-		if err := inv.fleet.read(ctx); err != nil {
-			inv.log.Warn("heartbeats cannot be read", "err", err)
+	for _, w := range custom {
+		if slices.ContainsFunc(sub.Skills, func(s agent.SkillInfo) bool { return s.Name == w.Skill }) {
+			sub.Custom = append(sub.Custom, w)
 		}
-		sel = inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
 	}
 	switch {
 	case len(sel.nodes) == 0 && len(inv.req.Nodes) == 0 && len(inv.req.Labels) == 0:

@@ -173,7 +173,7 @@ func (o *operators) served(ctx context.Context, skill string) error {
 
 // Start implements agent.Operators.
 func (o *operators) Start(ctx context.Context, t protocol.Task) error {
-	_, err := o.conn.Publish(ctx, bus.Outgoing{Subject: protocol.TaskSubject(t.Skill), Body: t, ID: t.RunID, Dedupe: true})
+	_, err := o.conn.Publish(ctx, bus.Outgoing{Subject: protocol.TaskSubject(t.Queue()), Body: t, ID: t.RunID, Dedupe: true})
 	return err
 }
 

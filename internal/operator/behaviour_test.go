@@ -359,7 +359,7 @@ func TestSettingsReachTheRun(t *testing.T) {
 func TestASettingOfNothingIsRefused(t *testing.T) {
 	b := newBench(t)
 	for name, change := range map[string]func(*operator.Config){
-		`unknown skill "attic" (have pantry)`: func(c *operator.Config) { c.Skills = []string{"pantry", "attic"} },
+		`unknown skill "attic" (have pantry, custom)`: func(c *operator.Config) { c.Skills = []string{"pantry", "attic"} },
 		`unknown metric "used_pc"`: func(c *operator.Config) {
 			c.Thresholds = map[string]skills.Threshold{"pantry.used_pc": {Warn: skills.Level(60)}}
 		},

@@ -44,7 +44,7 @@ func DefaultConfig() Config {
 // Flags declares the flags.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Name, "name", c.Name, "name of this worker (default: a random one)")
-	fs.StringSliceVar(&c.Skills, "skills", c.Skills, "skills to serve, separated by commas (default: all)")
+	fs.StringSliceVar(&c.Skills, "skills", c.Skills, "skills to serve, separated by commas; custom stands for those that probes bring themselves (default: all)")
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "tasks to run at a time")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one question to a probe may take")
 	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits; --execute=false takes it away")
@@ -144,7 +144,8 @@ type worker struct {
 	tells   tells
 }
 
-// Serves returns the skills that the operator serves, of those it has words of.
+// Serves returns the skills that the operator serves, of those it has words of;
+// protocol.CustomSkill is among them for those whose words come with the task.
 func (c *Config) Serves(words []protocol.Words) ([]string, error) {
 	var known []string
 	for _, w := range words {
@@ -152,6 +153,7 @@ func (c *Config) Serves(words []protocol.Words) ([]string, error) {
 			known = append(known, w.Skill)
 		}
 	}
+	known = append(known, protocol.CustomSkill)
 	if len(c.Skills) == 0 {
 		return known, nil
 	}
@@ -233,7 +235,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
 	}
-	words, err := w.words(task)
+	words, custom, err := w.words(task)
 	if err != nil {
 		return w.giveUp(ctx, j, task, err)
 	}
@@ -241,7 +243,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	log = signals.Logger(ctx, log)
 	asker := &probes{conn: w.Bus, timeout: w.cfg.CallTimeout, tells: w.tells}
 	now := time.Now().UTC()
-	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Snapshots: asker.latest(ctx, task)},
+	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Custom: custom, Snapshots: asker.latest(ctx, task)},
 		protocol.RunSettings{
 			Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, Deadline: task.Deadline,
 			CompactionMaxTokens: task.CompactionMaxTokens, CompactionKeepLast: task.CompactionKeepLast,
@@ -314,14 +316,19 @@ func (w *worker) orphaned(ctx context.Context, task protocol.Task) (bool, error)
 	return err == nil && (r.Kind == protocol.RecordCancel || r.Kind == protocol.RecordFinish), nil
 }
 
-func (w *worker) words(task protocol.Task) (protocol.Words, error) {
+// words returns the words of the task's skill: those this operator was built with, else
+// those that the task brings, which are custom.
+func (w *worker) words(task protocol.Task) (words protocol.Words, custom bool, err error) {
 	kind := task.Targets[0].Kind
 	for _, words := range w.known {
 		if words.Skill == task.Skill && words.Kind == kind {
-			return words, nil
+			return words, false, nil
 		}
 	}
-	return protocol.Words{}, fmt.Errorf("skill %q has no source for targets of kind %q in this operator", task.Skill, kind)
+	if task.Words != nil && task.Words.Kind == kind {
+		return *task.Words, true, nil
+	}
+	return protocol.Words{}, false, fmt.Errorf("skill %q has no source for targets of kind %q in this operator", task.Skill, kind)
 }
 
 func (w *worker) progress(task protocol.Task, step int, text string) {

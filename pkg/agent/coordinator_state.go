@@ -17,9 +17,20 @@ type Fleet interface {
 	// Targets returns the targets that have the skill, of the nodes a request
 	// selects, at most limit: those that stand out among their peers come first.
 	// leftOut says what was not taken and why.
-	Targets(ctx context.Context, skill string, nodes []string, labels map[string]string, limit int) (targets []protocol.TargetRef, leftOut []string, err error)
+	Targets(ctx context.Context, q TargetQuery) (targets []protocol.TargetRef, leftOut []string, err error)
 	// Overview returns the fleet as a model should see it: a JSON value.
 	Overview(ctx context.Context, nodes []string, labels map[string]string) (any, error)
+}
+
+// A TargetQuery says which targets are wanted.
+type TargetQuery struct {
+	Skill  string
+	Nodes  []string // none: all
+	Labels map[string]string
+	// Words are the hashes of the words by kind of target, of a skill whose words come
+	// from probes: only targets that announce them. Nil for others.
+	Words map[string]string
+	Limit int
 }
 
 // A Cursor is how far a coordinator has read its investigation's findings.
@@ -80,9 +91,27 @@ type CoordinatorSubject struct {
 	InvestigationID string           `json:"investigation_id"`
 	Request         protocol.Request `json:"request"`
 	Deadline        time.Time        `json:"deadline"`
-	Skills          []SkillInfo      `json:"skills"`  // those that the request allows
-	Matched         int              `json:"matched"` // nodes that the request selects
-	Silent          []string         `json:"silent,omitempty"`
+	Skills          []SkillInfo      `json:"skills"` // those that the request allows
+	// Custom are the words of those skills that this coordinator was not built with:
+	// probes announced them.
+	Custom  []protocol.Words `json:"custom,omitempty"`
+	Matched int              `json:"matched"` // nodes that the request selects
+	Silent  []string         `json:"silent,omitempty"`
+}
+
+// custom returns the words of a custom skill by kind, and their hashes; nil of
+// another skill.
+func (s CoordinatorSubject) custom(skill string) (words map[string]*protocol.Words, hashes map[string]string) {
+	for i, w := range s.Custom {
+		if w.Skill != skill {
+			continue
+		}
+		if words == nil {
+			words, hashes = map[string]*protocol.Words{}, map[string]string{}
+		}
+		words[w.Kind], hashes[w.Kind] = &s.Custom[i], w.Hash()
+	}
+	return words, hashes
 }
 
 // A Status is where a notification stands.

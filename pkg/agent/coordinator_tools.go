@@ -461,7 +461,8 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 	if len(a.Labels) > 0 {
 		labels = a.Labels
 	}
-	targets, leftOut, err := c.deps.Fleet.Targets(ctx, skill, nodes, labels, maxTasks*protocol.MaxTaskTargets)
+	words, hashes := sub.custom(skill)
+	targets, leftOut, err := c.deps.Fleet.Targets(ctx, TargetQuery{Skill: skill, Nodes: nodes, Labels: labels, Words: hashes, Limit: maxTasks * protocol.MaxTaskTargets})
 	if err != nil {
 		return err
 	}
@@ -470,7 +471,11 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		note("%s: no node that matches has it", skill)
 		return nil
 	}
-	if err := c.deps.Operators.Serves(ctx, skill); err != nil {
+	serving := skill
+	if words != nil {
+		serving = protocol.CustomSkill // every operator can, with the words it is given
+	}
+	if err := c.deps.Operators.Serves(ctx, serving); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -481,7 +486,7 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		task := protocol.Task{
 			RunID: call.EffectID("task", skill, fmt.Sprint(n)), InvestigationID: sub.InvestigationID, Skill: skill, Targets: chunk,
 			Reason: sub.Request.Reason, Context: sub.Request.Context, Model: sub.Request.Model, Deadline: operatorDeadline(call.At, sub.Deadline),
-			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens,
+			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens, Words: words[chunk[0].Kind],
 			CompactionMaxTokens: sub.Request.CompactionMaxTokens, CompactionKeepLast: sub.Request.CompactionKeepLast, TraceID: c.deps.TraceID,
 		}
 		if a.Context != "" {

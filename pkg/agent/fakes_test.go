@@ -293,9 +293,9 @@ type fleet struct {
 	nodes   [][]string
 }
 
-func (f *fleet) Targets(_ context.Context, skill string, nodes []string, _ map[string]string, limit int) ([]protocol.TargetRef, []string, error) {
-	f.limits, f.nodes = append(f.limits, limit), append(f.nodes, nodes)
-	return f.targets[skill], f.leftOut, nil
+func (f *fleet) Targets(_ context.Context, q agent.TargetQuery) ([]protocol.TargetRef, []string, error) {
+	f.limits, f.nodes = append(f.limits, q.Limit), append(f.nodes, q.Nodes)
+	return f.targets[q.Skill], f.leftOut, nil
 }
 
 func (f *fleet) Overview(context.Context, []string, map[string]string) (any, error) {

@@ -40,7 +40,8 @@ type Scripts interface {
 type OperatorSubject struct {
 	Task      protocol.Task       `json:"task"`
 	Words     protocol.Words      `json:"words"`
-	Snapshots []protocol.Snapshot `json:"snapshots"` // the latest of each target when the run began
+	Custom    bool                `json:"custom,omitempty"` // the words come from a host
+	Snapshots []protocol.Snapshot `json:"snapshots"`        // the latest of each target when the run began
 }
 
 // An Answered is what a callback or a script answered: evidence.

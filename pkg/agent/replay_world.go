@@ -87,9 +87,9 @@ func (*recorded) Notify(context.Context, protocol.Notification) error { return n
 func (*recorded) StateChanged(context.Context, protocol.State) error { return nil }
 
 // Targets implements Fleet.
-func (w *recorded) Targets(_ context.Context, skill string, _ []string, _ map[string]string, _ int) (targets []protocol.TargetRef, leftOut []string, err error) {
+func (w *recorded) Targets(_ context.Context, q TargetQuery) (targets []protocol.TargetRef, leftOut []string, err error) {
 	for _, r := range w.effect.Runs {
-		if r.Skill == skill {
+		if r.Skill == q.Skill {
 			targets = append(targets, r.Targets...)
 		}
 	}

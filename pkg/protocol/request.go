@@ -128,20 +128,36 @@ func cut(b []byte, n int) string {
 
 // A Task asks the operators of one skill to look at targets of one kind.
 type Task struct {
-	RunID           string         `json:"run_id"`
-	InvestigationID string         `json:"investigation_id"`
-	Skill           string         `json:"skill"`
-	Targets         []TargetRef    `json:"targets"`
-	Reason          string         `json:"reason"`
-	Context         map[string]any `json:"context,omitempty"`
-	Model           string         `json:"model,omitempty"`
-	Deadline        time.Time      `json:"deadline"` // by the stream's clock
-	MaxIterations   int            `json:"max_iterations,omitempty"`
-	MaxTokens       int            `json:"max_tokens,omitempty"`
+	RunID           string      `json:"run_id"`
+	InvestigationID string      `json:"investigation_id"`
+	Skill           string      `json:"skill"`
+	Targets         []TargetRef `json:"targets"`
+	// Words are those of a skill that operators were not built with, as the targets
+	// announced them; null of all others.
+	Words         *Words         `json:"words,omitempty"`
+	Reason        string         `json:"reason"`
+	Context       map[string]any `json:"context,omitempty"`
+	Model         string         `json:"model,omitempty"`
+	Deadline      time.Time      `json:"deadline"` // by the stream's clock
+	MaxIterations int            `json:"max_iterations,omitempty"`
+	MaxTokens     int            `json:"max_tokens,omitempty"`
 	// CompactionMaxTokens and CompactionKeepLast are those of the request; 0: the defaults.
 	CompactionMaxTokens int    `json:"compaction_max_tokens,omitempty"`
 	CompactionKeepLast  int    `json:"compaction_keep_last,omitempty"`
 	TraceID             string `json:"trace_id,omitempty"`
+}
+
+// CustomSkill stands for all skills that operators were not built with where work is
+// shared out: their tasks are queued under this name, and any operator takes them.
+// No skill may have it.
+const CustomSkill = "custom"
+
+// Queue returns the name under which the task is queued: its skill, or CustomSkill.
+func (t Task) Queue() string {
+	if t.Words != nil {
+		return CustomSkill
+	}
+	return t.Skill
 }
 
 // MaxTaskTargets is how many targets one task names at most.
@@ -156,6 +172,12 @@ func (t Task) Validate() error {
 		required("run_id", t.RunID), required("investigation_id", t.InvestigationID), required("skill", t.Skill),
 		required("reason", t.Reason), requiredTime("deadline", t.Deadline),
 		within("targets", len(t.Targets), 1, MaxTaskTargets),
+	}
+	if t.Words != nil {
+		errs = append(errs, t.Words.Validate())
+		if t.Words.Skill != t.Skill {
+			errs = append(errs, fmt.Errorf("words: they are of the skill %q, the task is of %q", t.Words.Skill, t.Skill))
+		}
 	}
 	for _, ref := range t.Targets {
 		if ref.Kind != t.Targets[0].Kind {

@@ -86,6 +86,9 @@ func (s Skill) validate() error {
 	if !nameRE.MatchString(s.Name) {
 		fault("its name must match %s", nameRE)
 	}
+	if s.Name == protocol.CustomSkill {
+		fault("this name stands for all skills that operators were not built with")
+	}
 	if s.Title == "" || s.Summary == "" {
 		fault("it needs a title and a summary")
 	}

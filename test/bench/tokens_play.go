@@ -201,10 +201,10 @@ func messageText(m *schema.Message) string {
 }
 
 // Targets implements agent.Fleet: every node has every skill.
-func (g *stage) Targets(_ context.Context, _ string, nodes []string, _ map[string]string, _ int) ([]protocol.TargetRef, []string, error) {
+func (g *stage) Targets(_ context.Context, q agent.TargetQuery) ([]protocol.TargetRef, []string, error) {
 	var list []protocol.TargetRef
 	for _, n := range g.Nodes {
-		if len(nodes) == 0 || slices.Contains(nodes, n) {
+		if len(q.Nodes) == 0 || slices.Contains(q.Nodes, n) {
 			list = append(list, protocol.TargetRef{Node: n, Target: "host", Kind: string(skills.Host)})
 		}
 	}

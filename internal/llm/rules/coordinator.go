@@ -29,7 +29,7 @@ func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protoco
 		return []protocol.ToolCall{call("wait", object{"ms": wait.Milliseconds()})}
 	}
 	var calls []protocol.ToolCall
-	for _, g := range correlate.Groups(a.findings(s.Unresolved())) {
+	for _, g := range correlate.Groups(a.findings(s)) {
 		calls = append(calls, a.conclude(s, g))
 	}
 	if len(calls) == 0 && len(s.Insights) == 0 && s.Looked() {
@@ -41,10 +41,10 @@ func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protoco
 	return []protocol.ToolCall{call("done", object{})}
 }
 
-func (a *Analyst) findings(list []protocol.Notification) []correlate.Finding {
+func (a *Analyst) findings(s *agent.CoordinatorState) []correlate.Finding {
 	var out []correlate.Finding
-	for _, n := range list {
-		c, _ := a.check(n)
+	for _, n := range s.Unresolved() {
+		c, _ := a.check(s, n)
 		out = append(out, correlate.Finding{
 			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: c.Resource, Severity: n.Severity.Rank(), At: n.DetectedAt,
 		})
@@ -53,8 +53,8 @@ func (a *Analyst) findings(list []protocol.Notification) []correlate.Finding {
 }
 
 // check returns the check that a notification is named by.
-func (a *Analyst) check(n protocol.Notification) (protocol.Check, bool) {
-	for _, w := range a.words {
+func (a *Analyst) check(s *agent.CoordinatorState, n protocol.Notification) (protocol.Check, bool) {
+	for _, w := range slices.Concat(a.words, s.Subject.Custom) {
 		if w.Skill != n.Operator {
 			continue
 		}
@@ -90,7 +90,7 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g correlate.Group) protoco
 		if hypothesis == "" && n.Hypothesis != "" {
 			hypothesis = n.Hypothesis + " on " + n.Node
 		}
-		if c, ok := a.check(n); ok && c.Advice != "" && !slices.Contains(advice, c.Advice) {
+		if c, ok := a.check(s, n); ok && c.Advice != "" && !slices.Contains(advice, c.Advice) {
 			advice = append(advice, c.Advice)
 		}
 	}

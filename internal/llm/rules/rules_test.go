@@ -128,7 +128,7 @@ func (w *world) Notify(_ context.Context, n protocol.Notification) error {
 
 func (w *world) StateChanged(context.Context, protocol.State) error { return nil }
 
-func (w *world) Targets(context.Context, string, []string, map[string]string, int) ([]protocol.TargetRef, []string, error) {
+func (w *world) Targets(context.Context, agent.TargetQuery) ([]protocol.TargetRef, []string, error) {
 	return w.refs(), nil, nil
 }
 
