@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/keys"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/agent"
@@ -96,7 +97,7 @@ func fleetFuncs(ctx context.Context, conn *bus.Conn, nodes []string, skill strin
 		known = append(known, w.Skill)
 	}
 	if !slices.Contains(known, skill) {
-		return nil, proc.Usage("--skill: unknown skill %q; the nearest is %q (have %s)", skill, proc.Nearest(skill, known), strings.Join(slices.Compact(known), ", "))
+		return nil, proc.Usage("--skill: unknown skill %q; the nearest is %q (have %s)", skill, keys.Nearest(skill, known), strings.Join(slices.Compact(known), ", "))
 	}
 	if slices.Contains(nodes, "*") {
 		nodes = nil

@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/keys"
 )
 
 // flagError says what is wrong with the flags of a command; of one that does not
@@ -20,5 +22,5 @@ func flagError(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
 	return UsageError{fmt.Errorf("unknown flag --%s; the nearest is --%s (see %s --help)",
-		unknown.GetSpecifiedName(), Nearest(unknown.GetSpecifiedName(), known), cmd.CommandPath())}
+		unknown.GetSpecifiedName(), keys.Nearest(unknown.GetSpecifiedName(), known), cmd.CommandPath())}
 }

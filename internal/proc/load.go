@@ -3,13 +3,16 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
-	"sort"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fleetlens/fleetlens/internal/keys"
 )
 
 // Load sets the flags that were not given on the command line: from the
@@ -55,17 +58,12 @@ func loadFile(fs *pflag.FlagSet, file string, given map[string]bool, sections ma
 	for k := range sections {
 		known = append(known, k)
 	}
-	keys := make([]string, 0, len(doc))
-	for k := range doc {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
 	var errs []error
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(doc)) {
 		node := doc[key]
 		at := fmt.Sprintf("%s:%d: %s", file, node.Line, key)
 		if section, ok := sections[key]; ok {
-			if err := unknownKeys(&node, reflect.TypeOf(section), file, key); err != nil {
+			if err := keys.Unknown(&node, reflect.TypeOf(section), file, key); err != nil {
 				errs = append(errs, err)
 				continue
 			}
@@ -76,7 +74,7 @@ func loadFile(fs *pflag.FlagSet, file string, given map[string]bool, sections ma
 		}
 		f := fs.Lookup(key)
 		if f == nil || key == "config" {
-			errs = append(errs, fmt.Errorf("%s: unknown key; the nearest is %q", at, Nearest(key, known)))
+			errs = append(errs, fmt.Errorf("%s: unknown key; the nearest is %q", at, keys.Nearest(key, known)))
 			continue
 		}
 		if given[key] {
@@ -111,36 +109,4 @@ func setFlag(fs *pflag.FlagSet, name string, node *yaml.Node) error {
 	default:
 		return fs.Set(name, node.Value)
 	}
-}
-
-// Nearest returns the candidate with the fewest edits to s; of several the first
-// in the alphabet.
-func Nearest(s string, candidates []string) string {
-	best, dist := "", 1<<30
-	for _, c := range candidates {
-		if d := edits(s, c); d < dist || d == dist && c < best {
-			best, dist = c, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -1,4 +1,6 @@
-package proc
+// Package keys finds keys of a YAML file that nothing reads, and the name that was
+// probably meant.
+package keys
 
 import (
 	"errors"
@@ -9,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// unknownKeys names every key of a section that its type does not have, with the
+// Unknown names every key of a node that its type does not have, with the
 // nearest one there is and where it stands.
-func unknownKeys(node *yaml.Node, t reflect.Type, file, path string) error {
+func Unknown(node *yaml.Node, t reflect.Type, file, path string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -22,11 +24,11 @@ func unknownKeys(node *yaml.Node, t reflect.Type, file, path string) error {
 	switch {
 	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
 		for i, item := range node.Content {
-			errs = append(errs, unknownKeys(item, t.Elem(), file, fmt.Sprintf("%s[%d]", path, i)))
+			errs = append(errs, Unknown(item, t.Elem(), file, fmt.Sprintf("%s[%d]", path, i)))
 		}
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Map:
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			errs = append(errs, unknownKeys(node.Content[i+1], t.Elem(), file, path+"."+node.Content[i].Value))
+			errs = append(errs, Unknown(node.Content[i+1], t.Elem(), file, path+"."+node.Content[i].Value))
 		}
 	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		fields := keysOf(t)
@@ -37,7 +39,7 @@ func unknownKeys(node *yaml.Node, t reflect.Type, file, path string) error {
 				errs = append(errs, fmt.Errorf("%s:%d: %s.%s: unknown key; the nearest is %q", file, key.Line, path, key.Value, Nearest(key.Value, names(fields))))
 				continue
 			}
-			errs = append(errs, unknownKeys(node.Content[i+1], field, file, path+"."+key.Value))
+			errs = append(errs, Unknown(node.Content[i+1], field, file, path+"."+key.Value))
 		}
 	}
 	return errors.Join(errs...)
@@ -64,4 +66,36 @@ func names(keys map[string]reflect.Type) []string {
 		out = append(out, k)
 	}
 	return out
+}
+
+// Nearest returns the candidate with the fewest edits to s; of several the first
+// in the alphabet.
+func Nearest(s string, candidates []string) string {
+	best, dist := "", 1<<30
+	for _, c := range candidates {
+		if d := edits(s, c); d < dist || d == dist && c < best {
+			best, dist = c, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			diagonal, row[j] = row[j], min(row[j]+1, row[j-1]+1, diagonal+cost)
+		}
+	}
+	return row[len(b)]
 }
