@@ -104,7 +104,7 @@ func setFlag(fs *pflag.FlagSet, name string, node *yaml.Node) error {
 		for k, v := range m {
 			pairs = append(pairs, k+"="+v)
 		}
-		sort.Strings(pairs)
+		slices.Sort(pairs)
 		return fs.Set(name, strings.Join(pairs, ","))
 	default:
 		return fs.Set(name, node.Value)
