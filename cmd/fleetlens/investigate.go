@@ -17,7 +17,6 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
-	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
 
 func (a *app) investigate() *cobra.Command {
@@ -62,12 +61,12 @@ for this host, and end with it.`,
 		if req.Model != "" { // before the configuration is checked
 			l.llm.Default = req.Model
 		}
-		if err := known(req.Skills); err != nil {
-			return proc.UsageError{Err: err}
-		}
 		o, err := l.options(cmd, a)
 		if err != nil {
 			return err
+		}
+		if err := known(o.Probe.Skills(), req.Skills); err != nil {
+			return proc.UsageError{Err: err}
 		}
 		return a.traced(cmd, func(p signals.Providers) error {
 			o.Telemetry = p
@@ -86,9 +85,9 @@ for this host, and end with it.`,
 	return cmd
 }
 
-// known returns an error for skills that this program was not built with.
-func known(names []string) error {
-	registry, err := skills.NewRegistry(all.Skills(all.Options{})...)
+// known returns an error for names that none of the skills has.
+func known(list []skills.Skill, names []string) error {
+	registry, err := skills.NewRegistry(list...)
 	if err != nil {
 		return err
 	}

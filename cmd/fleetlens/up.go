@@ -41,6 +41,7 @@ func (l *localSettings) flags(fs *pflag.FlagSet) {
 	fs.StringVar(&l.probe.Proc, "proc", l.probe.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&l.probe.Sys, "sys", l.probe.Sys, "`folder` of the host's /sys")
 	fs.StringVar(&l.probe.Root, "root", l.probe.Root, "`folder` of the host's / when it is mounted elsewhere")
+	fs.StringVar(&l.probe.Custom, "custom-skills", "", "`folder` with skills of one's own, a YAML file each")
 	fs.StringVar(&l.file, "config", "", "configuration `file` (YAML) with the sections of all processes")
 	fs.BoolVar(&l.operator.Execute, "execute", l.operator.Execute, "let models run Lua, in a child process with resource limits; --execute=false takes it away")
 	proc.ThresholdFlag(fs, &l.operator.Thresholds)

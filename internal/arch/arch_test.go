@@ -50,6 +50,8 @@ var mayImport = map[string][]string{
 
 	"pkg/protocol":            {},
 	"pkg/luasandbox":          {},
+	"pkg/probe":               {"pkg/skills", "internal/probe", "internal/proc", "internal/programs/watch"},
+	"docs/examples/...":       {"pkg/..."},
 	"pkg/signals":             {},
 	"pkg/signals/signalstest": {"pkg/signals"},
 	"pkg/skills":              {"pkg/protocol"},
@@ -68,7 +70,7 @@ var mayUse = map[string][]string{
 	// Others know its interfaces only: what sends is chosen in one place.
 	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "internal/otlp", "pkg/signals/signalstest", "test/..."},
 	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
-	"github.com/prometheus/":             {"internal/telemetry", "test/..."},
+	"github.com/prometheus/":             {"internal/telemetry", "internal/reach/...", "test/..."},
 }
 
 // mustNotUse says what packages may not import, tests left out.

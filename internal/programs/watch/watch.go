@@ -4,11 +4,15 @@ package watch
 
 import (
 	"errors"
+	"slices"
+
+	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
+	"github.com/fleetlens/fleetlens/pkg/skills/custom"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 )
 
@@ -16,10 +20,22 @@ import (
 type Settings struct {
 	probe.Config
 	Targets all.Targets
+	Custom  string // folder of skills in YAML files; empty: none
+
+	more   []skills.Skill // that the program brings
+	custom []skills.Skill // that stand in Custom
 }
 
-// New returns the defaults.
-func New() *Settings { return &Settings{Config: probe.DefaultConfig()} }
+// New returns the defaults of a probe with more skills than those of all.Skills.
+func New(more ...skills.Skill) *Settings {
+	return &Settings{Config: probe.DefaultConfig(), more: more}
+}
+
+// Flags implements proc.Settings.
+func (s *Settings) Flags(fs *pflag.FlagSet) {
+	s.Config.Flags(fs)
+	fs.StringVar(&s.Custom, "custom-skills", s.Custom, "`folder` with skills of one's own, a YAML file each")
+}
 
 // Sections implements proc.Settings.
 func (s *Settings) Sections() map[string]any {
@@ -28,12 +44,19 @@ func (s *Settings) Sections() map[string]any {
 
 // Validate implements proc.Settings.
 func (s *Settings) Validate() error {
-	return errors.Join(s.Config.Validate(), s.Targets.Validate())
+	err := errors.Join(s.Config.Validate(), s.Targets.Validate())
+	if err != nil || s.Custom == "" {
+		return err
+	}
+	s.custom, err = custom.Load(s.Custom, nil)
+	return err
 }
 
-// Skills returns the skills of this host and of its targets.
+// Skills returns the skills of this host and of its targets, then those of the program and of Custom.
+// Validate comes first.
 func (s *Settings) Skills() []skills.Skill {
-	return all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Targets: s.Targets})
+	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Targets: s.Targets})
+	return slices.Concat(list, s.more, s.custom)
 }
 
 // Deps fills in what a probe looks at.
