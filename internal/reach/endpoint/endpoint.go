@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -78,9 +79,7 @@ func (e *Endpoint) get(ctx context.Context, query url.Values, accept string) ([]
 		return nil, nil, err
 	}
 	all := u.Query()
-	for k, v := range query {
-		all[k] = v
-	}
+	maps.Copy(all, query)
 	u.RawQuery = all.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {

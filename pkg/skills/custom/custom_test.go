@@ -45,7 +45,7 @@ func newShop(t *testing.T) *shop {
 			"asked": r.URL.Query().Get("n"),
 		})
 	})
-	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	mux.HandleFunc("/slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	mux.HandleFunc("/page", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) })
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://127.0.0.1:1/elsewhere", http.StatusFound)
@@ -289,7 +289,7 @@ func TestEachFaultOfAFileIsNamedWithItsLine(t *testing.T) {
 		"an address that is none":       {"json: URL/status", "json: localhost/status", "must begin with http://"},
 		"a password in an address":      {"json: URL/status", "json: http://a:b@localhost/status", "token_file"},
 		"two places in one":             {"{json: URL/status}", "{json: URL/status, postgres: main}", "one of prometheus, json and postgres"},
-		"a check of nothing":            {"metric: queue_length", "metric: queue_lenght", `the nearest is "queue_length"`},
+		"a check of nothing":            {"metric: queue_length", "metric: queue_lengths", `the nearest is "queue_length"`},
 		"a check without levels":        {"above: {warning: 100, critical: 1000}", "above: {}", "it needs a level"},
 		"a check in two directions":     {"above: {warning: 100, critical: 1000}", "above: {warning: 1}\n    below: {warning: 0}", "either above or below"},
 		"words about a field there not": {"{oldest} the longest", "{eldest} the longest", `the nearest is "oldest"`},

@@ -102,7 +102,7 @@ func lookup(v any, path string) (any, error) {
 	if path == "" {
 		return v, nil
 	}
-	for _, step := range strings.Split(path, ".") {
+	for step := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case map[string]any:
 			next, ok := x[step]
