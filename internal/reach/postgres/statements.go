@@ -38,7 +38,7 @@ func (s *Server) Counts(ctx context.Context) (map[StatementID]Count, error) {
 		if f.NoStatements != "" {
 			return nothing
 		}
-		return fmt.Sprintf(`SELECT userid AS u, dbid AS d, coalesce(queryid, 0) AS q, sum(calls) AS c, round(sum(%s)::numeric, 3) AS t, round(max(%s)::numeric, 3) AS m, sum(temp_blks_written) AS w
+		return fmt.Sprintf(`SELECT userid::bigint AS u, dbid::bigint AS d, coalesce(queryid, 0) AS q, sum(calls) AS c, round(sum(%s)::numeric, 3) AS t, round(max(%s)::numeric, 3) AS m, sum(temp_blks_written) AS w
 			FROM %s GROUP BY 1, 2, 3 ORDER BY t DESC LIMIT %d`, f.execTime("total"), f.execTime("max"), f.statements(false), maxStatements)
 	})
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Server) Statements(ctx context.Context, order string, limit int, ids ..
 			one AS (SELECT userid, dbid, queryid, query, calls AS c, %[1]s AS t, %[3]s AS m, %[4]s AS dev, rows AS r, shared_blks_hit AS hit, shared_blks_read AS read, temp_blks_written AS temp
 				FROM %[5]s WHERE (%[6]s) AND query NOT LIKE '%%%[7]s%%'),
 			s AS (SELECT * FROM one ORDER BY %[8]s DESC, queryid LIMIT %[9]d)
-			SELECT userid AS u, dbid AS d, coalesce(queryid, 0) AS q, nullif(left(query, %[10]d), '%[11]s') AS query, length(query) > %[10]d AS cut, pg_get_userbyid(userid) AS "user", b.datname AS database,
+			SELECT userid::bigint AS u, dbid::bigint AS d, coalesce(queryid, 0) AS q, nullif(left(query, %[10]d), '%[11]s') AS query, length(query) > %[10]d AS cut, pg_get_userbyid(userid) AS "user", b.datname AS database,
 			c AS calls, round(t::numeric, 1) AS total_time_ms, round((t / greatest(c, 1))::numeric, 2) AS avg_time_ms, round(m::numeric, 1) AS max_time_ms, round(dev::numeric, 2) AS stddev_time_ms,
 			round((100 * t / total.ms)::numeric, 1) AS time_pct, r AS rows, CASE WHEN hit + read > 0 THEN round(100.0 * hit / (hit + read), 1) END AS cache_hit_pct,
 			round(read * %[12]d / 1048576.0, 1) AS read_mb, round(temp * %[12]d / 1048576.0, 1) AS temp_mb

@@ -4,10 +4,12 @@ package all
 import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
+	reach "github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
+	"github.com/fleetlens/fleetlens/pkg/skills/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
 
@@ -29,5 +31,6 @@ func Skills(o Options) []skills.Skill {
 		ports.Skill(machine),
 		overload.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
+		postgres.Skill(clients(o.Postgres, reach.New)),
 	}
 }
