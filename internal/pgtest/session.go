@@ -57,7 +57,7 @@ func (c *Cluster) Session(t testing.TB, database, application string) *Session {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgconn.Connect(ctx, c.DSN(database, "postgres")+"&application_name="+url.QueryEscape(application))
+	conn, err := pgconn.Connect(ctx, c.DSN(database, "postgres")+"&application_name="+url.PathEscape(application))
 	if err != nil {
 		t.Fatal(err)
 	}
