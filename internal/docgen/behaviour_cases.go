@@ -19,7 +19,7 @@ const (
 	awaitsDetector = "the anomaly detector and the tracer skill"
 )
 
-// behaviourGroups returns the cases of the reference behaviour about agents, then
+// behaviourGroups returns the cases of the reference behaviour about agents and databases, then
 // its defects. A case that upstream gets wrong stands in its mended form.
 func behaviourGroups() []behaviourGroup {
 	return []behaviourGroup{
