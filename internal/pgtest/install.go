@@ -37,7 +37,9 @@ var programs = sync.OnceValues(func() (string, error) {
 
 func installed() (string, bool) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(initdb), true
+		if real, err := filepath.EvalSymlinks(initdb); err == nil { // the others stand where it is
+			return filepath.Dir(real), true
+		}
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian
 	if err != nil || len(found) == 0 {

@@ -268,6 +268,9 @@ func (c *Cluster) Up(t testing.TB) {
 	}
 }
 
+// Program returns the path of one of PostgreSQL's programs: pgbench.
+func (c *Cluster) Program(name string) string { return filepath.Join(c.bin, name) }
+
 // DSN returns how to connect to a database as a role.
 func (c *Cluster) DSN(database, role string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", role, Password, c.port, database)

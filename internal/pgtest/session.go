@@ -55,7 +55,7 @@ type Session struct {
 // Session connects as an application of a name; it ends with the test at the latest.
 func (c *Cluster) Session(t testing.TB, database, application string) *Session {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	conn, err := pgconn.Connect(ctx, c.DSN(database, "postgres")+"&application_name="+url.PathEscape(application))
 	if err != nil {

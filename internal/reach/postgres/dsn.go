@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"regexp"
@@ -94,8 +95,6 @@ func (c Config) connectConfig() (*pgconn.Config, error) {
 	}
 	cfg.MaxProtocolMessageBodyLen = maxAnswer
 	cfg.ConnectTimeout = 0 // the context has the deadline
-	for name, value := range c.session() {
-		cfg.RuntimeParams[name] = value
-	}
+	maps.Copy(cfg.RuntimeParams, c.session())
 	return cfg, nil
 }

@@ -86,6 +86,19 @@ func TestASlowQuestionEndsAtTheServersTimeout(t *testing.T) {
 	}
 }
 
+func TestAnAnswerOfAnySizeIsBounded(t *testing.T) {
+	s := server(t, postgres.Config{})
+	if s == nil {
+		return
+	}
+	if _, err := postgres.Ask(t.Context(), s, "SELECT repeat('x', 20000000) AS x"); err == nil {
+		t.Error("20 MB are taken")
+	}
+	if _, err := s.Connections(t.Context()); err != nil {
+		t.Errorf("the next question: %v", err)
+	}
+}
+
 // between is something between client and server: it passes on what they say until
 // it is told to say nothing any more, and looks at the first message.
 type between struct {

@@ -4,8 +4,10 @@ package postgres_test
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/pgtest"
 	reach "github.com/fleetlens/fleetlens/internal/reach/postgres"
@@ -44,6 +46,51 @@ func TestAHealthyIdleDatabaseCrossesNothing(t *testing.T) {
 	}
 	if got := tg.crossed(tg.snapshot(), nil); len(got) > 0 {
 		t.Errorf("it crosses %q", got)
+	}
+}
+
+// pgbench has four clients transfer money as fast as the machine can.
+func TestAHealthyBusyDatabaseCrossesNothing(t *testing.T) {
+	c := pgtest.Run(t, "shared_preload_libraries=pg_stat_statements", "shared_buffers=128MB")
+	if c == nil {
+		return
+	}
+	name := c.Database(t, "CREATE EXTENSION pg_stat_statements")
+	bench := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), c.Program("pgbench"), append(args, c.DSN(name, "postgres"))...).CombinedOutput(); err != nil {
+			t.Fatalf("pgbench: %v\n%s", err, out)
+		}
+	}
+	bench("--initialize", "--scale=2", "--quiet")
+	tg := open(t, reach.Config{DSN: reach.DSN(c.DSN(name, "postgres"))})
+	tg.snapshot()
+	done := make(chan skills.Data)
+	go func() {
+		defer close(done)
+		for range 2 { // while it runs
+			time.Sleep(1200 * time.Millisecond)
+			if d, err := tg.Snapshot(t.Context()); err == nil {
+				done <- d
+			}
+		}
+	}()
+	load := exec.CommandContext(t.Context(), c.Program("pgbench"), "--client=4", "--time=3", "--no-vacuum", c.DSN(name, "postgres"))
+	if err := load.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for d := range done {
+		seen++
+		if got := tg.crossed(d, nil); len(got) > 0 {
+			t.Errorf("it crosses %q", got)
+		}
+		if v, ok := d["commits_per_sec"].(float64); !ok || v < 50 {
+			t.Errorf("it is not busy: %v commits a second", d["commits_per_sec"])
+		}
+	}
+	if err := load.Wait(); err != nil || seen != 2 {
+		t.Errorf("%d of 2 snapshots; pgbench: %v", seen, err)
 	}
 }
 
