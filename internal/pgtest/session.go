@@ -50,6 +50,7 @@ func (c *Cluster) Exec(t testing.TB, database string, sql ...string) {
 type Session struct {
 	t    testing.TB
 	conn *pgconn.PgConn
+	stop func() // ends what Begin began, and waits for its end
 }
 
 // Session connects as an application of a name; it ends with the test at the latest.
@@ -61,7 +62,7 @@ func (c *Cluster) Session(t testing.TB, database, application string) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Session{t, conn}
+	s := &Session{t, conn, func() {}}
 	t.Cleanup(s.Close)
 	return s
 }
@@ -71,6 +72,7 @@ func (s *Session) PID() int { return int(s.conn.PID()) }
 
 // Close ends the session; what it has begun is rolled back.
 func (s *Session) Close() {
+	s.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = s.conn.Close(ctx)
@@ -88,7 +90,11 @@ func (s *Session) Exec(sql string) []string {
 
 // Try is Exec where the error is of interest.
 func (s *Session) Try(sql string) ([]string, error) {
-	results, err := s.conn.Exec(context.Background(), sql).ReadAll()
+	return s.try(context.Background(), sql)
+}
+
+func (s *Session) try(ctx context.Context, sql string) ([]string, error) {
+	results, err := s.conn.Exec(ctx, sql).ReadAll()
 	var out []string
 	if len(results) > 0 {
 		for _, row := range results[len(results)-1].Rows {
@@ -104,9 +110,14 @@ func (s *Session) Try(sql string) ([]string, error) {
 func (s *Session) Begin(other *Session, sql string) (ended chan struct{}) {
 	s.t.Helper()
 	ended = make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = func() {
+		cancel()
+		<-ended
+	}
 	go func() {
 		defer close(ended)
-		_, _ = s.Try(sql)
+		_, _ = s.try(ctx, sql)
 	}()
 	look := fmt.Sprintf("SELECT 1 FROM pg_stat_activity WHERE pid = %d AND state = 'active' AND wait_event_type IN ('Lock', 'Timeout')", s.PID())
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -50,11 +51,14 @@ func (s *Server) tryStatements(ctx context.Context, f *Facts) error {
 		return nil
 	}
 	_, err := s.exec(ctx, "SELECT "+ours+" count(*) FROM (SELECT 1 FROM "+f.statements(false)+" LIMIT 1) s")
+	var refused *questionError
 	switch {
 	case refusedWith(err, "55000"):
 		f.NoStatements = "pg_stat_statements is not loaded: put it into shared_preload_libraries and restart the server."
 	case refusedWith(err, "42501"):
 		f.NoStatements = fmt.Sprintf("pg_stat_statements may not be read: GRANT USAGE ON SCHEMA %s TO %s;", f.Schema, f.Role)
+	case errors.As(err, &refused): // the rest can be told all the same
+		f.NoStatements = "pg_stat_statements cannot be read: " + refused.text + "."
 	default:
 		return err
 	}

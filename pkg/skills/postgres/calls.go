@@ -15,9 +15,8 @@ const (
 	sampledDoc   = "When sampled: query, user, database, name, seen, seen_pct, max_time_ms, wait; also readings and sampled_seconds. "
 	tableDoc     = "table, size_mb, index_mb, total_mb, rows (estimate), seq_scans, seq_rows_read, index_scans, index_used_pct (of scans). "
 	sourceDoc    = "source: pg_stat_statements, or sampling of pg_stat_activity. "
-	noteDoc      = "note: what is missing and how to grant it. "
-	cutDoc       = "truncated: there are more. "
-	hereDoc      = "Of the database that the target's dsn names. "
+	noteDoc      = "note. " // the prompt tells what these two are
+	cutDoc       = "truncated. "
 )
 
 // call returns the callback ecto_name, which is pg_name too.
@@ -58,7 +57,7 @@ func queryCalls(h *history) []skills.Call {
 
 func sessionCalls(h *history) []skills.Call {
 	return []skills.Call{
-		call("blocking_chain", "3", "Who blocks whom. chains, most blocked first; each is the session that blocks and waits for nobody: "+sessionDoc+"depth (levels), blocked (sessions below it), longest_wait_seconds, cycle (a deadlock about to be ended), "+
+		call("blocking_chain", "3", "Who blocks whom. chains, most blocked first; each is the session that blocks and waits for nobody, with the fields of ecto_long_running and depth (levels), blocked (sessions below it), longest_wait_seconds, cycle (a deadlock about to be ended), "+
 			"waiters (nearest first, at most 20): the same and depth, blocked_by (pids), lock (what it waits for), wait_seconds. "+cutDoc+noteDoc, limited(h.blockingChain), skills.Limit(5, 20, "how many chains")),
 		call("locks", "10", "Locks, those waited for first, then the strongest, of the oldest transactions. locks: name, pid, user, relation, locktype, mode, granted, state, transaction_seconds. "+cutDoc+noteDoc,
 			limited(h.locks), skills.Limit(50, 200, "how many locks")),
@@ -77,19 +76,19 @@ func sessionCalls(h *history) []skills.Call {
 
 func serverCalls(h *history) []skills.Call {
 	return []skills.Call{
-		call("index_usage", "10", hereDoc+"Tables of 1000 rows and more, those that use indexes least first. tables: "+tableDoc+cutDoc, limited(h.tables(reach.ByIndexDisuse)), skills.Limit(20, 100, "how many tables")),
-		call("unused_indexes", "5", hereDoc+"Indexes, enforcing nothing, with fewer than 50 scans since statistics began, never used and largest first. indexes: index, table, size_mb, scans, table_writes, last_scan (PostgreSQL 16), valid. "+
+		call("index_usage", "10", "Tables of 1000 rows and more, those that use indexes least first. tables: "+tableDoc+cutDoc, limited(h.tables(reach.ByIndexDisuse)), skills.Limit(20, 100, "how many tables")),
+		call("unused_indexes", "5", "Indexes, enforcing nothing, with fewer than 50 scans since statistics began, never used and largest first. indexes: index, table, size_mb, scans, table_writes, last_scan (PostgreSQL 16), valid. "+
 			"stats_hours: since statistics were reset, absent: never. "+cutDoc, limited(h.unusedIndexes), skills.Limit(20, 100, "how many indexes")),
-		call("table_sizes", "10", hereDoc+"Largest tables. tables: "+tableDoc+cutDoc, limited(h.tables(reach.BySize)), skills.Limit(20, 100, "how many tables")),
-		call("seq_scans", "5", hereDoc+"Tables by rows read by sequential scans since statistics began. tables: "+tableDoc+"queries: the five statements with most time, as in ecto_db_slow_queries. "+cutDoc+noteDoc,
+		call("table_sizes", "10", "Largest tables. tables: as in ecto_index_usage. "+cutDoc, limited(h.tables(reach.BySize)), skills.Limit(20, 100, "how many tables")),
+		call("seq_scans", "5", "Tables by rows read by sequential scans since statistics began. tables: as in ecto_index_usage. queries: the five statements with most time, as in ecto_db_slow_queries. "+cutDoc+noteDoc,
 			limited(h.seqScans), skills.Limit(10, 50, "how many tables")),
-		call("cache_hit", "", hereDoc+"table_hit_pct and index_hit_pct (blocks found in shared_buffers since statistics began), most_read_table and most_read_share_pct (of all blocks that were not), shared_buffers_mb; "+
+		call("cache_hit", "", "table_hit_pct and index_hit_pct (blocks found in shared_buffers since statistics began), most_read_table and most_read_share_pct (of all blocks that were not), shared_buffers_mb; "+
 			"databases, most read first: database, hit_pct, blocks_read. ", without(h.cacheHit)),
-		call("bloat", "5", hereDoc+"Tables that take more room than their rows need, an estimate; indexes are not estimated. tables, most wasted first: table, size_mb, wasted_mb, bloat_pct, dead_rows, rows, "+
+		call("bloat", "5", "Tables that take more room than their rows need, an estimate; indexes are not estimated. tables, most wasted first: table, size_mb, wasted_mb, bloat_pct, dead_rows, rows, "+
 			"estimated_from (column widths; or dead rows, where the role may not read the columns' statistics). "+cutDoc+noteDoc, limited(h.bloat), skills.Limit(10, 50, "how many tables")),
-		call("autovacuum", "5", hereDoc+"Tables by dead rows, and the vacuums that run. tables: table, rows, dead_rows, dead_pct, threshold (dead rows from which on autovacuum comes), over_threshold, autovacuum_off, last_vacuum, last_analyze, size_mb. "+
+		call("autovacuum", "5", "Tables by dead rows, and the vacuums that run. tables: table, rows, dead_rows, dead_pct, threshold (dead rows from which on autovacuum comes), over_threshold, autovacuum_off, last_vacuum, last_analyze, size_mb. "+
 			"vacuums: pid, table, phase, done_pct, seconds, autovacuum. "+cutDoc+noteDoc, limited(h.autovacuum), skills.Limit(10, 50, "how many tables")),
-		call("wraparound", "5", "How old unfrozen rows are. databases, and tables (of the dsn's database), oldest first: name, age (transactions), used_pct (of those before writes are refused), size_mb. holders: sessions with the oldest transactions, "+sessionDoc+
+		call("wraparound", "5", "How old unfrozen rows are. databases, and tables (of the dsn's database), oldest first: name, age (transactions), used_pct (of those before writes are refused), size_mb. holders: sessions with the oldest transactions, as in ecto_long_running. "+
 			noteDoc, limited(h.wraparound), skills.Limit(5, 50, "how many of each")),
 		call("replication", "", "replicas: name, pid, client, state, sync_state, lag_seconds (absent: nothing to replay), lag_mb. slots: slot, type, database, active, retained_mb, wal_status. standby; and on one: lag_seconds, lag_mb, receiving, paused. "+noteDoc,
 			without(h.replication)),
