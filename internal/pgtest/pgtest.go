@@ -275,3 +275,34 @@ func (c *Cluster) Program(name string) string { return filepath.Join(c.bin, name
 func (c *Cluster) DSN(database, role string) string {
 	return fmt.Sprintf("postgres://%s:%s@127.0.0.1:%d/%s?sslmode=disable", role, Password, c.port, database)
 }
+
+// Standby makes a server that streams from this one, which it calls a name, and
+// starts it. It ends with the test.
+func (c *Cluster) Standby(t testing.TB, name string, settings ...string) *Cluster {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Cluster{bin: c.bin, dir: dir, settings: settings}
+	t.Cleanup(s.Stop)
+	as, err := owner()
+	if err == nil && as != nil {
+		err = os.Chown(dir, int(as.Uid), int(as.Gid))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup, err := s.command("pg_basebackup", "--pgdata="+s.data(), "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+		"--dbname="+c.DSN("postgres", "postgres")+"&application_name="+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := backup.CombinedOutput(); err != nil {
+		t.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	if err := s.start(); err != nil {
+		t.Fatalf("%v\n%s", err, s.log())
+	}
+	return s
+}

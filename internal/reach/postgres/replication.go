@@ -9,7 +9,7 @@ type Replica struct {
 	Client     string   `json:"client,omitempty"`
 	State      string   `json:"state"`
 	Sync       string   `json:"sync_state,omitempty"`
-	LagSeconds *float64 `json:"lag_seconds,omitempty"` // until it had replayed; absent when it has all
+	LagSeconds *float64 `json:"lag_seconds,omitempty"` // until it had replayed; absent when it has all, or when none was measured
 	LagMB      *float64 `json:"lag_mb,omitempty"`
 }
 

@@ -90,7 +90,7 @@ func serverCalls(h *history) []skills.Call {
 			"vacuums: pid, table, phase, done_pct, seconds, autovacuum. "+cutDoc+noteDoc, limited(h.autovacuum), skills.Limit(10, 50, "how many tables")),
 		call("wraparound", "5", "How old unfrozen rows are. databases, and tables (of the dsn's database), oldest first: name, age (transactions), used_pct (of those before writes are refused), size_mb. holders: sessions with the oldest transactions, as in ecto_long_running. "+
 			noteDoc, limited(h.wraparound), skills.Limit(5, 50, "how many of each")),
-		call("replication", "", "replicas: name, pid, client, state, sync_state, lag_seconds (absent: nothing to replay), lag_mb. slots: slot, type, database, active, retained_mb, wal_status. standby; and on one: lag_seconds, lag_mb, receiving, paused. "+noteDoc,
+		call("replication", "", "replicas: name, pid, client, state, sync_state, lag_seconds (absent: nothing to replay, or not measured), lag_mb. slots: slot, type, database, active, retained_mb, wal_status. standby; and on one: lag_seconds, lag_mb, receiving, paused. "+noteDoc,
 			without(h.replication)),
 		call("checkpoints", "", "Checkpoints and the log of writes since statistics began: timed, requested, write_ms, sync_ms, buffers, backend_buffers, wal_mb, wal_buffers_full, archived, archive_failed, archive_failing_seconds, archive_failed_wal, stats_since. ",
 			without(h.checkpoints)),

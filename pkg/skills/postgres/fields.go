@@ -139,7 +139,9 @@ func (d fields) replication(ctx context.Context, s *reach.Server) error {
 	if len(replicas) > 0 && replicas[0].LagMB != nil { // without pg_monitor nothing is told of it
 		d.text("replication_replica", replicas[0].Name)
 		d.set("replication_lag_mb", *replicas[0].LagMB, 1)
-		d["replication_lag_seconds"] = 0.0
+		if *replicas[0].LagMB == 0 {
+			d["replication_lag_seconds"] = 0.0
+		}
 		d.setKnown("replication_lag_seconds", replicas[0].LagSeconds)
 	}
 	standby, err := s.Standby(ctx)

@@ -72,7 +72,7 @@ var metrics = []skills.Metric{
 	skills.Gauge("wraparound_used_pct", protocol.Percent, "Transactions since the oldest row was frozen, of those there may be; autovacuum begins at about 10, at 100 the server takes no more writes."),
 	skills.Info("wraparound_database", protocol.Text, "The database with that row."),
 
-	skills.Gauge("replication_lag_seconds", protocol.Seconds, "How far the farthest replica, or this standby, is behind; 0 when it has replayed all."),
+	skills.Gauge("replication_lag_seconds", protocol.Seconds, "How far the farthest replica, or this standby, is behind; 0 when it has replayed all, absent when the server has not measured it."),
 	skills.Gauge("replication_lag_mb", protocol.Mebibytes, "The same in what is to be replayed."),
 	skills.Info("replication_replica", protocol.Text, "That replica; this standby is called so."),
 	skills.Gauge("replication_slot_retained_mb", protocol.Mebibytes, "Log of writes that is kept for the slot with most."),

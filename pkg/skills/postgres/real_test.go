@@ -261,6 +261,44 @@ func TestTemporaryFilesAreTold(t *testing.T) {
 	}
 }
 
+// A standby that has been told to replay nothing is behind, on either side of the wire.
+func TestAReplicaThatIsBehindIsNamed(t *testing.T) {
+	c := pgtest.Run(t)
+	if c == nil {
+		return
+	}
+	name := c.Database(t)
+	s := c.Standby(t, "reports")
+	look := s.Session(t, "postgres", "look")
+	look.Exec("SELECT pg_wal_replay_pause()")
+	c.Exec(t, name, "CREATE TABLE t AS SELECT i, repeat('x', 100) FROM generate_series(1, 50000) i")
+	primary := open(t, reach.Config{DSN: reach.DSN(c.DSN("postgres", "postgres"))})
+	standby := open(t, reach.Config{DSN: reach.DSN(s.DSN("postgres", "postgres"))})
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if got := look.Exec("SELECT pg_last_wal_receive_lsn() - pg_last_wal_replay_lsn() > 5000000"); got[0] == "t" {
+			break
+		}
+		time.Sleep(10 * time.Millisecond) // nobody tells when a standby has received
+	}
+	tells(t, primary.crossed(primary.snapshot(), map[string]float64{"replication_lag_mb": 4})["replication_lag_mb"], "reports is ", "MiB behind")
+	r := primary.ask("pg_replication()")
+	if l := rows(r, "replicas"); len(l) != 1 || l[0]["name"] != "reports" || l[0]["lag_mb"].(float64) < 5 || r["standby"] != false {
+		t.Errorf("the primary tells %v", r)
+	}
+	d := standby.snapshot()
+	if d["replication_replica"] != "this standby" || d["replication_lag_mb"].(float64) < 4 {
+		t.Errorf("the standby tells %v", d)
+	}
+	for _, q := range standby.Calls {
+		if _, err := standby.try(q.Example); err != nil {
+			t.Errorf("on a standby: %s: %v", q.Example, err)
+		}
+	}
+	if r := standby.ask("pg_replication()"); r["standby"] != true || r["receiving"] != true || r["paused"] != true {
+		t.Errorf("the standby tells %v", r)
+	}
+}
+
 func TestASlotThatNobodyUsesIsNamed(t *testing.T) {
 	c := pgtest.Run(t, "wal_level=logical")
 	if c == nil {
