@@ -37,8 +37,8 @@ var programs = sync.OnceValues(func() (string, error) {
 
 func installed() (string, bool) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(initdb); err == nil { // the others stand where it is
-			return filepath.Dir(real), true
+		if file, err := filepath.EvalSymlinks(initdb); err == nil { // the others stand where it is
+			return filepath.Dir(file), true
 		}
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // Debian

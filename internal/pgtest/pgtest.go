@@ -48,7 +48,7 @@ func Start(settings ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pgtest-")
+	dir, err := folder()
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +112,24 @@ func owner() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
+// give makes a file or folder the owner's.
+func give(path string) error {
+	as, err := owner()
+	if err != nil || as == nil {
+		return err
+	}
+	return os.Chown(path, int(as.Uid), int(as.Gid))
+}
+
+// folder makes a temporary folder that the owner can reach, as no test's own is.
+func folder() (string, error) {
+	dir, err := os.MkdirTemp("", "pgtest-")
+	if err != nil {
+		return "", err
+	}
+	return dir, give(dir)
+}
+
 func (c *Cluster) command(program string, args ...string) (*exec.Cmd, error) {
 	as, err := owner()
 	if err != nil {
@@ -130,16 +148,8 @@ func (c *Cluster) create() error {
 	if err := os.WriteFile(password, []byte(Password+"\n"), 0o600); err != nil {
 		return err
 	}
-	as, err := owner()
-	if err != nil {
+	if err := give(password); err != nil {
 		return err
-	}
-	for _, path := range []string{password, c.dir} {
-		if as != nil {
-			if err := os.Chown(path, int(as.Uid), int(as.Gid)); err != nil {
-				return err
-			}
-		}
 	}
 	cmd, err := c.command("initdb", "--pgdata="+c.data(), "--username=postgres", "--auth=scram-sha-256",
 		"--pwfile="+password, "--encoding=UTF8", "--locale=C", "--no-sync")
@@ -280,19 +290,12 @@ func (c *Cluster) DSN(database, role string) string {
 // starts it. It ends with the test.
 func (c *Cluster) Standby(t testing.TB, name string, settings ...string) *Cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "pgtest-")
+	dir, err := folder()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &Cluster{bin: c.bin, dir: dir, settings: settings}
 	t.Cleanup(s.Stop)
-	as, err := owner()
-	if err == nil && as != nil {
-		err = os.Chown(dir, int(as.Uid), int(as.Gid))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	backup, err := s.command("pg_basebackup", "--pgdata="+s.data(), "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
 		"--dbname="+c.DSN("postgres", "postgres")+"&application_name="+name)
 	if err != nil {
