@@ -149,6 +149,9 @@ func (p printer) words(w protocol.Words) {
 	p.printf("\n%s\n", p.bold("Callbacks"))
 	for _, c := range w.Calls {
 		p.printf("  %s\n      %s\n", c.Example, c.Doc)
+		if len(c.Aliases) > 0 {
+			p.printf("      Also called %s.\n", strings.Join(c.Aliases, ", "))
+		}
 	}
 	p.printf("\n%s\n", p.bold("Thresholds"))
 	var rows [][]string

@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
 
 	"internal/missing":      {},
+	"internal/pgtest":       {"internal/missing"},
 	"internal/otlp":         {},
 	"internal/telemetry":    {"pkg/signals", "internal/otlp"},
 	"internal/keys":         {},

@@ -207,6 +207,9 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 	case len(sel.nodes) == 0:
 		return nil, sub, fmt.Errorf("no node matches nodes %q and labels %v: `fleetlens nodes` lists those there are", inv.req.Nodes, inv.req.Labels)
 	}
+	if len(inv.req.Skills) == 0 {
+		sub.Skills = offered(sub.Skills, sel.nodes)
+	}
 	sub.Matched, sub.Silent = len(sel.nodes), head(sel.silent)
 	for i := range sub.Request.Notifications {
 		n := &sub.Request.Notifications[i]
@@ -216,6 +219,29 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 		}
 	}
 	return decider, sub, nil
+}
+
+// offered leaves out the skills that no target of the nodes has: nobody misses
+// databases where there are none. When none is left all stay, and each says why.
+func offered(list []agent.SkillInfo, nodes []protocol.Heartbeat) []agent.SkillInfo {
+	had := map[string]bool{}
+	for _, h := range nodes {
+		for _, t := range h.Targets {
+			for _, skill := range t.Skills {
+				had[skill] = true
+			}
+		}
+	}
+	var out []agent.SkillInfo
+	for _, s := range list {
+		if had[s.Name] {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return list
+	}
+	return out
 }
 
 func iterations(r protocol.Request) int {

@@ -19,7 +19,7 @@ const (
 	awaitsDetector = "the anomaly detector and the tracer skill"
 )
 
-// behaviourGroups returns the cases of the reference behaviour about agents, then
+// behaviourGroups returns the cases of the reference behaviour about agents and databases, then
 // its defects. A case that upstream gets wrong stands in its mended form.
 func behaviourGroups() []behaviourGroup {
 	return []behaviourGroup{
@@ -155,6 +155,12 @@ func behaviourGroups() []behaviourGroup {
 			{id: "113", does: "A compaction is told with the number of messages before and after."},
 			{id: "114", does: "The log of a process has a level that is set where it starts."},
 			{id: "115", does: "The event of an insight carries its summary."},
+		}},
+		{"Databases", []behaviourCase{
+			{id: "147", does: "Queries of 10, 20 and 30 ms are three, 20 ms on average and 30 at most; of 10, 100 and 200 ms two are slow at 50; two transactions that failed are counted."},
+			{id: "148", does: "Slow queries come slowest first, as many as asked for, each with its shape, role and database; the threshold is told, and none is listed when all were fast."},
+			{id: "149", does: "Waits of 5, 10 and 15 ms are 10 on average and 15 at most; of 10, 60 and 100 ms two are contention; five of ten are five, and that there are more is told."},
+			{id: "150", does: "What is no PostgreSQL gives no callback an answer; the twelve callbacks of the reference take what they take there, under both names."},
 		}},
 		{"Defects", []behaviourCase{
 			{id: "defect 1", does: "However a run ends, its caller is answered, its operators are stopped and the way is free for the next request."},

@@ -61,6 +61,9 @@ func callTable(b *strings.Builder, calls []skills.Call) {
 			params = append(params, param(p))
 		}
 		doc := c.Doc
+		if len(c.Aliases) > 0 {
+			doc += " Also called " + code(strings.Join(c.Aliases, ", ")) + "."
+		}
 		if c.Level != "" {
 			doc += " Needs the level " + code(c.Level) + "."
 		}

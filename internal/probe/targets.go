@@ -103,7 +103,7 @@ func (t *target) callback(name string, base []skills.Call) (skills.Call, error) 
 	var have []string
 	look := func(calls []skills.Call) (skills.Call, bool) {
 		for _, c := range calls {
-			if c.Name == name {
+			if c.Words().Called(name) {
 				return c, true
 			}
 			have = append(have, c.Name)

@@ -80,6 +80,18 @@ func TestEachTargetAnswersForItself(t *testing.T) {
 	}
 }
 
+func TestACallbackAnswersToItsAliases(t *testing.T) {
+	conn := natstest.Setup(t, natstest.Run(t), "test")
+	c := callback("shelf_fill", func(context.Context, skills.Args) (any, error) { return "half", nil })
+	c.Aliases = []string{"rack_fill"}
+	startWith(t, conn, config(), nil, skill("shelf", one, c))
+	for _, name := range []string{"shelf_fill", "rack_fill"} {
+		if r, err := ask[protocol.CallReply](t, conn, "call", protocol.Call{Callback: name}); err != nil || r.Value != "half" {
+			t.Errorf("%s answered %+v, %v", name, r, err)
+		}
+	}
+}
+
 func TestATargetThatNoSkillLooksIntoIsRefused(t *testing.T) {
 	conn := natstest.Setup(t, natstest.Run(t), "test")
 	err := probe.Run(t.Context(), config(), probe.Deps{

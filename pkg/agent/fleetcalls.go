@@ -39,7 +39,7 @@ type FleetCalls struct {
 func (f *FleetCalls) Names() []string {
 	names := []string{"on", "fleet", "targets"}
 	for _, doc := range f.docs() {
-		names = append(names, doc.Name)
+		names = append(append(names, doc.Name), doc.Aliases...)
 	}
 	return names
 }
@@ -176,7 +176,7 @@ func targetOf(targets []protocol.TargetRef, name string) (protocol.TargetRef, er
 func callbackOf(docs []protocol.CallDoc, name string) (protocol.CallDoc, error) {
 	var have []string
 	for _, c := range docs {
-		if c.Name == name {
+		if c.Called(name) {
 			return c, nil
 		}
 		have = append(have, c.Name)

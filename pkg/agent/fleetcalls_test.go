@@ -3,6 +3,7 @@ package agent_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +43,22 @@ func TestTheOnlyTargetNeedsNoName(t *testing.T) {
 	p := &probes{answer: func(protocol.TargetRef, string, []any) (any, error) { return 1.0, nil }}
 	if got, err := calls(p, "web-1").Call(t.Context(), "system_top", nil); err != nil || got != 1.0 {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestAScriptMayCallACallbackByItsAlias(t *testing.T) {
+	p := &probes{answer: func(_ protocol.TargetRef, callback string, _ []any) (any, error) { return callback, nil }}
+	f := calls(p, "web-1")
+	f.Docs = []protocol.CallDoc{{Name: "ecto_locks", Aliases: []string{"pg_locks"}, Example: "ecto_locks()"}}
+	for _, name := range []string{"ecto_locks", "pg_locks"} {
+		if !slices.Contains(f.Names(), name) {
+			t.Errorf("a script does not know %s", name)
+		}
+		for how, args := range map[string][]any{name: nil, "on": {"web-1/host", name}} {
+			if got, err := f.Call(t.Context(), how, args); err != nil || got != name {
+				t.Errorf("%s%v: %v, %v", how, args, got, err)
+			}
+		}
 	}
 }
 

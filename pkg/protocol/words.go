@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 )
 
 // A Unit says what a metric's number counts. The fact check converts between
@@ -87,12 +88,19 @@ type Param struct {
 
 // A CallDoc describes one callback: a read-only question that the probe answers.
 type CallDoc struct {
-	Name    string  `json:"name"`
-	Doc     string  `json:"doc"`
-	Params  []Param `json:"params,omitempty"`
-	Example string  `json:"example"`
+	Name string `json:"name"`
+	// Aliases are other names of the same callback. Models are told of none of them.
+	Aliases []string `json:"aliases,omitempty"`
+	Doc     string   `json:"doc"`
+	Params  []Param  `json:"params,omitempty"`
+	Example string   `json:"example"`
 	// Level is what the host's own configuration must grant: "" (observe), "events" or "trace".
 	Level string `json:"level,omitempty"`
+}
+
+// Called says whether name is one of the callback's names.
+func (c CallDoc) Called(name string) bool {
+	return c.Name == name || slices.Contains(c.Aliases, name)
 }
 
 // Words are all that a model, a person or the rules analyst knows of one source:

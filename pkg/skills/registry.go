@@ -121,7 +121,15 @@ func (s Skill) validate() error {
 			if _, _, err := ParseCall(c.Example); err != nil {
 				at("example of %s: %v", c.Name, err)
 			}
-			calls = append(calls, c.Name)
+			for _, name := range append([]string{c.Name}, c.Aliases...) {
+				if !nameRE.MatchString(name) {
+					at("callback name %q must match %s", name, nameRE)
+				}
+				if slices.Contains(calls, name) {
+					at("callback %q is declared twice", name)
+				}
+				calls = append(calls, name)
+			}
 		}
 		for _, c := range src.Checks {
 			if !slices.Contains(metrics, c.Metric) {

@@ -31,6 +31,8 @@ func TestRegistryRefuses(t *testing.T) {
 		{"a metric twice", func(_ *skills.Skill, src *skills.Source) { src.Metrics[1].Name = "used_pct" }, "declared twice"},
 		{"a callback without the prefix", func(_ *skills.Skill, src *skills.Source) { src.Calls[0].Name = "top" }, `needs the prefix "pantry_"`},
 		{"a callback without a function", func(_ *skills.Skill, src *skills.Source) { src.Calls[0].Run = nil }, "a doc, an example and a function"},
+		{"an alias that is another's name", func(_ *skills.Skill, src *skills.Source) { src.Calls[0].Aliases = []string{src.Calls[0].Name} }, "declared twice"},
+		{"an alias that no script could write", func(_ *skills.Skill, src *skills.Source) { src.Calls[0].Aliases = []string{"what is there?"} }, `callback name "what is there?" must match`},
 		{"an example that is no call", func(_ *skills.Skill, src *skills.Source) { src.Calls[0].Example = "pantry_top" }, "is not a call"},
 		{"a check of a metric that is not declared", func(_ *skills.Skill, src *skills.Source) { src.Checks[0].Metric = "room" }, `names the metric "room"`},
 		{"a check without a level", func(_ *skills.Skill, src *skills.Source) { src.Checks[0].Warn, src.Checks[0].Critical = nil, nil }, "an op, a threshold and words"},

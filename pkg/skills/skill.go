@@ -76,8 +76,9 @@ func PerTarget[C any](clients map[string]C, bind func(C) Source) Source {
 
 // A Call is a callback: a read-only question.
 type Call struct {
-	Name    string // begins with the skill's prefix
-	Doc     string // what it returns, field by field with units
+	Name    string   // begins with the skill's prefix
+	Aliases []string // other names of it, which need no prefix
+	Doc     string   // what it returns, field by field with units
 	Params  []Param
 	Example string // how it is called: system_top_processes(5, "memory")
 	Level   string // what the host's configuration must grant: "" (observe), "events", "trace"
@@ -100,7 +101,7 @@ func (s Skill) Words(src Source) protocol.Words {
 
 // Words returns what travels of the callback.
 func (c Call) Words() protocol.CallDoc {
-	return protocol.CallDoc{Name: c.Name, Doc: c.Doc, Params: c.Params, Example: c.Example, Level: c.Level}
+	return protocol.CallDoc{Name: c.Name, Aliases: c.Aliases, Doc: c.Doc, Params: c.Params, Example: c.Example, Level: c.Level}
 }
 
 // Level returns p, for the Warn and Critical of a check and the bounds of a parameter.

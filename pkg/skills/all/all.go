@@ -4,12 +4,14 @@ package all
 import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
+	reach "github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
+	"github.com/fleetlens/fleetlens/pkg/skills/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
@@ -34,5 +36,6 @@ func Skills(o Options) []skills.Skill {
 		overload.Skill(machine),
 		allocator.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
+		postgres.Skill(clients(o.Postgres, reach.New)),
 	}
 }

@@ -23,14 +23,32 @@ func Run(t *testing.T, s skills.Skill) {
 		t.Fatalf("the registry refuses the skill: %v", err)
 	}
 	for _, src := range s.Sources {
-		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			snapshots(ctx, t, s.Words(src).Metric, src)
-			for _, c := range src.Calls {
-				t.Run(c.Name, func(t *testing.T) { call(ctx, t, c) })
-			}
-		})
+		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { source(t, s, src) })
+	}
+}
+
+// RunTarget is Run for the skill's source of one kind, opened for a target.
+func RunTarget(t *testing.T, s skills.Skill, kind skills.Kind, target string) {
+	t.Helper()
+	if _, err := skills.NewRegistry(s); err != nil {
+		t.Fatalf("the registry refuses the skill: %v", err)
+	}
+	for _, src := range s.Sources {
+		if src.Kind == kind {
+			source(t, s, src.Open(target))
+			return
+		}
+	}
+	t.Fatalf("the skill %s has no source of kind %s", s.Name, kind)
+}
+
+func source(t *testing.T, s skills.Skill, src skills.Source) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	snapshots(ctx, t, s.Words(src).Metric, src)
+	for _, c := range src.Calls {
+		t.Run(c.Name, func(t *testing.T) { call(ctx, t, c) })
 	}
 }
 
