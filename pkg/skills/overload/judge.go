@@ -90,7 +90,8 @@ func (s *state) where(metric string) string {
 }
 
 // pressed adds what the kernel's pressure figures say, where it keeps them: shares
-// of the last 10 s in which tasks stood still.
+// of the last 10 s in which tasks stood still. That some task waited for a core is no
+// overload: any build does it.
 func (m *machine) pressed(s *state) {
 	p := s.reading.pressure
 	if p.Memory != nil && p.Memory.Full.Avg10 >= 10 {
@@ -100,10 +101,6 @@ func (m *machine) pressed(s *state) {
 	if p.IO != nil && p.IO.Full.Avg10 >= 40 {
 		m.add(s, trouble{resource: "disk", where: "a disk", critical: p.IO.Full.Avg10 >= 80,
 			evidence: fmt.Sprintf("all tasks waited for a disk in %v %% of the last 10 s", p.IO.Full.Avg10)})
-	}
-	if p.CPU != nil && p.CPU.Some.Avg10 >= 75 {
-		m.add(s, trouble{resource: "cpu", where: "the run queue", critical: p.CPU.Some.Avg10 >= 98,
-			evidence: fmt.Sprintf("tasks waited for a core in %v %% of the last 10 s", p.CPU.Some.Avg10)})
 	}
 }
 
