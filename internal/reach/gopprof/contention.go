@@ -32,7 +32,9 @@ type Delay struct {
 }
 
 // Mutexes reads who held locks that others waited for.
-func (s *Service) Mutexes(ctx context.Context) (*Contention, error) { return s.contention(ctx, "mutex") }
+func (s *Service) Mutexes(ctx context.Context) (*Contention, error) {
+	return s.contention(ctx, "mutex")
+}
 
 // Blocking reads where goroutines waited for locks and channels.
 func (s *Service) Blocking(ctx context.Context) (*Contention, error) {

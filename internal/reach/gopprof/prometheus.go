@@ -205,4 +205,6 @@ func histogram(h *dto.Histogram) Histogram {
 }
 
 // program returns the name of a program without its folder.
-func program(command string) string { return shortText(path.Base(strings.ReplaceAll(command, `\`, "/"))) }
+func program(command string) string {
+	return shortText(path.Base(strings.ReplaceAll(command, `\`, "/")))
+}
