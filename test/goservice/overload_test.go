@@ -14,8 +14,8 @@ func TestAGoroutineLeakIsNamedByItsPlace(t *testing.T) {
 	w.Plant("load", 4)
 	w.Plant("goroutines", 60)
 	d := w.untilCrossed("overload", "growing_added", "main.waitForReply (leaky/faults.go:", "chan receive")
-	if d["goroutine_trouble"] != "goroutine_leak" {
-		t.Errorf("its type is %v", d["goroutine_trouble"])
+	if d["overload_type"] != "goroutine_leak" {
+		t.Errorf("its type is %v", d["overload_type"])
 	}
 	first := row(t, w.get("overload", "overload_goroutines(5)"), "places", 0)
 	if first["function"] != "main.waitForReply" || first["state"] != "chan receive" || first["since"] == "" || !(first["added"].(float64) >= 100) || !(first["per_sec"].(float64) > 10) {
@@ -38,8 +38,8 @@ func TestALockPileUpIsNamedWithWhoHoldsIt(t *testing.T) {
 	w := watch(t, gopprof.Config{})
 	w.Plant("lock", 300)
 	d := w.untilCrossed("overload", "blocked_pile_up", "main.(*stock).reserve (leaky/shop.go:", "goroutines wait in lock", "main.(*stock).audit (leaky/shop.go:")
-	if d["goroutine_trouble"] != "lock_contention" {
-		t.Errorf("its type is %v", d["goroutine_trouble"])
+	if d["overload_type"] != "lock_contention" {
+		t.Errorf("its type is %v", d["overload_type"])
 	}
 	c := w.get("overload", "overload_cascade_detection()")
 	r := row(t, c, "failure_relationships", 0)
