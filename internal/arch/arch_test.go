@@ -66,7 +66,8 @@ var mayUse = map[string][]string{
 	// Others know its interfaces only: what sends is chosen in one place.
 	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "internal/otlp", "pkg/signals/signalstest", "test/..."},
 	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
-	"github.com/prometheus/":             {"internal/telemetry", "test/..."},
+	"github.com/prometheus/":             {"internal/telemetry", "internal/reach/gopprof", "test/..."},
+	"github.com/google/pprof/":           {"internal/reach/gopprof"},
 }
 
 // mustNotUse says what packages may not import, tests left out.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 

@@ -23,14 +23,39 @@ func Run(t *testing.T, s skills.Skill) {
 		t.Fatalf("the registry refuses the skill: %v", err)
 	}
 	for _, src := range s.Sources {
-		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-			defer cancel()
-			snapshots(ctx, t, s.Words(src).Metric, src)
-			for _, c := range src.Calls {
-				t.Run(c.Name, func(t *testing.T) { call(ctx, t, c) })
-			}
-		})
+		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { promises(t, s, src) })
+	}
+}
+
+// RunTarget is Run for the sources of one target alone, which it opens.
+func RunTarget(t *testing.T, s skills.Skill, target skills.Target) {
+	t.Helper()
+	if _, err := skills.NewRegistry(s); err != nil {
+		t.Fatalf("the registry refuses the skill: %v", err)
+	}
+	found := false
+	for _, src := range s.Sources {
+		if src.Kind != target.Kind {
+			continue
+		}
+		found = true
+		if src.Open != nil {
+			src = src.Open(target.Name)
+		}
+		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { promises(t, s, src) })
+	}
+	if !found {
+		t.Errorf("skill %s has no source of kind %s", s.Name, target.Kind)
+	}
+}
+
+func promises(t *testing.T, s skills.Skill, src skills.Source) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	snapshots(ctx, t, s.Words(src).Metric, src)
+	for _, c := range src.Calls {
+		t.Run(c.Name, func(t *testing.T) { call(ctx, t, c) })
 	}
 }
 
