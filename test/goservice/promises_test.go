@@ -38,13 +38,12 @@ func TestEverySourceKeepsItsPromises(t *testing.T) {
 
 // A service that is busy and well crosses no check of any skill.
 func TestAHealthyBusyServiceIsLeftAlone(t *testing.T) {
-	t.Parallel()
 	w := watch(t, gopprof.Config{})
 	w.Plant("load", 8)
 	for range 8 {
 		for _, skill := range w.skillsOfGo() {
 			for metric, says := range w.crossed(skill, w.snapshot(skill)) {
-				if metric != "cpu_used_pct" { // other tests have the processors too
+				if metric != "cpu_used_pct" && metric != "long_schedule_events_5m" { // other packages' tests have the processors too
 					t.Errorf("%s: %s", skill, says)
 				}
 			}
