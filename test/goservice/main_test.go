@@ -21,7 +21,7 @@ var leaky string
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "fleetlens-goservice-") //nolint:usetesting // it is of all tests
+	folder, err := os.MkdirTemp("", "fleetlens-goservice-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -77,8 +77,8 @@ func TestWhatIsNoProfileIsAnErrorThatSaysWhatWouldBeRight(t *testing.T) {
 		{"half of a gzip", text("application/octet-stream", "\x1f\x8b\x08"), "its answer is no profile"},
 		{"an error of the service", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", 500) }, `it answered "500 Internal Server Error": "out of order\n"`},
 		{"a door", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "give the probe a token with token_file"},
-		{"another host", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", 302) }, "it sends to another address (elsewhere.example)"},
-		{"itself", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/x", 302) }, "without end"},
+		{"another host", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound) }, "it sends to another address (elsewhere.example)"},
+		{"itself", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/x", http.StatusFound) }, "without end"},
 		{"one byte after the other", drip, "did not finish its answer within 300ms"},
 		{"too many bytes", text("application/octet-stream", strings.Repeat("\x32\x00", 9<<20)), "more than 16 MiB"},
 		{"a small file that becomes large", text("application/octet-stream", zipped(t, make([]byte, 65<<20))), "its profile has more than 64 MiB"},
@@ -118,7 +118,7 @@ func TestOneQuestionAtATime(t *testing.T) {
 	s := serve(t, gopprof.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 		most.Store(max(most.Load(), at.Add(1)))
 		defer at.Add(-1)
-		http.Error(w, "busy", 503)
+		http.Error(w, "busy", http.StatusServiceUnavailable)
 	})
 	done := make(chan error)
 	for range 20 {

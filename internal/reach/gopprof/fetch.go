@@ -85,8 +85,7 @@ func isDial(err error) bool {
 
 // plainly takes away what an HTTP client repeats: method and address.
 func plainly(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -32,7 +32,7 @@ type Alloc struct {
 }
 
 // Key tells one place from another.
-func (a Alloc) Key() string { return a.Frame.String() }
+func (a Alloc) Key() string { return a.String() }
 
 const mostAllocs = 64
 

@@ -1,6 +1,7 @@
 package gopprof
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,8 +94,8 @@ func owner(stack []Frame) (place Frame, via string) {
 		}
 		return f, via
 	}
-	for i := len(stack) - 1; i >= 0; i-- {
-		if f := stack[i]; f.Function != "runtime.goexit" && f.Function != "runtime.main" {
+	for _, f := range slices.Backward(stack) {
+		if f.Function != "runtime.goexit" && f.Function != "runtime.main" {
 			return f, ""
 		}
 	}

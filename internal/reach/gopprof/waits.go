@@ -113,7 +113,7 @@ func (d *dump) line(line string) {
 func (d *dump) end() {
 	if d.cur != nil && len(d.stack) > 0 {
 		d.cur.Frame, _ = owner(d.stack)
-		key := d.cur.State + "\x00" + d.cur.Frame.String()
+		key := d.cur.State + "\x00" + d.cur.String()
 		switch known := d.places[key]; {
 		case known != nil:
 			known.Count++

@@ -3,6 +3,7 @@ package vmevents
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,8 +72,8 @@ func (w *goWatch) observe(r *gopprof.Runtime) {
 			prev = nil
 		}
 	}
-	for i := len(r.Pause) - 1; i >= 0; i-- { // the oldest first
-		if p := r.Pause[i]; p.Ended.After(since) && p.For >= goLongGC {
+	for _, p := range slices.Backward(r.Pause) { // the oldest first
+		if p.Ended.After(since) && p.For >= goLongGC {
 			w.events.add(goEvent{p.Ended, goGC, float64(p.For) / 1e6, 1}, goKept)
 		}
 	}

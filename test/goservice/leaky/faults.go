@@ -90,10 +90,8 @@ var orders [][]byte
 //go:noinline
 func rememberOrder(size int) { orders = append(orders, make([]byte, size)) }
 
-var lastInvoice []byte
-
 //go:noinline
-func renderInvoice(size int) { lastInvoice = make([]byte, size) }
+func renderInvoice(size int) { runtime.KeepAlive(make([]byte, size)) }
 
 var archive, archived []byte
 
@@ -105,15 +103,13 @@ func copyArchive(size int) {
 	copy(archived, archive)
 }
 
-var burnt float64
-
 //go:noinline
-func burn(n int) {
+func burn(n int) float64 {
 	x := 1.0
 	for i := range n {
 		x += float64(i) / (x + 1)
 	}
-	burnt = x
+	return x
 }
 
 // leakConnections takes the limit of descriptors down and opens connections that
