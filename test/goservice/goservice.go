@@ -31,7 +31,8 @@ type Service struct {
 	t   testing.TB
 }
 
-// Start runs the program until the test ends.
+// Start runs the program until the test ends. Without -procs it has one processor,
+// so that its faults leave the others to whatever else is tested.
 func Start(t testing.TB, program string, args ...string) *Service {
 	t.Helper()
 	cmd := exec.Command(program, args...)

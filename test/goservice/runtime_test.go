@@ -12,10 +12,10 @@ import (
 func TestTheRuntimeTellsWhatRuns(t *testing.T) {
 	t.Parallel()
 	w := watch(t, gopprof.Config{})
-	w.Plant("cpu", 8)
+	w.Plant("cpu", 2)
 	d := w.until("runtime", "processor use is known", func(d skills.Data) bool { return d["cpu_cores_used"] != nil })
 	for name, want := range map[string]any{
-		"program": "leaky", "go_version": runtime.Version(), "module": "github.com/fleetlens/fleetlens", "gomaxprocs": float64(runtime.GOMAXPROCS(0)),
+		"program": "leaky", "go_version": runtime.Version(), "module": "github.com/fleetlens/fleetlens", "gomaxprocs": 1.,
 	} {
 		if d[name] != want {
 			t.Errorf("%s is %v, want %v", name, d[name], want)
@@ -65,7 +65,7 @@ func TestLeakedConnectionsAreNamedByWhereTheyWait(t *testing.T) {
 
 func TestALongPauseIsAnEvent(t *testing.T) {
 	t.Parallel()
-	w := watch(t, gopprof.Config{})
+	w := watch(t, gopprof.Config{}, "-procs=2")
 	w.Plant("pause", 400)
 	d := w.untilCrossed("vm_events", "long_gc_events_5m", "50 ms or more")
 	a := w.get("vm_events", `sysmon_events("long_gc", 2)`)
@@ -84,7 +84,7 @@ func TestALongPauseIsAnEvent(t *testing.T) {
 // leave it less than the usual threshold.
 func TestWorkWithoutProcessorsIsSeen(t *testing.T) {
 	w := watch(t, gopprof.Config{})
-	w.Plant("cpu", 48)
+	w.Plant("cpu", 20)
 	w.untilCrossed("vm_events", "long_schedule_events_5m", "waited 100 ms or more for a processor")
 	for i := range w.list {
 		if w.list[i].Name == "runtime" {

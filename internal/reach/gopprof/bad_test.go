@@ -77,7 +77,9 @@ func TestWhatIsNoProfileIsAnErrorThatSaysWhatWouldBeRight(t *testing.T) {
 		{"half of a gzip", text("application/octet-stream", "\x1f\x8b\x08"), "its answer is no profile"},
 		{"an error of the service", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "out of order", 500) }, `it answered "500 Internal Server Error": "out of order\n"`},
 		{"a door", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, "give the probe a token with token_file"},
-		{"another host", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound) }, "it sends to another address (elsewhere.example)"},
+		{"another host", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		}, "it sends to another address (elsewhere.example)"},
 		{"itself", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/x", http.StatusFound) }, "without end"},
 		{"one byte after the other", drip, "did not finish its answer within 300ms"},
 		{"too many bytes", text("application/octet-stream", strings.Repeat("\x32\x00", 9<<20)), "more than 16 MiB"},

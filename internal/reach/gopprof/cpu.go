@@ -81,6 +81,6 @@ func CPUBetween(prev, now *Runtime) CPU {
 		cpu.Why = "the service does not tell its number of processors (go_sched_gomaxprocs_threads among its Prometheus metrics)"
 		return cpu
 	}
-	cpu.Pct, cpu.Known = 100*cpu.Cores/n, true
+	cpu.Pct, cpu.Known = min(100, 100*cpu.Cores/n), true // a reading takes a moment
 	return cpu
 }

@@ -128,7 +128,7 @@ func (c *current) fields() skills.Data {
 	if v, ok := c.rate(gopprof.TotalAlloc); ok {
 		d.Set("alloc_bytes_per_sec", v, 0)
 	}
-	if pct, sinceStart, ok := c.cost(); ok {
+	if pct, sinceStart, ok := c.cost(); ok && c.prev != nil { // alone it says nothing of now
 		d.Set("gc_cpu_pct", pct, 1)
 		d["gc_cpu_over"] = "recent"
 		if sinceStart {

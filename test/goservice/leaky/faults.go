@@ -54,7 +54,7 @@ func fault(name string, n int, base string, s *shop) error {
 		return leakConnections(n)
 	case "cpu":
 		for range n {
-			go every(0, func() { burn(1e6) })
+			go every(0, func() { runtime.KeepAlive(burn(1e6)) })
 		}
 	default:
 		return fmt.Errorf("unknown fault %q", name)

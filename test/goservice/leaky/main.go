@@ -21,7 +21,9 @@ import (
 func main() {
 	metrics := flag.Bool("metrics", true, "serve Prometheus metrics")
 	vars := flag.Bool("vars", true, "serve expvar")
+	procs := flag.Int("procs", 1, "how many processors to use (GOMAXPROCS)")
 	flag.Parse()
+	runtime.GOMAXPROCS(*procs)
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
