@@ -72,6 +72,7 @@ var mayUse = map[string][]string{
 	"go.opentelemetry.io/otel/sdk":       {"internal/telemetry", "internal/otlp", "pkg/signals/signalstest", "test/..."},
 	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
 	"github.com/prometheus/":             {"internal/telemetry", "internal/reach/...", "test/..."},
+	"github.com/google/pprof/":           {"internal/reach/gopprof"},
 }
 
 // mustNotUse says what packages may not import, tests left out.

@@ -162,6 +162,12 @@ func behaviourGroups() []behaviourGroup {
 			{id: "149", does: "Waits of 5, 10 and 15 ms are 10 on average and 15 at most; of 10, 60 and 100 ms two are contention; five of ten are five, and that there are more is told."},
 			{id: "150", does: "What is no PostgreSQL gives no callback an answer; the twelve callbacks of the reference take what they take there, under both names."},
 		}},
+		{"Other skills", []behaviourCase{
+			{id: "145", does: "A pause of 100 ms counts as one event with 100 ms as the longest, with one of 300 ms more 300 is; times are of the wall clock, and the newest comes first."},
+			{id: "157", does: "Twenty thousand goroutines behind a call that blocks are sustained overload of the kind downstream_blocking, and back-pressure is advised; percentiles of the queues are there."},
+			{id: "160", does: "Kinds and lengths that a profile cannot have are refused by name; a second one while one is active is refused; a stop tells the count, also when idle; without a result there are no functions; the snapshot tells whether one is active."},
+			{id: "161", does: "An allocator's ratio is from 0 to 1, the score is 1 minus the average; the problematic ones are below 0.5, the worst first, and as many as the snapshot says. An unknown allocator is refused with those there are."},
+		}},
 		{"Defects", []behaviourCase{
 			{id: "defect 1", does: "However a run ends, its caller is answered, its operators are stopped and the way is free for the next request."},
 			{id: "defect 2", does: "A wait belongs to its run: after a cancel nothing wakes up."},

@@ -85,10 +85,10 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g correlate.Group) protoco
 			nodes = append(nodes, n.Node)
 		}
 		if len(spelled) < maxSpelled {
-			spelled = append(spelled, n.Node+": "+n.Observation)
+			spelled = append(spelled, place(n)+": "+n.Observation)
 		}
 		if hypothesis == "" && n.Hypothesis != "" {
-			hypothesis = n.Hypothesis + " on " + n.Node
+			hypothesis = n.Hypothesis + " on " + place(n)
 		}
 		if c, ok := a.check(s, n); ok && c.Advice != "" && !slices.Contains(advice, c.Advice) {
 			advice = append(advice, c.Advice)
@@ -116,6 +116,15 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g correlate.Group) protoco
 		args["suggested_actions"] = advice
 	}
 	return call("produce_insight", args)
+}
+
+// place says where something was found: a node, and which of its targets when that
+// is not the host itself.
+func place(n protocol.Notification) string {
+	if n.Target == "" || n.Target == "host" {
+		return n.Node
+	}
+	return n.Node + "/" + n.Target
 }
 
 func allVerified(g correlate.Group, byID map[string]protocol.Notification) bool {

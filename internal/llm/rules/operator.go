@@ -233,7 +233,7 @@ func firstRows(v any) []object {
 // describe lists a row's plain values, those that name it first.
 func describe(row object) string {
 	var parts []string
-	for _, k := range sortedKeys(row, "name", "pid", "mount", "device", "memory_mb", "cpu_pct", "used_pct", "free_mb", "threads", "fds") {
+	for _, k := range sortedKeys(row, "name", "pid", "function", "line", "mount", "device", "memory_mb", "cpu_pct", "used_pct", "free_mb", "threads", "fds") {
 		switch v := row[k].(type) {
 		case string:
 			if v != "" {
@@ -249,13 +249,17 @@ func describe(row object) string {
 	return strings.Join(parts, ", ")
 }
 
-// whoIs names the process of a row; other rows are no suspects.
+// whoIs names the process or the function of a row; other rows are no suspects.
 func whoIs(row object) string {
 	name, _ := row["name"].(string)
 	if pid, ok := row["pid"].(float64); ok && name != "" {
 		return fmt.Sprintf("%s (%d)", name, int64(pid))
 	}
-	return ""
+	function, _ := row["function"].(string)
+	if line, _ := row["line"].(string); function != "" && line != "" {
+		return fmt.Sprintf("%s (%s)", function, line)
+	}
+	return function
 }
 
 // sortedKeys returns the keys of a map, the preferred ones first.

@@ -22,8 +22,9 @@ type Settings struct {
 	Targets all.Targets
 	Custom  string // folder of skills in YAML files; empty: none
 
-	more   []skills.Skill // that the program brings
-	custom []skills.Skill // that stand in Custom
+	clients all.Clients
+	more    []skills.Skill // that the program brings
+	custom  []skills.Skill // that stand in Custom
 }
 
 // New returns the defaults of a probe with more skills than those of all.Skills.
@@ -45,17 +46,25 @@ func (s *Settings) Sections() map[string]any {
 // Validate implements proc.Settings.
 func (s *Settings) Validate() error {
 	err := errors.Join(s.Config.Validate(), s.Targets.Validate())
-	if err != nil || s.Custom == "" {
+	if err != nil {
 		return err
 	}
-	s.custom, err = custom.Load(s.Custom, nil)
+	s.clients = s.Targets.Open()
+	if s.Custom == "" {
+		return nil
+	}
+	databases := map[string]custom.Database{}
+	for name, server := range s.clients.Postgres {
+		databases[name] = server
+	}
+	s.custom, err = custom.Load(s.Custom, databases)
 	return err
 }
 
 // Skills returns the skills of this host and of its targets, then those of the program and of Custom.
 // Validate comes first.
 func (s *Settings) Skills() []skills.Skill {
-	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Targets: s.Targets})
+	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Clients: s.clients})
 	return slices.Concat(list, s.more, s.custom)
 }
 

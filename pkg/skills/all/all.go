@@ -4,25 +4,28 @@ package all
 import (
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
-	reach "github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
+	"github.com/fleetlens/fleetlens/pkg/skills/gc"
+	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 	"github.com/fleetlens/fleetlens/pkg/skills/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
+	"github.com/fleetlens/fleetlens/pkg/skills/tracer"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
 
-// Options say where the machine that the skills read has its trees. The zero
-// value is the machine the process runs on.
+// Options say what the skills read. The zero value is the machine the process runs
+// on, without any target besides.
 type Options struct {
 	Proc string // the proc filesystem; empty means /proc
 	Sys  string // the sys filesystem; empty means /sys
 	Root string // where the machine's root is mounted, when it is not the process's own
-	Targets
+	// Clients are the targets besides the host, see [Targets.Open].
+	Clients
 }
 
 // Skills returns every skill, in the order people see them. It reads nothing
@@ -31,11 +34,20 @@ func Skills(o Options) []skills.Skill {
 	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
 	return []skills.Skill{
 		hostos.Skill(machine),
-		ports.Skill(machine),
+		with(ports.Skill(machine), ports.GoSource(o.Go)),
 		supervisor.Skill(machine, systemd.New(o.Root)),
-		overload.Skill(machine),
-		allocator.Skill(machine),
-		vmevents.Skill(machine, kmsg.Open("")),
-		postgres.Skill(clients(o.Postgres, reach.New)),
+		with(overload.Skill(machine), overload.GoSource(o.Go)),
+		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
+		with(vmevents.Skill(machine, kmsg.Open("")), vmevents.GoSource(o.Go)),
+		goruntime.Skill(o.Go),
+		gc.Skill(o.Go),
+		tracer.Skill(o.Go),
+		postgres.Skill(o.Postgres),
 	}
+}
+
+// with returns a skill that has one more source.
+func with(s skills.Skill, src skills.Source) skills.Skill {
+	s.Sources = append(s.Sources, src)
+	return s
 }

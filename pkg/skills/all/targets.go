@@ -62,6 +62,17 @@ func validate[C interface{ Validate() error }](kind string, of map[string]C) err
 	return errors.Join(errs...)
 }
 
+// Clients are the targets, each with one client, whatever the skill that asks it.
+type Clients struct {
+	Go       map[string]*gopprof.Service
+	Postgres map[string]*postgres.Server
+}
+
+// Open returns a client of each target. It connects to nothing yet.
+func (t Targets) Open() Clients {
+	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New)}
+}
+
 // clients returns the client of each target.
 func clients[C, T any](of map[string]C, open func(C) T) map[string]T {
 	out := make(map[string]T, len(of))

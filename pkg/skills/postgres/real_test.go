@@ -29,7 +29,7 @@ func TestTheSkillKeepsItsPromises(t *testing.T) {
 	if tg := database(t, orders(100)...); tg != nil {
 		server := reach.New(reach.Config{DSN: reach.DSN(cluster.DSN(tg.database, "postgres"))})
 		t.Cleanup(server.Close)
-		skilltest.RunTarget(t, postgres.Skill(map[string]*reach.Server{"main": server}), skills.Postgres, "main")
+		skilltest.RunTarget(t, postgres.Skill(map[string]*reach.Server{"main": server}), skills.Target{Name: "main", Kind: skills.Postgres})
 	}
 }
 

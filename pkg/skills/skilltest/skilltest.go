@@ -23,26 +23,33 @@ func Run(t *testing.T, s skills.Skill) {
 		t.Fatalf("the registry refuses the skill: %v", err)
 	}
 	for _, src := range s.Sources {
-		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { source(t, s, src) })
+		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { promises(t, s, src) })
 	}
 }
 
-// RunTarget is Run for the skill's source of one kind, opened for a target.
-func RunTarget(t *testing.T, s skills.Skill, kind skills.Kind, target string) {
+// RunTarget is Run for the sources of one target alone, which it opens.
+func RunTarget(t *testing.T, s skills.Skill, target skills.Target) {
 	t.Helper()
 	if _, err := skills.NewRegistry(s); err != nil {
 		t.Fatalf("the registry refuses the skill: %v", err)
 	}
+	found := false
 	for _, src := range s.Sources {
-		if src.Kind == kind {
-			source(t, s, src.Open(target))
-			return
+		if src.Kind != target.Kind {
+			continue
 		}
+		found = true
+		if src.Open != nil {
+			src = src.Open(target.Name)
+		}
+		t.Run(s.Name+"/"+string(src.Kind), func(t *testing.T) { promises(t, s, src) })
 	}
-	t.Fatalf("the skill %s has no source of kind %s", s.Name, kind)
+	if !found {
+		t.Errorf("skill %s has no source of kind %s", s.Name, target.Kind)
+	}
 }
 
-func source(t *testing.T, s skills.Skill, src skills.Source) {
+func promises(t *testing.T, s skills.Skill, src skills.Source) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
