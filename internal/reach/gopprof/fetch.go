@@ -67,7 +67,7 @@ func (s *Service) fetch(ctx context.Context, address string, extra time.Duration
 	default:
 		return fmt.Errorf("%s: %w", address, plainly(err))
 	}
-	if extra == 0 {
+	if extra == 0 && ctx.Err() == nil { // whoever had too little time of his own says nothing about the service
 		s.down = failure{err, time.Now()}
 	}
 	return err
