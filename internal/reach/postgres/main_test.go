@@ -4,20 +4,23 @@ package postgres_test
 
 import (
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/pgtest"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 )
 
-// One server for all tests of the package.
-var (
-	cluster *pgtest.Cluster
-	absent  error
-)
+// One server for all tests of the package that want one.
+var cluster *pgtest.Cluster
+
+// absent starts it when it is first asked for, and says why there is none.
+var absent = sync.OnceValue(func() (err error) {
+	cluster, err = pgtest.Start()
+	return err
+})
 
 func TestMain(m *testing.M) {
-	cluster, absent = pgtest.Start()
 	code := m.Run()
 	if cluster != nil {
 		cluster.Stop()
@@ -29,7 +32,7 @@ func TestMain(m *testing.M) {
 // the test has told then.
 func server(t *testing.T, cfg postgres.Config) *postgres.Server {
 	t.Helper()
-	if pgtest.Absent(t, absent) {
+	if pgtest.Absent(t, absent()) {
 		return nil
 	}
 	if cfg.DSN == "" {

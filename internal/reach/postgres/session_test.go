@@ -40,7 +40,7 @@ func TestTheSessionMayOnlyRead(t *testing.T) {
 }
 
 func TestOneQuestionAtATimeOverOneConnection(t *testing.T) {
-	if pgtest.Absent(t, absent) {
+	if pgtest.Absent(t, absent()) {
 		return
 	}
 	look, database := cluster.Session(t, "postgres", "look"), cluster.Database(t)
@@ -152,7 +152,7 @@ func listen(t *testing.T, serve func(b *between, client net.Conn, server string)
 }
 
 func TestAServerThatFallsSilentCostsOneDeadline(t *testing.T) {
-	if pgtest.Absent(t, absent) {
+	if pgtest.Absent(t, absent()) {
 		return
 	}
 	b, dsn := listen(t, func(b *between, client net.Conn, server string) {
@@ -178,7 +178,7 @@ func TestAServerThatFallsSilentCostsOneDeadline(t *testing.T) {
 
 // A pooler of transactions knows no settings but its own.
 func TestAPoolerThatRefusesSettingsIsAskedWithoutThem(t *testing.T) {
-	if pgtest.Absent(t, absent) {
+	if pgtest.Absent(t, absent()) {
 		return
 	}
 	b, dsn := listen(t, func(b *between, client net.Conn, server string) {
