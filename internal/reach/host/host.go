@@ -86,6 +86,10 @@ func (r *Reader) detect() {
 	})
 }
 
+// Plain reports whether the machine is made of plain files, as tests have it: what
+// its kernel and its services say by other ways is then not its own.
+func (r *Reader) Plain() bool { return r.fixture() }
+
 // fixture reports whether Proc is a tree of plain files.
 func (r *Reader) fixture() bool {
 	r.detect()

@@ -2,6 +2,8 @@
 package all
 
 import (
+	"path/filepath"
+
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
@@ -28,17 +30,21 @@ type Options struct {
 	Clients
 }
 
-// Skills returns every skill, in the order people see them. It reads nothing
-// yet, so it is also the way to get the skills' words.
+// Skills returns every skill, in the order people see them. It reads nothing of the
+// machine yet, so it is also the way to get the skills' words.
 func Skills(o Options) []skills.Skill {
 	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
+	kernel, units := kmsg.Open(""), systemd.New(o.Root)
+	if o.Proc != "" && machine.Plain() {
+		kernel, units = kmsg.OpenFile(filepath.Join(o.Proc, "kmsg")), systemd.New(o.Proc)
+	}
 	return []skills.Skill{
 		hostos.Skill(machine),
 		with(ports.Skill(machine), ports.GoSource(o.Go)),
-		supervisor.Skill(machine, systemd.New(o.Root)),
+		supervisor.Skill(machine, units),
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
-		with(vmevents.Skill(machine, kmsg.Open("")), vmevents.GoSource(o.Go)),
+		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
 		goruntime.Skill(o.Go),
 		gc.Skill(o.Go),
 		tracer.Skill(o.Go),
