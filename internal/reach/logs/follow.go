@@ -24,6 +24,12 @@ func idOf(info os.FileInfo) fileID {
 	return fileID{}
 }
 
+// A place is how far a file was read, and what stands before.
+type place struct {
+	offset int64
+	print  []byte
+}
+
 // A follow is a tail with what is known of its lines.
 type follow struct {
 	tail
@@ -71,9 +77,7 @@ func (r *Reader) lose(path string, now time.Time) {
 		return
 	}
 	t.flush(r.sink(t, false, now))
-	if info, err := t.file.Stat(); err == nil {
-		r.remember(info, t.offset)
-	}
+	r.remember(&t.tail)
 	t.close()
 	delete(r.tails, path)
 }
@@ -91,18 +95,18 @@ func (r *Reader) meet(f found, first bool, now time.Time) *follow {
 		}
 	}
 	t := &follow{tail: tail{path: f.path, left: r.remember}, container: f.container, source: sourceOf(f, r.cfg.Root)}
-	read, left := r.left[idOf(info)]
-	left = left && read <= info.Size()
+	was, left := r.left[idOf(info)]
 	fresh := !first && f.changed.After(r.polled.Add(-freshness)) && info.Size() <= perPoll
 	if err := t.open(fresh || left); err != nil {
 		r.fail(f.path, err)
 		return nil
 	}
 	r.tails[f.path] = t
-	switch {
-	case left:
-		t.offset = read
-	case !fresh:
+	if left {
+		t.offset, t.print = was.offset, was.print // when it is another file with the same number, it is read from its beginning
+		return t
+	}
+	if !fresh {
 		if err := t.read(r.buf, r.sink(t, true, now)); err != nil {
 			r.fail(f.path, err)
 		}
@@ -110,12 +114,16 @@ func (r *Reader) meet(f found, first bool, now time.Time) *follow {
 	return t
 }
 
-// remember keeps how far a file was read that has lost its path.
-func (r *Reader) remember(info os.FileInfo, read int64) {
+// remember keeps how far a file was read that loses its path.
+func (r *Reader) remember(t *tail) {
+	info, err := t.file.Stat()
+	if err != nil {
+		return
+	}
 	if len(r.left) >= mostLeft {
 		clear(r.left)
 	}
-	r.left[idOf(info)] = read
+	r.left[idOf(info)] = place{t.offset, slices.Clone(t.print)}
 }
 
 func (r *Reader) pollFile(t *follow, now time.Time) {

@@ -166,7 +166,9 @@ func (h *header) inside(s string) bool {
 		h.e.PID = pid
 		return true
 	}
-	return !h.level && !strings.ContainsAny(s, " \t=") // the name of a thread
+	_, rest, _ := strings.Cut(h.rest, string(closingOf(h.rest[0]))+" ")
+	logger, _, _ := strings.Cut(rest, " ")
+	return !strings.ContainsAny(s, " \t=") && (!h.level || strings.HasSuffix(logger, ":")) // the name of a thread
 }
 
 // word takes a level, a number of a process, or the name of a logger.
@@ -190,11 +192,15 @@ func (h *header) word() bool {
 		return true
 	}
 	names := strings.HasSuffix(w, ":") || strings.HasPrefix(rest, "- ") && strings.Contains(w, ".")
-	if h.e.Module == "" && h.level && names && bare != "" && len(w) <= 96 && !strings.ContainsAny(bare, "=\"'()/") {
+	if h.e.Module == "" && h.level && names && len(w) <= 96 && beginsWithLetter(bare) && !strings.ContainsAny(bare, "=\"'()/") {
 		h.e.Module, h.rest = bare, rest
 		return true
 	}
 	return false
+}
+
+func beginsWithLetter(s string) bool {
+	return s != "" && (s[0]|0x20 >= 'a' && s[0]|0x20 <= 'z' || s[0] == '_')
 }
 
 // headerGoesOn says whether more of a header follows a number: else the number is

@@ -28,7 +28,7 @@ type Reader struct {
 	ring       ring
 	counts     counts
 	tails      map[string]*follow
-	left       map[fileID]int64 // how far files were read that were rotated away
+	left       map[fileID]place // how far files were read that were rotated away
 	unreadable []Unreadable
 	taps       []Tap
 	started    time.Time
@@ -50,7 +50,7 @@ func New(cfg Config, journal Journal) *Reader {
 	return &Reader{
 		cfg: cfg, journal: journal, now: time.Now,
 		miner: logtemplate.New(logtemplate.DefaultConfig()), patterns: map[TemplateID]*pattern{},
-		tails: map[string]*follow{}, left: map[fileID]int64{},
+		tails: map[string]*follow{}, left: map[fileID]place{},
 	}
 }
 

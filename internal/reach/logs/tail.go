@@ -30,7 +30,7 @@ type tail struct {
 	skipped  int64  // bytes passed over because too much came at once
 	binary   bool
 
-	left func(info os.FileInfo, read int64) // told when a file is left for another
+	left func(*tail) // told before a file is left for another
 }
 
 // A line is what a tail found. Its bytes are valid until the next one.
@@ -90,7 +90,7 @@ func (t *tail) rotate(buf []byte, each func(line)) error {
 	}
 	t.flush(each)
 	if t.left != nil {
-		t.left(mine, t.offset)
+		t.left(t)
 	}
 	t.close()
 	if err := t.open(true); err != nil {
