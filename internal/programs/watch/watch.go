@@ -5,8 +5,10 @@ package watch
 import (
 	"errors"
 
+	"github.com/fleetlens/fleetlens/internal/journald"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
@@ -16,6 +18,7 @@ import (
 type Settings struct {
 	probe.Config
 	Targets all.Targets
+	Logs    logs.Config
 }
 
 // New returns the defaults.
@@ -23,17 +26,17 @@ func New() *Settings { return &Settings{Config: probe.DefaultConfig()} }
 
 // Sections implements proc.Settings.
 func (s *Settings) Sections() map[string]any {
-	return map[string]any{"targets": &s.Targets}
+	return map[string]any{"targets": &s.Targets, "logs": &s.Logs}
 }
 
 // Validate implements proc.Settings.
 func (s *Settings) Validate() error {
-	return errors.Join(s.Config.Validate(), s.Targets.Validate())
+	return errors.Join(s.Config.Validate(), s.Targets.Validate(), s.Logs.Validate())
 }
 
 // Skills returns the skills of this host and of its targets.
 func (s *Settings) Skills() []skills.Skill {
-	return all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Targets: s.Targets})
+	return all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Targets: s.Targets, Logs: s.Logs, Journal: journald.Open})
 }
 
 // Deps fills in what a probe looks at.

@@ -12,11 +12,16 @@ import (
 
 // Config says what is read.
 type Config struct {
-	Files   []string `json:"files,omitempty" yaml:"files"`     // patterns; empty: what is in /var/log; "off": none
-	Journal string   `json:"journal,omitempty" yaml:"journal"` // auto (or empty: where there is one), on, off
-	Docker  string   `json:"docker,omitempty" yaml:"docker"`   // folder of the containers; empty: /var/lib/docker/containers; off
-	Pods    string   `json:"pods,omitempty" yaml:"pods"`       // folder of the pods' logs; empty: /var/log/pods; off
-	Root    string   `json:"-" yaml:"-"`                       // where the machine's root is mounted, when it is not the process's own
+	// Files are patterns of absolute paths, as /var/log/*.log; none: what is in /var/log; off: no files.
+	Files []string `yaml:"files"`
+	// Journal says whether the journal is read: auto (where there is one), on, or off; auto when it is not told.
+	Journal string `yaml:"journal"`
+	// Docker is the folder of the containers' logs, /var/lib/docker/containers when it is not told; off: none.
+	Docker string `yaml:"docker"`
+	// Pods is the folder of the pods' logs, /var/log/pods when it is not told; off: none.
+	Pods string `yaml:"pods"`
+	// Root is where the machine's root is mounted, when it is not the process's own.
+	Root string `yaml:"-"`
 }
 
 // Where container runtimes write.

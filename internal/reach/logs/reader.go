@@ -46,9 +46,12 @@ type Reader struct {
 type Tap func(e *Entry, text string, known bool) (part bool)
 
 // New returns a reader. It reads nothing yet. Journal may be nil.
-func New(cfg Config, journal Journal) *Reader {
+func New(cfg Config, journal Journal) *Reader { return NewAt(cfg, journal, time.Now) }
+
+// NewAt is New with a clock of the caller's.
+func NewAt(cfg Config, journal Journal, now func() time.Time) *Reader {
 	return &Reader{
-		cfg: cfg, journal: journal, now: time.Now,
+		cfg: cfg, journal: journal, now: now,
 		miner: logtemplate.New(logtemplate.DefaultConfig()), patterns: map[TemplateID]*pattern{},
 		tails: map[string]*follow{}, left: map[fileID]place{},
 	}

@@ -56,7 +56,8 @@ type Template struct {
 	First, Last time.Time
 	PerMinute   []int // of the last quarter of an hour, the present minute first
 	Recent      int   // in the last five minutes
-	New         bool  // first seen in the last five minutes, and not when reading began
+	Known       bool  // it was logged before reading began
+	New         bool  // first seen in the last five minutes, and not known
 	Source      string
 	Module      string
 	Example     string
@@ -100,7 +101,7 @@ func (r *Reader) Template(id TemplateID) (Template, bool) {
 func (p *pattern) view(id TemplateID, text string, now time.Time) Template {
 	t := Template{
 		ID: id, Text: text, Level: p.level, Total: p.total, First: p.first, Last: p.last,
-		Recent: p.recent(now, int64(Window/time.Minute)), New: !p.known && now.Sub(p.first) <= Window,
+		Recent: p.recent(now, int64(Window/time.Minute)), Known: p.known, New: !p.known && now.Sub(p.first) <= Window,
 		Source: p.source, Module: p.module, Example: p.example,
 	}
 	for m := p.minute; m > p.minute-minutes; m-- {
@@ -108,6 +109,9 @@ func (p *pattern) view(id TemplateID, text string, now time.Time) Template {
 	}
 	return t
 }
+
+// JournalName is what the journal is called among the sources.
+const JournalName = "journal"
 
 // A Source is a file, a container or the journal that is read.
 type Source struct {
@@ -129,7 +133,7 @@ func (r *Reader) Sources() ([]Source, []Unreadable) {
 	}
 	slices.SortStableFunc(list, func(a, b Source) int { return b.Last.Compare(a.Last) })
 	if r.follower.reads() {
-		list = append([]Source{{Name: "journal"}}, list...)
+		list = append([]Source{{Name: JournalName}}, list...)
 	}
 	return list, slices.Clone(r.unreadable)
 }
@@ -140,6 +144,13 @@ func (r *Reader) Losses() (cut uint64, skipped int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.cuts, r.skipped
+}
+
+// Began returns when reading began; zero before the first Poll.
+func (r *Reader) Began() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.started
 }
 
 // Now returns the time by which the reader counts.
