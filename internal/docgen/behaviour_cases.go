@@ -163,6 +163,7 @@ func behaviourGroups() []behaviourGroup {
 			{id: "141", does: "A long message is cut and ends with the mark of that."},
 			{id: "142", does: "An entry names who wrote it: program, process and source."},
 			{id: "143", does: "Where there is nothing to read counts are zero, lists are empty, and what is asked for by id is not found."},
+			{id: "144", does: "Exceptions are counted by kind, language and type; found by a part of their type and by a regular expression; shown with their frames, and those that nobody knows are left out."},
 			{id: "146", does: "The newest come first, with the time of the wall clock."},
 		}},
 		{"Defects", []behaviourCase{

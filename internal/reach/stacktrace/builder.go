@@ -10,6 +10,7 @@ type builder struct {
 	code    bool // the next line is source code
 	skip    bool // frames are of a cause or of another goroutine
 	reverse bool // the newest frame comes last, as in Python
+	chained bool // the one that comes next was caused by this one
 }
 
 func (b *builder) frame(f Frame) {
@@ -38,6 +39,14 @@ func (b *builder) cause(s string) {
 func (b *builder) name(s string) {
 	kind, message, _ := strings.Cut(s, ": ")
 	b.Type, b.Message = short(strings.TrimSuffix(kind, ":"), nameBytes), short(message, textBytes)
+}
+
+// whole says whether nothing that matters is still to come.
+func (b *builder) whole() bool {
+	if b.Language == Python { // what it is comes last
+		return b.closed
+	}
+	return len(b.Frames) > 0
 }
 
 // begin returns a new trace when the line begins one, by itself or together with

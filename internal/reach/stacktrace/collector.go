@@ -17,7 +17,7 @@ const (
 	mostStreams = 64 // sources with a line that may belong to a trace
 	slot        = 10 * time.Second
 	slots       = 31              // five minutes, and the slot that has just begun
-	settle      = 3 * time.Second // after which a trace without another line is whole
+	settle      = 3 * time.Second // after which a trace that lacks something gets no more
 )
 
 // A Line is one line of a log.
@@ -34,7 +34,7 @@ type Line struct {
 // A Collector finds traces. It is safe for concurrent use.
 type Collector struct {
 	mu      sync.Mutex
-	next    uint64
+	next    int
 	streams map[string]*stream
 	traces  []Trace // the oldest first
 	groups  map[string]*Group
@@ -156,7 +156,7 @@ func (c *Collector) close(s *stream) {
 	t.Type = cmp.Or(t.Type, "unknown")
 	t.Group = groupOf(&t)
 	c.next++
-	t.ID = fmt.Sprint(c.next)
+	t.ID = c.next
 	c.traces = append(c.traces, t)
 	if drop := len(c.traces) - mostTraces; drop > 0 {
 		c.traces = slices.Delete(c.traces, 0, drop)
@@ -189,12 +189,13 @@ func (c *Collector) count(t *Trace) {
 	}
 }
 
-// Settle ends the traces to which no line came for some seconds.
+// Settle ends the traces that are whole as far as one can tell, and those to which
+// no line came for some seconds. It is called when all that was written is read.
 func (c *Collector) Settle(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(c.streams)) {
-		if s := c.streams[key]; s.open != nil && now.Sub(s.at) >= settle {
+		if s := c.streams[key]; s.open != nil && (s.open.whole() || now.Sub(s.at) >= settle) {
 			c.close(s)
 		}
 	}

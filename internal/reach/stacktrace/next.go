@@ -1,6 +1,9 @@
 package stacktrace
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // next takes the line when it belongs to the trace. Indented says that spaces stood
 // before it.
@@ -62,14 +65,18 @@ func (b *builder) nextPython(line string, indented bool) bool {
 	line = strings.TrimLeft(line, "|+- ") // groups of exceptions are drawn as a tree
 	for _, words := range chained {
 		if line == words {
+			b.chained = true
 			return true
 		}
 	}
 	if strings.Contains(line, "Traceback (most recent call last)") {
+		if b.closed && !b.chained {
+			return false // another one
+		}
 		if b.closed {
-			b.cause(strings.TrimSuffix(b.Type+": "+b.Message, ": "))
-			b.Causes = append(b.Causes[len(b.Causes)-1:], b.Causes[:len(b.Causes)-1]...)
-			b.Frames, b.closed, b.code = nil, false, false
+			b.Causes = slices.Insert(b.Causes, 0, strings.TrimSuffix(b.Type+": "+short(b.Message, nameBytes), ": "))
+			b.Causes = b.Causes[:min(len(b.Causes), mostCauses)]
+			b.Frames, b.closed, b.code, b.chained = nil, false, false, false
 		}
 		return true
 	}

@@ -39,7 +39,7 @@ type Frame struct {
 
 // A Trace is one stack trace.
 type Trace struct {
-	ID       string // unique as long as the collector lives
+	ID       int    // unique as long as the collector lives
 	Group    string // of the traces that are the same fault
 	Time     time.Time
 	Language string
@@ -138,4 +138,13 @@ func steady(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// Top returns the frame of the program itself that is on top of the stack; the zero
+// Frame when there are none.
+func (t *Trace) Top() Frame {
+	if frames := own(t); len(frames) > 0 {
+		return frames[0]
+	}
+	return Frame{}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/logger"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
@@ -37,5 +38,6 @@ func Skills(o Options) []skills.Skill {
 		overload.Skill(machine),
 		vmevents.Skill(machine, kmsg.Open("")),
 		logger.Skill(written),
+		exception.Skill(written),
 	}
 }
