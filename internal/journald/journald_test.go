@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -86,5 +87,27 @@ func TestTheJournalOfThisMachine(t *testing.T) {
 	begin := make([]byte, 1)
 	if _, err := io.ReadFull(s, begin); err != nil || begin[0] != '{' {
 		t.Errorf("the journal begins with %q (%v), want a JSON object", begin, err)
+	}
+}
+
+// TestAReaderOfLogsReadsTheJournal is the whole way, from journalctl to entries.
+func TestAReaderOfLogsReadsTheJournal(t *testing.T) {
+	one, err := exec.CommandContext(t.Context(), "journalctl", "--output=json", "--lines=1", "--no-pager", "--quiet").Output()
+	if err != nil || len(one) == 0 {
+		missing.Component(t, "journald", "no entries in a journal on this machine")
+		return
+	}
+	r := logs.New(logs.Config{Files: []string{logs.Off}, Docker: logs.Off, Pods: logs.Off, Journal: "on"}, Open)
+	defer r.Close()
+	if err := r.Poll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for len(r.Entries(1, func(e *logs.Entry) bool { return strings.HasPrefix(e.Source, "journal") })) == 0 {
+		if time.Now().After(deadline) {
+			read, un := r.Sources()
+			t.Fatalf("nothing was read: %+v, %+v", read, un)
+		}
+		runtime.Gosched()
 	}
 }

@@ -15,8 +15,8 @@ var beginnings = []struct {
 // guess returns the level that the message itself tells: level=error, a level in
 // capitals near its beginning, or a beginning that programs have when they fail.
 func guess(m string) Level {
-	if i := strings.Index(m, "level="); i >= 0 {
-		w := strings.TrimLeft(m[i+len("level="):], `"`)
+	if _, w, ok := strings.Cut(m, "level="); ok {
+		w = strings.TrimLeft(w, `"`)
 		if end := strings.IndexAny(w, "\" ,;"); end >= 0 {
 			w = w[:end]
 		}

@@ -40,7 +40,9 @@ func plain(s string) string {
 			b.WriteByte(s[i])
 			continue
 		}
-		for i += 2; i < len(s) && (s[i] < '@' || s[i] > '~'); i++ {
+		i += 2
+		for i < len(s) && (s[i] < '@' || s[i] > '~') {
+			i++
 		}
 	}
 	return b.String()

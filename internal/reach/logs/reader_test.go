@@ -247,9 +247,9 @@ func TestAStormOfLinesIsBounded(t *testing.T) {
 	f := read(t, nil)
 	f.poll()
 	before := heap()
-	for i := range 20 {
+	for i := range 10 {
 		var b strings.Builder
-		for j := range 10_000 {
+		for j := range 4_000 {
 			fmt.Fprintf(&b, "ERROR job %s failed for %s with code %d: %s\n", word(i*j), word(j), j, strings.Repeat(word(j)+" ", j%17))
 		}
 		f.write("a.log", b.String())

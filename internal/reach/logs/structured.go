@@ -31,8 +31,9 @@ func parseJSON(line string, now time.Time, e *Entry) bool {
 	e.Module = text("logger", "logger_name", "module", "component", "service", "name", "caller")
 	e.PID, _ = strconv.Atoi(text("pid", "process_id"))
 	level := text("level", "severity", "lvl", "levelname", "log.level", "loglevel")
-	known := true
-	if e.Level, known = ParseLevel(level); !known {
+	if l, known := ParseLevel(level); known {
+		e.Level = l
+	} else {
 		e.Level = numberedLevel(level, e.Message)
 	}
 	e.Time = jsonTime(text("time", "timestamp", "ts", "@timestamp", "datetime", "date"), now)

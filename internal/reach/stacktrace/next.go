@@ -63,11 +63,9 @@ var chained = []string{
 
 func (b *builder) nextPython(line string, indented bool) bool {
 	line = strings.TrimLeft(line, "|+- ") // groups of exceptions are drawn as a tree
-	for _, words := range chained {
-		if line == words {
-			b.chained = true
-			return true
-		}
+	if slices.Contains(chained, line) {
+		b.chained = true
+		return true
 	}
 	if strings.Contains(line, "Traceback (most recent call last)") {
 		if b.closed && !b.chained {
