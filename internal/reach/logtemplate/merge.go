@@ -66,9 +66,11 @@ func (r *record) relatives() (one map[int][]*record, two map[[2]int][]*record) {
 	return one, two
 }
 
-// mergeable says whether r and those that differ from it in place p only are one.
+// mergeable says whether r and those that differ from it in place p only are one. A
+// word is one with a variable in its place, but not in front: "no errors" is another
+// message than "2 errors".
 func (m *Miner) mergeable(r *record, list []*record, p int) bool {
-	if r.tokens[p].wild || slices.ContainsFunc(list, func(o *record) bool { return o.tokens[p].wild }) {
+	if p > 0 && (r.tokens[p].wild || slices.ContainsFunc(list, func(o *record) bool { return o.tokens[p].wild })) {
 		return true
 	}
 	need := m.cfg.Values

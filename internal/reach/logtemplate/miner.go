@@ -144,7 +144,7 @@ func (m *Miner) Add(message string) (id ID, isNew bool) {
 func (m *Miner) learned(tokens []token, key uint64) *record {
 	for p := range tokens { // the common case: one variable
 		if tokens[p].kind != mark {
-			if r := m.byKey[key-mix(p, tokens[p].hash)+mix(p, wild)]; r != nil {
+			if r := m.byKey[key-mix(p, tokens[p].hash)+mix(p, wild)]; r != nil && (p > 0 || r.wilds > 0) {
 				return r
 			}
 		}

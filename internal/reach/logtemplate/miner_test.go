@@ -77,6 +77,7 @@ func TestLinesOfDifferentTemplates(t *testing.T) {
 		{"bytes in parentheses", []string{"closed, 451 bytes sent", "closed, 3637 bytes (3.55 KB) sent"}},
 		{"ranges usable and reserved", []string{"e820: 0000 - 00a0 (usable)", "e820: 00f0 - 0100 (reserved)"}},
 		{"states of a service", []string{"Service started", "Service stopped"}},
+		{"none and some", []string{"2 errors were found", "No errors were found"}},
 		{"source files", []string{"sweep.c:1455: no change", "route.c:17: no change"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
