@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	journalLine = 64 << 10         // bytes of an entry of the journal; a longer one is passed over
-	journalIdle = 10 * time.Minute // after so long without a Poll the journal is not followed
-	journalWait = time.Minute      // before it is tried again
+	journalLine = 64 << 10               // bytes of an entry of the journal; a longer one is passed over
+	journalIdle = 10 * time.Minute       // after so long without a Poll the journal is not followed
+	journalWait = time.Minute            // before it is tried again
+	firstWait   = 300 * time.Millisecond // for what is there, when the journal is opened
 )
 
 // A follower reads the journal in the background while somebody asks for it.
@@ -48,11 +49,12 @@ func (f *follower) stop() {
 	}
 }
 
-// pollJournal begins to follow the journal, when it is to be read and is not.
-func (r *Reader) pollJournal(now time.Time) {
+// pollJournal begins to follow the journal, when it is to be read and is not. Then
+// it returns what is closed when what is there was read.
+func (r *Reader) pollJournal(now time.Time) (caught chan struct{}) {
 	f := &r.follower
 	if r.journal == nil || r.cfg.Journal == Off {
-		return
+		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -65,13 +67,38 @@ func (r *Reader) pollJournal(now time.Time) {
 			cancel()
 			f.running = false
 		} else {
+			caught = make(chan struct{})
 			f.cancel, f.done, f.running = cancel, make(chan struct{}), true
-			go r.follow(ctx, stream, f.done, f.cursor == "", now)
+			go r.follow(ctx, stream, feed{f.done, caught, f.cursor == "", now})
 		}
 	}
 	if f.err != nil && (!errors.Is(f.err, ErrNoJournal) || r.cfg.Journal == "on") {
-		r.unreadable = append(r.unreadable, Unreadable{"journal", f.err.Error(), grantJournal(f.err)})
+		r.unreadable = append(r.unreadable, Unreadable{JournalName, f.err.Error(), grantJournal(f.err)})
 	}
+	return caught
+}
+
+// await waits until the journal was read as far as it goes, but not for long. Nil is
+// not waited for.
+func await(ctx context.Context, caught chan struct{}) {
+	if caught == nil {
+		return
+	}
+	t := time.NewTimer(firstWait)
+	defer t.Stop()
+	select {
+	case <-caught:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// A feed is one reading of the journal.
+type feed struct {
+	done   chan struct{} // closed at its end
+	caught chan struct{} // closed when what was there is read
+	first  bool          // what is there was written before the reader began
+	began  time.Time
 }
 
 func grantJournal(err error) string {
@@ -81,10 +108,11 @@ func grantJournal(err error) string {
 	return "add the probe's user to group systemd-journal or adm (usermod -aG systemd-journal USER)"
 }
 
-// follow takes in entries until the stream ends. Those of before it began are
-// known when it is the first time.
-func (r *Reader) follow(ctx context.Context, stream io.ReadCloser, done chan struct{}, first bool, began time.Time) {
-	defer close(done)
+// follow takes in entries until the stream ends.
+func (r *Reader) follow(ctx context.Context, stream io.ReadCloser, read feed) {
+	defer close(read.done)
+	caught := sync.OnceFunc(func() { close(read.caught) })
+	defer caught()
 	in := bufio.NewReaderSize(stream, 16<<10)
 	var buf []byte
 	var err error
@@ -97,7 +125,10 @@ func (r *Reader) follow(ctx context.Context, stream io.ReadCloser, done chan str
 			r.cuts++
 			r.mu.Unlock()
 		case len(buf) > 0:
-			r.journalLine(buf, first, began)
+			r.journalLine(buf, read.first, read.began)
+		}
+		if in.Buffered() == 0 {
+			caught()
 		}
 	}
 	err = stream.Close()

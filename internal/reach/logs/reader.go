@@ -63,6 +63,11 @@ func (r *Reader) Tap(t Tap) { r.taps = append(r.taps, t) }
 // Poll reads what was written since the last time. What cannot be read is told by
 // [Reader.Sources]; the error is that of ctx.
 func (r *Reader) Poll(ctx context.Context) error {
+	await(ctx, r.poll(ctx))
+	return context.Cause(ctx)
+}
+
+func (r *Reader) poll(ctx context.Context) (caught chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
@@ -74,13 +79,13 @@ func (r *Reader) Poll(ctx context.Context) error {
 		r.started = now
 	}
 	r.unreadable = r.unreadable[:0]
-	r.pollJournal(now)
+	caught = r.pollJournal(now)
 	r.buf = make([]byte, 64<<10)
 	r.pollFiles(ctx, first, now)
 	r.buf = nil
 	r.polled = now
 	r.tidy()
-	return context.Cause(ctx)
+	return caught
 }
 
 // Close ends what runs in the background and closes every file.

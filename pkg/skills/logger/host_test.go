@@ -262,3 +262,12 @@ func TestANewKindOfErrorIsSeenAndNamed(t *testing.T) {
 		t.Errorf("template %v", one)
 	}
 }
+
+func TestNewErrorsThatDifferInAWordAreOneKind(t *testing.T) {
+	m := newMachine(t)
+	m.pass(6 * time.Minute)
+	m.write("ERROR login of amy is locked\nERROR login of bob is locked\nERROR login of joe is locked\n")
+	if d := m.snapshot(); d["new_error_templates_5m"] != 1.0 || d["error_count_1m"] != 3.0 {
+		t.Errorf("snapshot %v, want one new kind", d)
+	}
+}

@@ -40,7 +40,7 @@ var hostMetrics = []skills.Metric{
 	skills.Gauge("unique_error_modules", protocol.Count, "Programs or loggers that logged an error in the last minute."),
 	skills.Gauge("error_burst_ratio", protocol.Ratio, "Errors of the last minute against their mean a minute in the ten minutes before, which counts as 1 at least; absent with fewer than 20 errors, and in the first ten minutes."),
 	skills.Gauge("templates", protocol.Count, "Kinds of messages that are known."),
-	skills.Gauge("new_error_templates_5m", protocol.Count, "Kinds of error messages first seen in the last five minutes; absent in the first five minutes of reading."),
+	skills.Gauge("new_error_templates_5m", protocol.Count, "Kinds of error messages first seen in the last five minutes, those that differ in one word counted once; absent in the first five minutes of reading."),
 	skills.Info("new_error_template", protocol.Text, "The one of them that came most often, as program: text."),
 	skills.Info("top_error_template", protocol.Text, "The error message that came most often in the last five minutes, as program: text; absent when there is none."),
 	skills.Gauge("top_error_template_per_min", protocol.Count, "How often it came, a minute."),

@@ -3,6 +3,8 @@ package logger
 import (
 	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
@@ -63,7 +65,7 @@ func pct(part, of int) float64 {
 func (h hostLogs) templates(d skills.Data) {
 	list := h.Templates()
 	d.Set("templates", float64(len(list)), 0)
-	fresh := 0
+	var fresh []logs.Template
 	for _, t := range list { // those that came most often first
 		if !t.Level.IsError() || t.Recent == 0 {
 			continue
@@ -72,16 +74,33 @@ func (h hostLogs) templates(d skills.Data) {
 			d.Text("top_error_template", who(t)+": "+t.Text)
 			d.Set("top_error_template_per_min", perMinute(t), 1)
 		}
-		if !t.New {
-			continue
-		}
-		if fresh++; fresh == 1 && h.settled() {
-			d.Text("new_error_template", who(t)+": "+t.Text)
+		if t.New && len(fresh) < 50 && !slices.ContainsFunc(fresh, func(o logs.Template) bool { return alike(o.Text, t.Text) }) {
+			fresh = append(fresh, t)
 		}
 	}
-	if h.settled() {
-		d.Set("new_error_templates_5m", float64(fresh), 0)
+	if !h.settled() {
+		return
 	}
+	d.Set("new_error_templates_5m", float64(len(fresh)), 0)
+	if len(fresh) > 0 {
+		d.Text("new_error_template", who(fresh[0])+": "+fresh[0].Text)
+	}
+}
+
+// alike says whether two templates differ in one word only: they will be one when
+// more of their kind are seen.
+func alike(a, b string) bool {
+	x, y := strings.Fields(a), strings.Fields(b)
+	if len(x) != len(y) || len(x) < 3 {
+		return false
+	}
+	differ := 0
+	for i := range x {
+		if x[i] != y[i] {
+			differ++
+		}
+	}
+	return differ <= 1
 }
 
 // settled says whether the reader has seen enough for something to be new.
