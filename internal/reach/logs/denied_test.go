@@ -21,7 +21,7 @@ func TestWhatAnOrdinaryUserMayNotReadIsToldWithItsGroup(t *testing.T) {
 		readDenied(t, dir)
 		return
 	}
-	dir, err := os.MkdirTemp("", "denied")
+	dir, err := os.MkdirTemp("", "denied") //nolint:usetesting // that of the test is its own user's alone
 	if err != nil {
 		t.Fatal(err)
 	}

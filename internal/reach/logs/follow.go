@@ -38,7 +38,7 @@ type follow struct {
 	pending   string // the beginning of a line that the container runtime divided
 	entries   uint64
 	last      time.Time
-	lost      bool // the path is gone; once more is looked
+	lost      time.Time // since when the path is gone; zero while it is there
 }
 
 // pollFiles reads every file that the patterns name now, and those that they
@@ -58,7 +58,7 @@ func (r *Reader) pollFiles(ctx context.Context, first bool, now time.Time) {
 				continue
 			}
 		}
-		t.lost = false
+		t.lost = time.Time{}
 		r.pollFile(t, now)
 	}
 	for _, path := range slices.Sorted(maps.Keys(r.tails)) {
@@ -68,12 +68,15 @@ func (r *Reader) pollFiles(ctx context.Context, first bool, now time.Time) {
 	}
 }
 
-// lose reads the rest of a file whose path is gone; the second time it is closed.
+// lose reads the rest of a file whose path is gone. Until its program makes a new
+// one it may write to the old one: it is closed after a minute.
 func (r *Reader) lose(path string, now time.Time) {
 	t := r.tails[path]
 	r.pollFile(t, now)
-	if t.file == nil || !t.lost {
-		t.lost = true
+	if t.lost.IsZero() {
+		t.lost = now
+	}
+	if t.file == nil || now.Sub(t.lost) < time.Minute {
 		return
 	}
 	t.flush(r.sink(t, false, now))
@@ -90,7 +93,7 @@ func (r *Reader) meet(f found, first bool, now time.Time) *follow {
 		return nil
 	}
 	for _, other := range r.tails {
-		if mine, err := other.file.Stat(); err == nil && os.SameFile(mine, info) {
+		if other.has(info) || other.old != nil && other.old.has(info) {
 			return nil // it was renamed: who followed it still does
 		}
 	}

@@ -30,7 +30,8 @@ type tail struct {
 	skipped  int64  // bytes passed over because too much came at once
 	binary   bool
 
-	left func(*tail) // told before a file is left for another
+	old  *tail       // the file that had the path before; it is read once more
+	left func(*tail) // told before a file is closed for good that another one replaced
 }
 
 // A line is what a tail found. Its bytes are valid until the next one.
@@ -59,21 +60,50 @@ func (t *tail) open(fromStart bool) error {
 }
 
 func (t *tail) close() {
+	if t.old != nil {
+		t.old.close()
+		t.old = nil
+	}
 	if t.file != nil {
 		_ = t.file.Close() // it was only read
 		t.file = nil
 	}
 }
 
+// has says whether the file is the one that is open.
+func (t *tail) has(info os.FileInfo) bool {
+	mine, err := t.file.Stat()
+	return err == nil && os.SameFile(mine, info)
+}
+
 // poll reads what was written since the last time and calls each with its lines.
 func (t *tail) poll(buf []byte, each func(line)) error {
+	if t.old != nil {
+		if err := t.leave(buf, each); err != nil {
+			return err
+		}
+	}
 	if err := t.read(buf, each); err != nil {
 		return err
 	}
 	return t.rotate(buf, each)
 }
 
-// rotate goes on with the file that has the path now, when that is another one.
+// leave reads what was still written to the file that lost the path, and closes it.
+func (t *tail) leave(buf []byte, each func(line)) error {
+	old := t.old
+	err := old.read(buf, each)
+	old.flush(each)
+	if t.left != nil {
+		t.left(old)
+	}
+	old.close()
+	t.old = nil
+	return err
+}
+
+// rotate goes on with the file that has the path now, when that is another one. The
+// program may write to the old one until it is told: it is read until the next poll.
 func (t *tail) rotate(buf []byte, each func(line)) error {
 	mine, err := t.file.Stat()
 	if err != nil {
@@ -88,12 +118,11 @@ func (t *tail) rotate(buf []byte, each func(line)) error {
 	case os.SameFile(mine, theirs):
 		return nil
 	}
-	t.flush(each)
-	if t.left != nil {
-		t.left(t)
-	}
-	t.close()
+	old := *t
+	old.left, t.file, t.partial, t.print = nil, nil, nil, nil
+	t.old = &old
 	if err := t.open(true); err != nil {
+		t.close()
 		return err
 	}
 	return t.read(buf, each)
