@@ -47,6 +47,7 @@ func TestLinesOfOneTemplate(t *testing.T) {
 		}, "auth failure; uid=<*> tty=ttyA rhost=<*> user=<*>"},
 		{"values apart from their keys", []string{"steps today = 1514038440000##6993##548", "steps today = 1514038440001##7007##549"}, "steps today = <*>"},
 		{"names after what announces them", []string{"opened for user carol by (uid=0)", "opened for user news by (uid=0)"}, "opened for user <*> by (uid=<*>)"},
+		{"names between for and from", []string{"key of carol accepted for carol from 10.0.0.1", "key of carol accepted for news from 10.0.0.7"}, "key of carol accepted for <*> from <*>"},
 		{"host names with digits and without", []string{"link from 10.0.0.9 (c-9.isp.example) up", "link from 10.0.0.8 (mail.example.com) up"}, "link from <*> (<*>) up"},
 		{"names with dots", []string{"received intent app.action.SCREEN_ON now", "received intent app.action.SCREEN_OFF now"}, "received intent <*> now"},
 		{"lists of several lengths", []string{"speeds ( 3552 3534 3375 )", "speeds ( 3552 **** 3375 3400 3401 )"}, "speeds ( <*> )"},

@@ -4,9 +4,11 @@ import "strings"
 
 const hole = "<*>"
 
-// After a preposition and one of the nouns stands somebody's or something's name:
-// "for user".
+// After a preposition and one of the nouns stands somebody's or something's name
+// ("for user carol"), and so it does between for whom and from where ("for carol from").
 var (
+	forWhom      = stringSet("for", "by")
+	fromWhere    = stringSet("from", "at", "on", "via")
 	prepositions = stringSet("for", "by", "of", "on", "from", "to", "in", "at", "with", "via", "as", "invalid", "unknown")
 	nouns        = stringSet("user", "host", "group", "node", "interface", "device", "service", "module", "unit", "domain", "account", "database", "table",
 		"queue", "topic", "pod", "container", "task", "job", "session")
@@ -39,7 +41,7 @@ func (s *scanner) template(tokens []token) (string, []part) {
 		if t.kind == variable {
 			parts[p].look = s.look(t)
 		}
-		parts[p].named = p > 1 && t.kind == word && nouns[s.wordOf(tokens[p-1])] && prepositions[s.wordOf(tokens[p-2])]
+		parts[p].named = t.kind == word && s.announced(tokens, p)
 		parts[p].dotted = strings.Count(s.wordOf(t), ".") >= 2
 		for i := t.from; i < t.to; i++ {
 			r := s.raw[i]
@@ -59,6 +61,14 @@ func (s *scanner) template(tokens []token) (string, []part) {
 		b.WriteString(strings.TrimRight(s.line[end:], " \t\r\n"))
 	}
 	return b.String(), parts
+}
+
+// announced says whether the words around place p say that a name stands there.
+func (s *scanner) announced(tokens []token, p int) bool {
+	if p > 1 && nouns[s.wordOf(tokens[p-1])] && prepositions[s.wordOf(tokens[p-2])] {
+		return true
+	}
+	return p > 0 && p+1 < len(tokens) && forWhom[s.wordOf(tokens[p-1])] && fromWhere[s.wordOf(tokens[p+1])]
 }
 
 // wordOf returns the word that t is, and nothing when it is something else.
