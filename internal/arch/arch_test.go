@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/allinone":       anything,
 	"internal/docgen/...":     anything,
 	"internal/programs":       anything,
-	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/reach/..."},
+	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/journald", "internal/reach/..."},
 	"internal/arch":           {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
@@ -44,10 +44,13 @@ var mayImport = map[string][]string{
 	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
-	"internal/correlate": {},
-	"internal/detect":    {},
-	"internal/redact":    {},
-	"internal/reach/...": {},
+	"internal/correlate":  {},
+	"internal/detect":     {},
+	"internal/redact":     {},
+	"internal/reach/...":  {},
+	"internal/reach/logs": {"internal/reach/logtemplate"},
+	// The one place that runs a program for a skill.
+	"internal/journald": {"internal/reach/logs"},
 
 	"pkg/protocol":            {},
 	"pkg/luasandbox":          {},

@@ -168,6 +168,16 @@ func behaviourGroups() []behaviourGroup {
 			{id: "160", does: "Kinds and lengths that a profile cannot have are refused by name; a second one while one is active is refused; a stop tells the count, also when idle; without a result there are no functions; the snapshot tells whether one is active."},
 			{id: "161", does: "An allocator's ratio is from 0 to 1, the score is 1 minus the average; the problematic ones are below 0.5, the worst first, and as many as the snapshot says. An unknown allocator is refused with those there are."},
 		}},
+		{"What logs and exceptions keep", []behaviourCase{
+			{id: "138", does: "Without entries every count is zero; the levels are counted apart, and what is graver than an error is an error too."},
+			{id: "139", does: "A level, a name and a limit filter; what is no level or no regular expression is refused with words, and no match is an empty list."},
+			{id: "140", does: "Of more entries than are kept the newest are."},
+			{id: "141", does: "A long message is cut and ends with the mark of that."},
+			{id: "142", does: "An entry names who wrote it: program, process and source."},
+			{id: "143", does: "Where there is nothing to read counts are zero, lists are empty, and what is asked for by id is not found."},
+			{id: "144", does: "Exceptions are counted by kind, language and type; found by a part of their type and by a regular expression; shown with their frames, and those that nobody knows are left out."},
+			{id: "146", does: "The newest come first, with the time of the wall clock."},
+		}},
 		{"Defects", []behaviourCase{
 			{id: "defect 1", does: "However a run ends, its caller is answered, its operators are stopped and the way is free for the next request."},
 			{id: "defect 2", does: "A wait belongs to its run: after a cancel nothing wakes up."},

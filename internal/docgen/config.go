@@ -16,20 +16,22 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
+	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 )
 
 // sections are the parts of the configuration file that are no flags.
 var sections = []struct {
 	key, what, doc string
-	entry          any // what stands under a name in it
+	entry          any // what stands in it, or under a name in it
 	folder         string
 }{
-	{"targets.go", "probe, fleetlens up", "Go services to look into, by a name of one's own.", gopprof.Config{}, "internal/reach/gopprof"},
-	{"targets.postgres", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
-	{"models", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
-	{"sets", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
-	{"recurring", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
+	{"logs", "probe, fleetlens up", "Which logs the probe reads.", logs.Config{}, "internal/reach/logs"},
+	{"targets.go.NAME", "probe, fleetlens up", "Go services to look into, by a name of one's own.", gopprof.Config{}, "internal/reach/gopprof"},
+	{"targets.postgres.NAME", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
+	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
+	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
+	{"recurring.NAME", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
 }
 
 // configPage lists every option of every program.
@@ -58,8 +60,8 @@ Requests have options of their own, see [request](protocol.md#request).
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s Read by: %s.\n\n| key | type | meaning |\n|---|---|---|\n", s.key, s.doc, s.what)
-		if err := keys(&b, src, s.key+".NAME", reflect.TypeOf(s.entry)); err != nil {
+		fmt.Fprintf(&b, "\n### %s\n\n%s Read by: %s.\n\n| key | type | meaning |\n|---|---|---|\n", strings.TrimSuffix(s.key, ".NAME"), s.doc, s.what)
+		if err := keys(&b, src, s.key, reflect.TypeOf(s.entry)); err != nil {
 			return "", err
 		}
 	}
@@ -82,7 +84,7 @@ func defaultOf(f *pflag.Flag) string {
 func keys(b *strings.Builder, src source, path string, t reflect.Type) error {
 	for f := range t.Fields() {
 		name := f.Tag.Get("yaml")
-		if name == "" || !f.IsExported() {
+		if name == "" || name == "-" || !f.IsExported() {
 			continue
 		}
 		comment := src.comments[t.Name()+"."+f.Name]

@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/fleetlens/fleetlens/internal/journald"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
+	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	"github.com/fleetlens/fleetlens/pkg/skills/custom"
@@ -20,6 +22,7 @@ import (
 type Settings struct {
 	probe.Config
 	Targets all.Targets
+	Logs    logs.Config
 	Custom  string // folder of skills in YAML files; empty: none
 
 	clients all.Clients
@@ -40,12 +43,12 @@ func (s *Settings) Flags(fs *pflag.FlagSet) {
 
 // Sections implements proc.Settings.
 func (s *Settings) Sections() map[string]any {
-	return map[string]any{"targets": &s.Targets}
+	return map[string]any{"targets": &s.Targets, "logs": &s.Logs}
 }
 
 // Validate implements proc.Settings.
 func (s *Settings) Validate() error {
-	err := errors.Join(s.Config.Validate(), s.Targets.Validate())
+	err := errors.Join(s.Config.Validate(), s.Targets.Validate(), s.Logs.Validate())
 	if err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func (s *Settings) Validate() error {
 // Skills returns the skills of this host and of its targets, then those of the program and of Custom.
 // Validate comes first.
 func (s *Settings) Skills() []skills.Skill {
-	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Clients: s.clients})
+	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Clients: s.clients, Logs: s.Logs, Journal: journald.Open})
 	return slices.Concat(list, s.more, s.custom)
 }
 

@@ -6,11 +6,14 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
+	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
+	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
+	"github.com/fleetlens/fleetlens/pkg/skills/logger"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
@@ -23,9 +26,11 @@ import (
 // Options say what the skills read. The zero value is the machine the process runs
 // on, without any target besides.
 type Options struct {
-	Proc string // the proc filesystem; empty means /proc
-	Sys  string // the sys filesystem; empty means /sys
-	Root string // where the machine's root is mounted, when it is not the process's own
+	Proc    string       // the proc filesystem; empty means /proc
+	Sys     string       // the sys filesystem; empty means /sys
+	Root    string       // where the machine's root is mounted, when it is not the process's own
+	Logs    logs.Config  // which logs are read
+	Journal logs.Journal // opens the machine's journal; nil where it is not read
 	// Clients are the targets besides the host, see [Targets.Open].
 	Clients
 }
@@ -34,10 +39,15 @@ type Options struct {
 // machine yet, so it is also the way to get the skills' words.
 func Skills(o Options) []skills.Skill {
 	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
+	o.Logs.Root = o.Root
 	kernel, units := kmsg.Open(""), systemd.New(o.Root)
 	if o.Proc != "" && machine.Plain() {
 		kernel, units = kmsg.OpenFile(filepath.Join(o.Proc, "kmsg")), systemd.New(o.Proc)
+		if o.Journal = nil; o.Root == "" {
+			o.Logs.Root = o.Proc
+		}
 	}
+	written := logs.New(o.Logs, o.Journal)
 	return []skills.Skill{
 		hostos.Skill(machine),
 		with(ports.Skill(machine), ports.GoSource(o.Go)),
@@ -45,6 +55,8 @@ func Skills(o Options) []skills.Skill {
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
+		logger.Skill(written),
+		exception.Skill(written),
 		goruntime.Skill(o.Go),
 		gc.Skill(o.Go),
 		tracer.Skill(o.Go),

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package journald
+
+import "syscall"
+
+func dieWithParent() *syscall.SysProcAttr { return nil }

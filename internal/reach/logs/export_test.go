@@ -1,0 +1,4 @@
+package logs
+
+// JournalEntry is for the fuzz test.
+var JournalEntry = journalEntry
