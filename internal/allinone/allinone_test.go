@@ -324,7 +324,7 @@ func request[M protocol.Message](t *testing.T, conn *bus.Conn, subject string, b
 
 func TestAPersonAsksAboutAnInvestigationThatHasEnded(t *testing.T) {
 	conn := up(t, nil, func(o *allinone.Options) { o.Deciders = nil; o.LLM.Default = llm.Rules })
-	r := ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-asked"})
+	r := ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-asked", Skills: []string{"os"}})
 	if len(r.Insights) != 1 {
 		t.Fatalf("result %+v", r)
 	}

@@ -97,3 +97,37 @@ func TestWhatAClusterMendsItselfIsWorthAnotherTry(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoSubscribesWithoutJetStreamSeesEachEffectOnce(t *testing.T) {
+	s := natstest.Run(t)
+	c := natstest.Setup(t, s, "test")
+	reader := natstest.Dial(t, s, "reader")
+	subject := protocol.InvestigationSubject("i1", protocol.PhaseFinished)
+	seen := make(chan string, 100)
+	stop, err := reader.Subscribe(subject, func(m bus.Msg) { seen <- m.Header[protocol.HeaderID][0] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := reader.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b", "c", "b", "a"} { // repeats, as a worker that takes over makes them
+		if _, err := c.PublishOnce(t.Context(), bus.Findings, bus.Outgoing{Subject: subject, Body: progress("an effect"), ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Publish(t.Context(), bus.Outgoing{Subject: subject, Body: progress("the end"), ID: "end", Dedupe: true}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for id := range seen {
+		if id == "end" {
+			break
+		}
+		got = append(got, id)
+	}
+	if fmt.Sprint(got) != "[a b c]" {
+		t.Errorf("it saw %v", got)
+	}
+}

@@ -84,14 +84,13 @@ func (c *Conn) store(ctx context.Context, msg *nats.Msg) (Receipt, error) {
 // message of this id already. Unlike Dedupe alone it does not depend on the
 // stream's duplicate window: whoever goes on with a run after a long outage, or
 // thaws when another has gone on with it, repeats effects that are older.
+//
+// It reads before it writes: a message that the stream refuses has gone to those who
+// subscribe without JetStream all the same, who would see it twice.
 func (c *Conn) PublishOnce(ctx context.Context, stream string, out Outgoing) (Receipt, error) {
 	out.Dedupe = true
-	for last := uint64(0); ; {
-		out.ExpectLast = &last
-		got, err := c.Publish(ctx, out)
-		if !errors.Is(err, ErrWrongLast) {
-			return got, err
-		}
+	last := uint64(0)
+	for {
 		from := last
 		for m, err := range c.RangeLeader(ctx, stream, out.Subject, from+1) {
 			if err != nil {
@@ -101,6 +100,11 @@ func (c *Conn) PublishOnce(ctx context.Context, stream string, out Outgoing) (Re
 				return Receipt{Sequence: m.Sequence, Duplicate: true}, nil
 			}
 			last = m.Sequence
+		}
+		out.ExpectLast = &last
+		got, err := c.Publish(ctx, out)
+		if !errors.Is(err, ErrWrongLast) {
+			return got, err
 		}
 		if last == from { // what was there is gone: look again from the beginning
 			last = 0

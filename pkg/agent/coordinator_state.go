@@ -99,6 +99,11 @@ type CoordinatorSubject struct {
 	Silent  []string         `json:"silent,omitempty"`
 }
 
+// has reports whether the request allows the skill.
+func (s CoordinatorSubject) has(skill string) bool {
+	return slices.ContainsFunc(s.Skills, func(i SkillInfo) bool { return i.Name == skill })
+}
+
 // custom returns the words of a custom skill by kind, and their hashes; nil of
 // another skill.
 func (s CoordinatorSubject) custom(skill string) (words map[string]*protocol.Words, hashes map[string]string) {

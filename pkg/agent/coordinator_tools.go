@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/agent/grounding"
@@ -409,11 +410,12 @@ type invoked struct {
 
 func (c *CoordinatorTools) invoke(ctx context.Context, call Call, a invokeArgs) (Outcome, error) {
 	e := invoked{Runs: []OperatorRun{}}
+	unserved := c.unserved(ctx, a.Skills)
 	for i, skill := range a.Skills {
 		if slices.Contains(a.Skills[:i], skill) { // it would be started under the same run id
 			continue
 		}
-		err := c.invokeSkill(ctx, call, a, skill, &e)
+		err := c.invokeSkill(ctx, call, a, skill, unserved[skill], &e)
 		if err != nil && len(e.Runs) > 0 && ctx.Err() != nil {
 			break // the run ends, but what was started has to be known
 		}
@@ -437,12 +439,47 @@ func (c *CoordinatorTools) invoke(ctx context.Context, call Call, a invokeArgs) 
 	return Outcome{Content: content, Effect: e}, nil
 }
 
-// invokeSkill starts the tasks of one skill. Only what the worker itself cannot
+// unserved asks for all skills at once who serves them, and returns why nobody does:
+// one after another, each that nobody serves would cost its own two seconds.
+func (c *CoordinatorTools) unserved(ctx context.Context, skills []string) map[string]error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	asked, out := map[string]bool{}, map[string]error{}
+	for _, skill := range skills {
+		if !c.state.Subject.has(skill) { // it is refused, whoever serves it
+			continue
+		}
+		if words, _ := c.state.Subject.custom(skill); words != nil {
+			skill = protocol.CustomSkill // every operator can, with the words it is given
+		}
+		if asked[skill] {
+			continue
+		}
+		asked[skill] = true
+		wg.Go(func() {
+			if err := c.deps.Operators.Serves(ctx, skill); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				out[skill] = err
+			}
+		})
+	}
+	wg.Wait()
+	for _, skill := range skills {
+		if words, _ := c.state.Subject.custom(skill); words != nil && out[protocol.CustomSkill] != nil {
+			out[skill] = out[protocol.CustomSkill]
+		}
+	}
+	return out
+}
+
+// invokeSkill starts the tasks of one skill, unless unserved says why nobody would
+// take them. Only what the worker itself cannot
 // go on with is an error; a skill that cannot be served is noted.
-func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeArgs, skill string, e *invoked) error {
+func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeArgs, skill string, unserved error, e *invoked) error {
 	note := func(format string, args ...any) { e.NotChecked = append(e.NotChecked, fmt.Sprintf(format, args...)) }
 	sub := c.state.Subject
-	if !slices.ContainsFunc(sub.Skills, func(s SkillInfo) bool { return s.Name == skill }) {
+	if !sub.has(skill) {
 		var have []string
 		for _, s := range sub.Skills {
 			have = append(have, s.Name)
@@ -471,15 +508,11 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		note("%s: no node that matches has it", skill)
 		return nil
 	}
-	serving := skill
-	if words != nil {
-		serving = protocol.CustomSkill // every operator can, with the words it is given
-	}
-	if err := c.deps.Operators.Serves(ctx, serving); err != nil {
+	if unserved != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		note("%s: %v", skill, err)
+		note("%s: %v", skill, unserved)
 		return nil
 	}
 	for n, chunk := range chunks(targets) {
