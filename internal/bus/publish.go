@@ -27,7 +27,10 @@ type Outgoing struct {
 	// ExpectLast, when set, is the sequence that the subject's last message must
 	// have: 0 for a subject without one.
 	ExpectLast *uint64
-	Header     map[string]string
+	// Again has PublishOnce show the message to subscribers once more when it is stored
+	// already: who asks for what was done long ago waits for it.
+	Again  bool
+	Header map[string]string
 }
 
 // A Receipt is the server's word that a message is stored.
@@ -97,7 +100,7 @@ func (c *Conn) PublishOnce(ctx context.Context, stream string, out Outgoing) (Re
 				return Receipt{}, fmt.Errorf("publish %s: %w", out.Subject, err)
 			}
 			if id := m.Header[protocol.HeaderID]; len(id) > 0 && id[0] == out.ID {
-				return Receipt{Sequence: m.Sequence, Duplicate: true}, nil
+				return Receipt{Sequence: m.Sequence, Duplicate: true}, c.tellAgain(ctx, out)
 			}
 			last = m.Sequence
 		}
@@ -113,6 +116,19 @@ func (c *Conn) PublishOnce(ctx context.Context, stream string, out Outgoing) (Re
 			}
 		}
 	}
+}
+
+// tellAgain shows a message that is stored already to those who subscribe without
+// JetStream, where that is wanted: the stream refuses it once more.
+func (c *Conn) tellAgain(ctx context.Context, out Outgoing) error {
+	if !out.Again {
+		return nil
+	}
+	out.ExpectLast = new(uint64)
+	if _, err := c.Publish(ctx, out); err != nil && !errors.Is(err, ErrWrongLast) {
+		return err
+	}
+	return nil
 }
 
 // A Packed is a message that is encoded, to be sent as often as it takes.

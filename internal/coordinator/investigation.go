@@ -314,7 +314,7 @@ func (inv *investigation) result(f protocol.Finish) (protocol.Result, error) {
 // publish announces a phase of the investigation once.
 func (inv *investigation) publish(ctx context.Context, phase string, body protocol.Message) error {
 	_, err := inv.Bus.PublishOnce(ctx, bus.Findings, bus.Outgoing{
-		Subject: protocol.InvestigationSubject(inv.id, phase), Body: body, ID: protocol.EffectID(inv.id, phase),
+		Subject: protocol.InvestigationSubject(inv.id, phase), Body: body, ID: protocol.EffectID(inv.id, phase), Again: true,
 	})
 	return err
 }

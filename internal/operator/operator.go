@@ -204,7 +204,7 @@ func (w *worker) complete(ctx context.Context, d *bus.Delivery, task protocol.Ta
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
 	defer cancel()
 	_, err := w.Bus.PublishOnce(ctx, bus.Findings, bus.Outgoing{
-		Subject: protocol.CompletionSubject(task.Skill, task.InvestigationID), Body: done, ID: protocol.EffectID(task.RunID, "completion"),
+		Subject: protocol.CompletionSubject(task.Skill, task.InvestigationID), Body: done, ID: protocol.EffectID(task.RunID, "completion"), Again: true,
 	})
 	if err != nil {
 		return fmt.Errorf("completion of run %s: %w", task.RunID, err)

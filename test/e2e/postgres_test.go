@@ -87,7 +87,8 @@ func TestAnInvestigationTellsThatADatabaseIsDown(t *testing.T) {
 	c.Down()
 	r := request(t, f.nc, `{"reason":"why do orders fail?","skills":["postgres"],"strategy":"agent_loop"}`)
 	got := about(t, r, "PostgreSQL cannot be asked")
-	if !strings.Contains(got.Summary, "nobody listens at") || got.Severity != "critical" {
+	stopped := strings.Contains(got.Summary, "nobody listens at") || strings.Contains(got.Summary, "shutting down")
+	if !stopped || got.Severity != "critical" {
 		t.Errorf("it tells %s (%s)", got.Summary, got.Severity)
 	}
 }
