@@ -27,15 +27,25 @@ func newOutbox(conn *bus.Conn, log *slog.Logger, limit int) *outbox {
 	return &outbox{conn: conn, log: log, limit: limit, wake: make(chan struct{}, 1)}
 }
 
-func (o *outbox) add(out bus.Outgoing) {
-	packed, err := o.conn.Pack(out)
-	if err != nil {
-		o.log.Error("a message cannot be written", "subject", out.Subject, "err", err)
+// add queues messages, which are sent together.
+func (o *outbox) add(list ...bus.Outgoing) {
+	var ready []bus.Packed
+	for _, out := range list {
+		packed, err := o.conn.Pack(out)
+		if err != nil {
+			o.log.Error("a message cannot be written", "subject", out.Subject, "err", err)
+			continue
+		}
+		ready = append(ready, packed)
+	}
+	if len(ready) == 0 {
 		return
 	}
 	o.mu.Lock()
-	o.queue = append(o.queue, packed)
-	o.bytes += packed.Size()
+	o.queue = append(o.queue, ready...)
+	for _, p := range ready {
+		o.bytes += p.Size()
+	}
 	o.shrink()
 	o.mu.Unlock()
 	select {

@@ -138,8 +138,8 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { p.outbox.run(ctx); return nil })
 	g.Go(func() error { return p.beat(ctx) })
-	for _, src := range p.sources() {
-		g.Go(func() error { p.watch(ctx, src); return nil })
+	for _, t := range p.targets {
+		g.Go(func() error { p.watch(ctx, t); return nil })
 	}
 	err = g.Wait()
 	p.outbox.drain()
@@ -170,21 +170,59 @@ func (p *probe) registry() (*skills.Registry, error) {
 	return skills.NewRegistry(p.Skills...)
 }
 
-// watch publishes a snapshot at once and then at every interval, a tenth more or
+// watch collects from a target at once and then at every interval, a tenth more or
 // less, from a random moment on: a fleet that starts together does not publish together.
-func (p *probe) watch(ctx context.Context, src *source) {
+func (p *probe) watch(ctx context.Context, t *target) {
 	delay := time.Duration(rand.Int64N(int64(p.cfg.Interval)) + 1)
 	for {
-		if snap, err := p.take(ctx, src); err == nil {
-			p.publish(snap)
-		} else if ctx.Err() == nil {
-			p.Log.Warn("a snapshot failed", "skill", src.skill, "target", src.target.Target, "err", err)
-		}
+		p.round(ctx, t)
 		if !sleep(ctx, delay) {
 			return
 		}
 		delay = p.cfg.Interval*9/10 + time.Duration(rand.Int64N(int64(p.cfg.Interval)/5+1))
 	}
+}
+
+// patience is how long a round waits for one source before it goes on to the next.
+const patience = time.Second
+
+// round takes a snapshot of each source of a target, one after another, and publishes
+// them together: one waking of the probe, not one for each skill. A source that is
+// slow is not waited for; its snapshot follows when it is there.
+func (p *probe) round(ctx context.Context, t *target) {
+	var ready []protocol.Snapshot
+	slow := time.NewTimer(patience)
+	defer slow.Stop()
+	for _, src := range t.sources {
+		taken := make(chan *protocol.Snapshot, 1)
+		go func() { taken <- p.try(ctx, src) }()
+		slow.Reset(patience)
+		select {
+		case snap := <-taken:
+			if snap != nil {
+				ready = append(ready, *snap)
+			}
+		case <-slow.C:
+			go func() {
+				if snap := <-taken; snap != nil {
+					p.publish(*snap)
+				}
+			}()
+		}
+	}
+	p.publish(ready...)
+}
+
+// try takes a snapshot; nil when it failed, which is logged.
+func (p *probe) try(ctx context.Context, src *source) *protocol.Snapshot {
+	snap, err := p.take(ctx, src)
+	if err == nil {
+		return &snap
+	}
+	if ctx.Err() == nil {
+		p.Log.Warn("a snapshot failed", "skill", src.skill, "target", src.target.Target, "err", err)
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -241,8 +279,12 @@ func (p *probe) collect(ctx context.Context, src *source) (protocol.Snapshot, er
 	return snap, nil
 }
 
-func (p *probe) publish(snap protocol.Snapshot) {
-	p.outbox.add(bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt})
+func (p *probe) publish(snaps ...protocol.Snapshot) {
+	list := make([]bus.Outgoing, len(snaps))
+	for i, snap := range snaps {
+		list[i] = bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt}
+	}
+	p.outbox.add(list...)
 }
 
 // safely turns a panic of a source into an error: it cannot end the probe.

@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // probeReport is what the probe costs.
@@ -29,7 +30,7 @@ type probeReport struct {
 	RSSPeak      float64         `json:"rss_peak_mb"`
 	Share        figure          `json:"core_share_percent_at_30s"` // heartbeats included, the start not
 	Window       float64         `json:"core_share_window_s"`       // over so long
-	WindowSnaps  int             `json:"core_share_window_snapshots"`
+	WindowSnaps  int             `json:"core_share_window_collections"`
 	FastRSSPeak  float64         `json:"rss_peak_mb_at_1s"`
 	NodeExporter *exporterReport `json:"node_exporter"` // null: not installed
 }
@@ -156,7 +157,7 @@ func (b *bench) atRest(ctx context.Context, conn *bus.Conn, r *probeReport, p *c
 }
 
 // collections measures the CPU time of a collection, from reading /proc to the
-// acknowledged publish, as process CPU by snapshots on the stream.
+// acknowledged publish, as process CPU by collections on the stream.
 func (b *bench) collections(ctx context.Context, conn *bus.Conn, r *probeReport, binary, url string, rounds int) error {
 	p, err := b.startProbe(ctx, conn, binary, url, "fast", time.Second)
 	if err != nil {
@@ -232,15 +233,16 @@ func (p *child) await(ctx context.Context, conn *bus.Conn, want int) error {
 			return err
 		}
 		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("probe %s published %d of %d snapshots: %w", p.node, n, want, err)
+			return fmt.Errorf("probe %s published %d of %d collections: %w", p.node, n, want, err)
 		}
 	}
 }
 
-// count returns how many snapshots of a node the stream holds.
+// count returns how many collections of a node the stream holds. A collection is a
+// snapshot of every skill of the host; they are counted by those of one.
 func count(ctx context.Context, conn *bus.Conn, node string) (int, error) {
 	n := 0
-	for _, err := range conn.Range(ctx, bus.Snapshots, protocol.SnapshotSubject(node, protocol.Any, protocol.Any), 0) {
+	for _, err := range conn.Range(ctx, bus.Snapshots, protocol.SnapshotSubject(node, string(skills.Host), "os"), 0) {
 		if err != nil {
 			return n, err
 		}
