@@ -42,6 +42,9 @@ type Config struct {
 	// StatfsTimeout is how long one filesystem may take to tell its size before
 	// it counts as hung; zero means one second.
 	StatfsTimeout time.Duration
+	// ScanFor is how long one listing of the processes serves whoever asks next:
+	// several skills that collect together; zero: not at all.
+	ScanFor time.Duration
 }
 
 // A Reader reads one machine. It is safe for concurrent use.
@@ -49,6 +52,9 @@ type Reader struct {
 	cfg    Config
 	statfs func(path string) (size, error)
 	sizes  statfsQueue
+
+	scanning sync.Mutex
+	scanned  *Scan // the last, where ScanFor is set
 
 	once     sync.Once
 	isProcfs bool // Proc is a real proc filesystem, not a tree of plain files

@@ -46,6 +46,20 @@ type Scan struct {
 // Scan lists the processes: one small file each, into one buffer. sizeHint is
 // how many there may be; 0 is fine. Processes that end meanwhile are left out.
 func (r *Reader) Scan(ctx context.Context, sizeHint int) (*Scan, error) {
+	if r.cfg.ScanFor == 0 {
+		return r.scan(ctx, sizeHint)
+	}
+	r.scanning.Lock()
+	defer r.scanning.Unlock()
+	if r.scanned != nil && time.Since(r.scanned.At) < r.cfg.ScanFor {
+		return r.scanned, nil
+	}
+	s, err := r.scan(ctx, sizeHint)
+	r.scanned = s
+	return s, err
+}
+
+func (r *Reader) scan(ctx context.Context, sizeHint int) (*Scan, error) {
 	s := &Scan{At: time.Now(), Processes: make([]Process, 0, sizeHint+sizeHint/16+64)}
 	if up, err := r.Uptime(); err == nil {
 		s.Uptime = up

@@ -80,10 +80,32 @@ func (r *Reader) Templates() []Template {
 			list = append(list, r.patterns[id].view(id, text, now))
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Template) int {
-		return cmp.Or(cmp.Compare(b.Recent, a.Recent), b.Last.Compare(a.Last))
-	})
+	slices.SortStableFunc(list, byRecent)
 	return list
+}
+
+// Erring returns how many templates there are, and those of errors that came in the
+// last five minutes, most often first: what a snapshot needs, without the rest.
+func (r *Reader) Erring() (total int, list []Template) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tidy()
+	now := r.now()
+	for _, id := range slices.Sorted(maps.Keys(r.patterns)) {
+		p := r.patterns[id]
+		if !p.level.IsError() || p.recent(now, int64(Window/time.Minute)) == 0 {
+			continue
+		}
+		if t, ok := r.miner.Template(id); ok {
+			list = append(list, p.view(id, t.Text, now))
+		}
+	}
+	slices.SortStableFunc(list, byRecent)
+	return len(r.patterns), list
+}
+
+func byRecent(a, b Template) int {
+	return cmp.Or(cmp.Compare(b.Recent, a.Recent), b.Last.Compare(a.Last))
 }
 
 // Template returns one, by its id or an id it had; false when it is not known.

@@ -3,6 +3,7 @@ package all
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/kmsg"
@@ -38,7 +39,7 @@ type Options struct {
 // Skills returns every skill, in the order people see them. It reads nothing of the
 // machine yet, so it is also the way to get the skills' words.
 func Skills(o Options) []skills.Skill {
-	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root})
+	machine := host.New(host.Config{Proc: o.Proc, Sys: o.Sys, Root: o.Root, ScanFor: 100 * time.Millisecond})
 	o.Logs.Root = o.Root
 	kernel, units := kmsg.Open(""), systemd.New(o.Root)
 	if o.Proc != "" && machine.Plain() {

@@ -63,13 +63,10 @@ func pct(part, of int) float64 {
 }
 
 func (h hostLogs) templates(d skills.Data) {
-	list := h.Templates()
-	d.Set("templates", float64(len(list)), 0)
+	total, list := h.Erring()
+	d.Set("templates", float64(total), 0)
 	var fresh []logs.Template
 	for _, t := range list { // those that came most often first
-		if !t.Level.IsError() || t.Recent == 0 {
-			continue
-		}
 		if _, there := d["top_error_template"]; !there {
 			d.Text("top_error_template", who(t)+": "+t.Text)
 			d.Set("top_error_template_per_min", perMinute(t), 1)
