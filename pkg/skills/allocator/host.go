@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
@@ -36,7 +37,7 @@ var hostMetrics = []skills.Metric{
 	skills.Gauge("allocator_count", protocol.Count, "Caches of the kernel that hold memory; absent, as the next ones, where they may not be listed."),
 	skills.Info("top_allocator", protocol.Text, "The cache with most memory; says so where they may not be listed."),
 	skills.Gauge("top_allocator_mb", protocol.Mebibytes, "What it holds."),
-	skills.Gauge("top_allocator_growth_mb_per_min", protocol.Mebibytes, "How fast the fastest growing cache grew since the snapshot before, in MiB a minute."),
+	skills.Gauge("top_allocator_growth_mb_per_min", protocol.Mebibytes, "How fast the fastest growing cache grew between its last two readings, in MiB a minute; only in a snapshot that has read them anew, every other minute."),
 	skills.Info("growing_allocator", protocol.Text, "That cache; absent when none grew."),
 	skills.Gauge("fragmented_allocators", protocol.Count, "Caches of 1 MiB and more of which less than half is used."),
 	skills.Gauge("worst_usage_ratio", protocol.Ratio, "The used share of the worst of those caches, 0 to 1; 1 when there is none of that size."),
@@ -73,7 +74,14 @@ var hostChecks = []skills.Check{
 type kernel struct {
 	host *host.Reader
 	skills.History[*reading]
+
+	mu     sync.Mutex
+	caches skills.Reading[[]host.Slab] // as snapshots read them last
 }
+
+// cachesFor is for how long snapshots take the kernel's caches for unchanged: they
+// change slowly, and to list them costs as much as all else that is read here.
+const cachesFor = 100 * time.Second
 
 // A reading is what is read at one moment; nil is what could not be.
 type reading struct {
@@ -81,25 +89,43 @@ type reading struct {
 	vm     *host.VM
 	zones  []host.Zone
 	slabs  []host.Slab // largest first
-	hidden bool        // the caches may not be listed
+	// slabsAt is when they were read: a little earlier than the rest, in a snapshot.
+	slabsAt time.Time
+	hidden  bool // the caches may not be listed
 }
 
-func (k *kernel) read(_ context.Context) (*reading, error) {
+// read reads all of it; caches that are not older than recent will do.
+func (k *kernel) read(_ context.Context, recent time.Duration) (*reading, error) {
 	r := &reading{}
 	var errs [4]error
 	r.memory, errs[0] = k.host.KernelMemory()
 	r.vm, errs[1] = k.host.VM()
 	r.zones, errs[2] = k.host.Zones()
-	if r.slabs, errs[3] = k.host.Slabs(); errors.Is(errs[3], host.ErrSlabs) {
+	if r.slabs, r.slabsAt, errs[3] = k.slabs(recent); errors.Is(errs[3], host.ErrSlabs) {
 		r.hidden, errs[3] = true, nil // what is absent says so
 	}
-	slices.SortStableFunc(r.slabs, func(a, b host.Slab) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Name, b.Name)) })
 	return r, errors.Join(errs[:]...)
+}
+
+// slabs lists the caches, largest first, and says when they were read.
+func (k *kernel) slabs(recent time.Duration) ([]host.Slab, time.Time, error) {
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.caches.Value != nil && now.Sub(k.caches.At) < recent {
+		return k.caches.Value, k.caches.At, nil
+	}
+	list, err := k.host.Slabs()
+	slices.SortStableFunc(list, func(a, b host.Slab) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Name, b.Name)) })
+	if recent > 0 {
+		k.caches = skills.Reading[[]host.Slab]{At: now, Value: list}
+	}
+	return list, now, err
 }
 
 func (k *kernel) snapshot(ctx context.Context) (skills.Data, error) {
 	now := time.Now()
-	r, err := k.read(ctx)
+	r, err := k.read(ctx, cachesFor)
 	d := skills.Data{}
 	r.levels(d)
 	r.caches(d)
@@ -231,7 +257,8 @@ func (r *reading) rates(d skills.Data, prev *reading, elapsed time.Duration) {
 			d.Set("huge_fallback_pct", 100*missed/(given+missed), 1)
 		}
 	}
-	if len(r.slabs) == 0 || len(prev.slabs) == 0 {
+	elapsed = r.slabsAt.Sub(prev.slabsAt)
+	if len(r.slabs) == 0 || len(prev.slabs) == 0 || elapsed <= 0 {
 		return
 	}
 	before := make(map[string]uint64, len(prev.slabs))

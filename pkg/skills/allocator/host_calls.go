@@ -89,7 +89,7 @@ func hidden(err error) (any, error) {
 
 // listed reads, and fails where the caches are hidden.
 func (k *kernel) listed(ctx context.Context) (*reading, error) {
-	r, err := k.read(ctx)
+	r, err := k.read(ctx, 0)
 	if r.hidden {
 		return nil, host.ErrSlabs
 	}
@@ -115,7 +115,7 @@ func rows(list []host.Slab, limit int) []object {
 }
 
 func (k *kernel) fragmentation(ctx context.Context, _ skills.Args) (any, error) {
-	r, err := k.read(ctx)
+	r, err := k.read(ctx, 0)
 	if r.zones == nil && r.slabs == nil {
 		return nil, err
 	}

@@ -132,8 +132,8 @@ func TestTheCacheThatGrowsIsNamed(t *testing.T) {
 		if d := snap(t, src); d["growing_allocator"] != nil {
 			t.Errorf("at first %v", d)
 		}
-		time.Sleep(30 * time.Second)
-		become(map[string]string{"slabinfo": slabs(90000, 125600), "vmstat": "thp_fault_alloc 300\nthp_fault_fallback 900\n"})
+		time.Sleep(2 * time.Minute)
+		become(map[string]string{"slabinfo": slabs(90000, 202400), "vmstat": "thp_fault_alloc 1200\nthp_fault_fallback 3600\n"})
 		d := snap(t, src)
 		if d["growing_allocator"] != "leaky" || d["top_allocator_growth_mb_per_min"] != 50.0 || d["huge_fallback_pct"] != 75.0 {
 			t.Errorf("got %v", d)
