@@ -213,14 +213,23 @@ func (p *probe) round(ctx context.Context, t *target) {
 	p.publish(ready...)
 }
 
-// try takes a snapshot; nil when it failed, which is logged.
+// try takes a snapshot; nil when it failed. That is logged when it begins, when it
+// fails in another way, and when it ends: what a probe may not read it may never.
 func (p *probe) try(ctx context.Context, src *source) *protocol.Snapshot {
 	snap, err := p.take(ctx, src)
+	if ctx.Err() != nil {
+		return nil
+	}
+	log := p.Log.With("skill", src.skill, "target", src.target.Target)
 	if err == nil {
+		if src.failing.Swap(nil) != nil {
+			log.Info("snapshots work again")
+		}
 		return &snap
 	}
-	if ctx.Err() == nil {
-		p.Log.Warn("a snapshot failed", "skill", src.skill, "target", src.target.Target, "err", err)
+	text := err.Error()
+	if before := src.failing.Swap(&text); before == nil || *before != text {
+		log.Warn("a snapshot failed", "err", err)
 	}
 	return nil
 }

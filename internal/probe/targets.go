@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -28,7 +29,8 @@ type source struct {
 	hash   string // of the words
 	skills.Source
 
-	taking chan struct{} // holds one token: a snapshot is never taken twice at a time
+	taking  chan struct{}          // holds one token: a snapshot is never taken twice at a time
+	failing atomic.Pointer[string] // how the last snapshot failed; nil when it did not
 }
 
 // open opens the sources of the host and of every target there is.
