@@ -13,7 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -135,4 +139,21 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestTheConfigurationOfTheDocumentsIsTaken(t *testing.T) {
+	file := filepath.Join(repo, "docs/examples/probe.yaml")
+	cfg := watch.New()
+	flags := pflag.NewFlagSet("probe", pflag.ContinueOnError)
+	cfg.Flags(flags)
+	if err := proc.Load(flags, file, cfg.Sections()); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	targets := fmt.Sprint(cfg.Targets.List())
+	if targets != "[{checkout go} {orders postgres}]" || cfg.Labels["role"] != "web" || len(cfg.Logs.Files) != 2 {
+		t.Errorf("it is read as %s, %v, %v", targets, cfg.Labels, cfg.Logs)
+	}
 }
