@@ -165,6 +165,7 @@ func behaviourGroups() []behaviourGroup {
 		{"Other skills", []behaviourCase{
 			{id: "145", does: "A pause of 100 ms counts as one event with 100 ms as the longest, with one of 300 ms more 300 is; times are of the wall clock, and the newest comes first."},
 			{id: "157", does: "Twenty thousand goroutines behind a call that blocks are sustained overload of the kind downstream_blocking, and back-pressure is advised; percentiles of the queues are there."},
+			{id: "158", does: "A socket that there is not is port_not_found; saturation is from 0 to 100; predictions come soonest first, against 1 MiB, those within a day only."},
 			{id: "160", does: "Kinds and lengths that a profile cannot have are refused by name; a second one while one is active is refused; a stop tells the count, also when idle; without a result there are no functions; the snapshot tells whether one is active."},
 			{id: "161", does: "An allocator's ratio is from 0 to 1, the score is 1 minus the average; the problematic ones are below 0.5, the worst first, and as many as the snapshot says. An unknown allocator is refused with those there are."},
 		}},
