@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -75,12 +76,42 @@ func (a *app) nodes() *cobra.Command {
 			}
 			rows = append(rows, []string{v.Node, v.State, ago(v.LastSeen), pairs(v.Labels), strings.Join(names, " "), v.Version})
 		}
-		if len(rows) > 0 {
-			p.table([]string{"NODE", "STATE", "SEEN", "LABELS", "TARGETS", "VERSION"}, rows)
+		if len(rows) == 0 {
+			return nil
+		}
+		// The table is laid out as a whole, then each node's proposals come below its row.
+		var table strings.Builder
+		printer{&table, p.colour}.table([]string{"NODE", "STATE", "SEEN", "LABELS", "TARGETS", "VERSION"}, rows)
+		for i, line := range slices.Collect(strings.Lines(table.String())) {
+			p.printf("%s", line)
+			if i > 0 && i <= len(views) {
+				p.proposals(views[i-1].Proposals)
+			}
 		}
 		return nil
 	}
 	return cmd
+}
+
+// looksLike says what a proposal's kind looks like.
+var looksLike = map[string]string{"go": "a Go service", "postgres": "a PostgreSQL server", "beam": "a node of Erlang or Elixir"}
+
+// proposals prints what could be targets of a node, and how they would be.
+func (p printer) proposals(list []protocol.Proposal) {
+	for _, f := range list {
+		process := f.Process
+		if f.PID > 0 {
+			process = strings.TrimSpace(fmt.Sprintf("%s (%d)", process, f.PID))
+		}
+		text := "looks like " + cmp.Or(looksLike[f.Kind], f.Kind) + ": " + strings.TrimSpace(process+" at "+f.Address)
+		if f.Why != "" {
+			text += " (" + f.Why + ")"
+		}
+		if f.Config != "" {
+			text += "; to watch it, add to the targets of the probe's configuration: " + f.Config
+		}
+		p.printf("  %s\n", clean(text))
+	}
 }
 
 func matches(have, want map[string]string) bool {

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/allinone":       anything,
 	"internal/docgen/...":     anything,
 	"internal/programs":       anything,
-	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/journald", "internal/reach/..."},
+	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/discover", "internal/journald", "internal/reach/..."},
 	"internal/arch":           {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
+	"internal/discover":   {"pkg/protocol", "internal/reach/host"},
 	"internal/correlate":  {},
 	"internal/detect":     {},
 	"internal/redact":     {},

@@ -96,6 +96,7 @@ func (f *fleet) observe(m bus.Msg) {
 		f.log.Warn("a heartbeat cannot be read", "subject", m.Subject, "err", err)
 		return
 	}
+	h.Proposals = nil // they are for people, and of ten thousand nodes they are much
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seq = max(f.seq, m.Sequence)

@@ -163,10 +163,14 @@ func behaviourGroups() []behaviourGroup {
 			{id: "150", does: "What is no PostgreSQL gives no callback an answer; the twelve callbacks of the reference take what they take there, under both names."},
 		}},
 		{"Other skills", []behaviourCase{
-			{id: "145", does: "A pause of 100 ms counts as one event with 100 ms as the longest, with one of 300 ms more 300 is; times are of the wall clock, and the newest comes first."},
+			{id: "145", does: "A pause of 100 ms counts as one event with 100 ms as the longest, with one of 300 ms more 300 is; what the kernel reports is counted by kind and process; times are of the wall clock, and the newest comes first."},
 			{id: "157", does: "Twenty thousand goroutines behind a call that blocks are sustained overload of the kind downstream_blocking, and back-pressure is advised; percentiles of the queues are there."},
+			{id: "158", does: "A socket that there is not is port_not_found; saturation is from 0 to 100; predictions come soonest first, against 1 MiB, those within a day only."},
+			{id: "159", does: "Who is not there is supervisor_not_found, asked for children, tree, integrity or zombies; the integrity tells status, anomalies and number of children, and forty are no anomaly."},
 			{id: "160", does: "Kinds and lengths that a profile cannot have are refused by name; a second one while one is active is refused; a stop tells the count, also when idle; without a result there are no functions; the snapshot tells whether one is active."},
-			{id: "161", does: "An allocator's ratio is from 0 to 1, the score is 1 minus the average; the problematic ones are below 0.5, the worst first, and as many as the snapshot says. An unknown allocator is refused with those there are."},
+			{id: "161", does: "An allocator's ratio is from 0 to 1, the score is 1 minus the average; the problematic ones are below 0.5, the worst first, and as many as the snapshot says. An unknown allocator of a Go service is refused with those there are; of a kernel it is null."},
+			{id: "162", does: "Under every skill there are the time, as text and in milliseconds, and the node with its name, uptime, family and name of its system."},
+			{id: "163", does: "Loads are numbers, shares of memory and of the fullest filesystem are from 0 to 100, and at least one filesystem is told."},
 		}},
 		{"What logs and exceptions keep", []behaviourCase{
 			{id: "138", does: "Without entries every count is zero; the levels are counted apart, and what is graver than an error is an error too."},

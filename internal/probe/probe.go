@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -38,6 +39,7 @@ type Config struct {
 	Buffer      int           // bytes kept while NATS is away; the oldest go first
 	CallTimeout time.Duration // of one callback
 	Level       string        // what callbacks may do: observe, events or trace
+	Discover    bool          // say what could be targets; none is added
 	Redact      bool          // secrets in what leaves the host are replaced; off only for tests
 	Proc        string        // where the host's /proc is
 	Sys         string        // where the host's /sys is
@@ -48,7 +50,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
-		Level: "observe", Redact: true, Proc: "/proc", Sys: "/sys",
+		Level: "observe", Discover: true, Redact: true, Proc: "/proc", Sys: "/sys",
 	}
 }
 
@@ -61,6 +63,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Buffer, "buffer", c.Buffer, "bytes of snapshots to keep while NATS is away")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one callback may take")
 	fs.StringVar(&c.Level, "level", c.Level, "what callbacks may do: observe (read only), events or trace")
+	fs.BoolVar(&c.Discover, "discover", c.Discover, "look for Go services, PostgreSQL and Erlang nodes that could be targets, and propose them in `fleetlens nodes`; none is added")
 	fs.BoolVar(&c.Redact, "redact", c.Redact, "secrets in what leaves the host are replaced; off only for tests")
 	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&c.Sys, "sys", c.Sys, "`folder` of the host's /sys")
@@ -95,11 +98,13 @@ var levels = map[string]int{"observe": 1, "": 1, "events": 2, "trace": 3}
 
 // Deps is what a probe works with.
 type Deps struct {
-	Log      *slog.Logger
-	Bus      *bus.Conn
-	Skills   []skills.Skill
-	Targets  []skills.Target                                // what to look into besides the host
-	Node     func(ctx context.Context) (skills.Node, error) // for get_node_info
+	Log     *slog.Logger
+	Bus     *bus.Conn
+	Skills  []skills.Skill
+	Targets []skills.Target                                // what to look into besides the host
+	Node    func(ctx context.Context) (skills.Node, error) // for get_node_info
+	// Look, when set, finds what could be targets. One call at a time is made.
+	Look     func(ctx context.Context) ([]protocol.Proposal, error)
 	Identity Identity
 	Version  string
 	// Telemetry is where signals go; the zero value is nowhere.
@@ -138,6 +143,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { p.outbox.run(ctx); return nil })
 	g.Go(func() error { return p.beat(ctx) })
+	if cfg.Discover && deps.Look != nil {
+		g.Go(func() error { p.discover(ctx); return nil })
+	}
 	for _, t := range p.targets {
 		g.Go(func() error { p.watch(ctx, t); return nil })
 	}
@@ -156,6 +164,7 @@ type probe struct {
 	instance string
 	started  time.Time
 	tells    tells
+	found    atomic.Pointer[[]protocol.Proposal]
 }
 
 func (p *probe) registry() (*skills.Registry, error) {
@@ -395,6 +404,7 @@ func (p *probe) sendBeat(ctx context.Context) error {
 		}
 		h.Targets = append(h.Targets, said)
 	}
+	h.Proposals = p.proposals(h)
 	_, err = p.Bus.Publish(ctx, bus.Outgoing{Subject: protocol.NodeSubject(p.cfg.Node), Body: h, At: h.SentAt})
 	return err
 }

@@ -64,6 +64,8 @@ type Heartbeat struct {
 	IntervalMS int64             `json:"interval_ms"`        // until the next beat
 	Buffered   int               `json:"buffered,omitempty"` // messages that wait for NATS
 	Dropped    uint64            `json:"dropped,omitempty"`  // messages given up since the start
+	// Proposals are what looks like targets on the node and is none; at most MaxProposals.
+	Proposals []Proposal `json:"proposals,omitempty"`
 }
 
 // A HeartbeatTarget is a target of the node.
@@ -86,5 +88,5 @@ func (Heartbeat) MessageType() string { return "heartbeat" }
 // Validate implements Message.
 func (h Heartbeat) Validate() error {
 	return problems(required("node", h.Node), required("machine_id", h.MachineID), requiredTime("sent_at", h.SentAt),
-		within("interval_ms", h.IntervalMS, 1, 3_600_000))
+		within("interval_ms", h.IntervalMS, 1, 3_600_000), validProposals(h.Proposals))
 }

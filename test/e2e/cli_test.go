@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,6 +119,12 @@ func TestCommandsWithoutNATS(t *testing.T) {
 	}
 }
 
+// postgresSocket is what the kernel says of a PostgreSQL server that only its owner may look at.
+const postgresSocket = `
+Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 20001 /run/postgresql/.s.PGSQL.5432
+`
+
 // Behaviour: 73.
 func TestCommandsThatReadAFleet(t *testing.T) {
 	t.Parallel()
@@ -137,7 +144,10 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		t.Errorf("without nodes: %+v", a)
 	}
 
-	ready(f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, memoryFault), "--label", "role=web"), f.probe("db-1", tree(t, nil)))
+	files := maps.Clone(memoryFault)
+	files["proc/net/unix"] = postgresSocket
+	web := tree(t, files)
+	ready(f.coordinator(), f.operator("op-1"), f.probe("web-1", web, "--label", "role=web"), f.probe("db-1", tree(t, map[string]string{"proc/net/unix": postgresSocket}), "--discover=false"))
 	following := start(t, "fleetlens insights --follow", program(t, "fleetlens"), "insights", "--follow", "--json", "--server", f.url)
 	nodes := lines(t, cli("nodes", "--json"))
 	if len(nodes) != 2 || nodes[0]["node"] != "db-1" || nodes[1]["node"] != "web-1" || nodes[1]["state"] != "alive" {
@@ -146,9 +156,19 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	if web := lines(t, cli("nodes", "--json", "--label", "role=web")); len(web) != 1 || web[0]["node"] != "web-1" {
 		t.Errorf("the web servers are %v", web)
 	}
-	if a := cli("nodes"); !strings.Contains(a.stdout, "2 nodes, 0 silent") || !strings.Contains(a.stdout, "role=web") {
-		t.Errorf("people read %s", a.stdout)
-	}
+	proposed := "  looks like a PostgreSQL server: at /run/postgresql/.s.PGSQL.5432 (the name of the socket is PostgreSQL's, port 5432; its process belongs to somebody else); " +
+		`to watch it, add to the targets of the probe's configuration: postgres: {postgres: {dsn: "host=/run/postgresql port=5432 user=fleetlens dbname=postgres"}}` + "\n"
+	eventually(t, "the nodes with what could be watched, below their rows", func() bool {
+		a := cli("nodes")
+		_, web, found := strings.Cut(a.stdout, "\nweb-1")
+		_, below, ended := strings.Cut(web, "\n")
+		return found && ended && below == proposed && strings.Contains(a.stdout, "2 nodes, 0 silent") && strings.Contains(web, "role=web")
+	})
+	eventually(t, "the proposals are in the JSON", func() bool {
+		web := lines(t, cli("nodes", "--json", "--label", "role=web"))
+		list, _ := web[0]["proposals"].([]any)
+		return len(list) == 1 && list[0].(map[string]any)["kind"] == "postgres"
+	})
 
 	a := cli("investigate", "checkout is slow", "--json", "--node", "web-1", "--skill", "os")
 	if a.code != 0 || len(lines(t, a)) != 1 || !strings.Contains(a.stderr, "investigation ") {

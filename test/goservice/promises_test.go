@@ -22,7 +22,7 @@ func TestEverySourceKeepsItsPromises(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := watch(t, gopprof.Config{}, tt.args...)
-			if n := len(w.skillsOfGo()); n != 7 {
+			if n := len(w.skillsOfGo()); n != 8 {
 				t.Errorf("%d skills look into Go services: %v", n, w.skillsOfGo())
 			}
 			for _, s := range w.list {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/fleetlens/fleetlens/internal/discover"
 	"github.com/fleetlens/fleetlens/internal/journald"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
@@ -78,6 +79,12 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 		return d, err
 	}
 	d.Skills, d.Targets = s.Skills(), s.Targets.List()
-	d.Node = hostos.Node(host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root}), s.Node)
+	machine := host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root})
+	d.Node = hostos.Node(machine, s.Node)
+	found := discover.Config{Host: machine, Watched: s.Targets.Addresses()}
+	for _, t := range d.Targets {
+		found.Names = append(found.Names, t.Name)
+	}
+	d.Look = discover.New(found).Look
 	return d, nil
 }

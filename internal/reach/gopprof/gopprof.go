@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -76,6 +77,21 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("max_cpu_pct: %g must be from 0 to 100; 0 is the default", c.MaxCPU))
 	}
 	return errors.Join(errs...)
+}
+
+// Addresses returns where the service is asked, as host:port. It is for
+// configurations that Validate has passed.
+func (c Config) Addresses() []string {
+	var out []string
+	for _, at := range []string{c.URL, c.Pprof} {
+		u, err := url.Parse(at)
+		if err != nil || u.Host == "" {
+			continue
+		}
+		port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+		out = append(out, net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)))
+	}
+	return out
 }
 
 func checkURL(key string, u *url.URL) error {

@@ -33,6 +33,8 @@ type Goroutines struct {
 	Total  int
 	States map[string]int
 	Places []Place // most goroutines first, at most 256
+	// Panicking are those in the middle of a panic, most first, at most 64 places.
+	Panicking []Panicking
 }
 
 // A Place is where goroutines stand in one state.
@@ -79,6 +81,7 @@ func goroutinesOf(p *profile.Profile, at time.Time) (*Goroutines, error) {
 		state := stateOf(stack)
 		g.Total += n
 		g.States[state] += n
+		g.panicking(stack, n)
 		frame, via := owner(stack)
 		place := Place{Frame: frame, State: state, Via: via}
 		known := places[place.Key()]
@@ -91,6 +94,7 @@ func goroutinesOf(p *profile.Profile, at time.Time) (*Goroutines, error) {
 			known.most, known.Via, known.Stack = n, via, own(stack, 6)
 		}
 	}
+	g.sortPanicking()
 	for _, place := range places {
 		g.Places = append(g.Places, *place)
 	}

@@ -64,7 +64,7 @@ var families = []string{
 // that is kept of a page that may have a hundred thousand.
 func wanted(metric string) bool {
 	_, known := gauges[metric]
-	return known || slices.Contains(inFlight, metric) ||
+	return known || slices.Contains(inFlight, metric) || panicCounter.MatchString(metric) ||
 		slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(metric, f) })
 }
 
@@ -136,6 +136,10 @@ func (r *Runtime) family(name string, metrics []*dto.Metric) {
 	case "go_build_info":
 		r.Module, r.ModuleVersion = label(first, "path"), label(first, "version")
 	default:
+		if panicCounter.MatchString(name) {
+			r.countPanics(name, metrics)
+			return
+		}
 		if !slices.Contains(inFlight, name) {
 			return
 		}

@@ -62,6 +62,7 @@ type Runtime struct {
 	// GCPauses and SchedLatency count by how long something lasted, since the service
 	// began; nil where not told.
 	GCPauses, SchedLatency Histogram
+	Panics                 []Counter // counters of panics among its metrics, by name
 	GoVersion              string
 	Module, ModuleVersion  string
 	Program                string // the name of the program, without its arguments

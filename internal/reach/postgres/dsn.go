@@ -72,6 +72,24 @@ func (d DSN) secrets() (list []string, known bool) {
 	return list, strings.Contains(s, "=")
 }
 
+// Addresses returns where the servers of the connection string are, as host:port or
+// as the path of a socket; none of one that cannot be read.
+func (c Config) Addresses() []string {
+	cfg, err := c.DSN.parse()
+	if err != nil {
+		return nil
+	}
+	at := func(host string, port uint16) string {
+		_, address := pgconn.NetworkAddress(host, port)
+		return address
+	}
+	out := []string{at(cfg.Host, cfg.Port)}
+	for _, f := range cfg.Fallbacks {
+		out = append(out, at(f.Host, f.Port))
+	}
+	return out
+}
+
 // maxPassword is how many bytes of a password file are read.
 const maxPassword = 4 << 10
 

@@ -57,7 +57,7 @@ func Skills(o Options) []skills.Skill {
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
 		logger.Skill(written),
-		exception.Skill(written),
+		with(exception.Skill(written), exception.GoSource(o.Go)),
 		goruntime.Skill(o.Go),
 		gc.Skill(o.Go),
 		tracer.Skill(o.Go),

@@ -33,6 +33,18 @@ func (t Targets) List() []skills.Target {
 	return out
 }
 
+// Addresses returns where the targets are: host:port, or the path of a socket.
+func (t Targets) Addresses() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(t.Go)) {
+		out = append(out, t.Go[name].Addresses()...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
+		out = append(out, t.Postgres[name].Addresses()...)
+	}
+	return out
+}
+
 var targetName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`)
 
 // Validate names every wrong setting.

@@ -141,6 +141,7 @@ func TestTheCacheThatGrowsIsNamed(t *testing.T) {
 	})
 }
 
+// Behaviour: 161.
 func TestRatiosOfCaches(t *testing.T) {
 	src, become := machine(t)
 	become(map[string]string{"slabinfo": slabs(20000, 100000)})

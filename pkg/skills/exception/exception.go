@@ -1,5 +1,6 @@
 // Package exception is the skill of faults that programs die of or report with a
-// stack trace: which, how often, since when, and where in the code.
+// stack trace: which, how often, since when, and where in the code. Of a Go service
+// it tells the panics that the service itself exposes.
 package exception
 
 import (

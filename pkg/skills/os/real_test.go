@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -163,6 +164,32 @@ func find(t *testing.T, s skills.Skill, by string, pid int, key func(row) float6
 
 func TestTheRealHostKeepsThePromises(t *testing.T) {
 	skilltest.Run(t, hostos.Skill(host.New(host.Config{})))
+}
+
+// Behaviour: 163.
+func TestFiguresOfTheRealHostAreWithinTheirBounds(t *testing.T) {
+	s := hostos.Skill(host.New(host.Config{}))
+	d := snapshot(t, s)
+	for name, most := range map[string]float64{
+		"cpu_load_1m": 1e6, "cpu_load_5m": 1e6, "cpu_load_15m": 1e6, "memory_used_pct": 100, "disk_max_used_pct": 100,
+	} {
+		if v, ok := d[name].(float64); !ok || v < 0 || v > most {
+			t.Errorf("%s is %v, want a number from 0 to %v", name, d[name], most)
+		}
+	}
+	memory := ask(t, s, "system_get_memory()").(map[string]any)
+	if total, used, available := memory["total_mb"].(float64), memory["used_mb"].(float64), memory["available_mb"].(float64); total <= 0 || math.Abs(total-used-available) > 0.2 {
+		t.Errorf("memory: %v", memory)
+	}
+	disks := ask(t, s, "system_get_disks()").([]any)
+	if len(disks) == 0 {
+		t.Error("there is no filesystem")
+	}
+	for _, disk := range disks {
+		if pct, ok := disk.(map[string]any)["used_pct"].(float64); ok && (pct < 0 || pct > 100) {
+			t.Errorf("got %v", disk)
+		}
+	}
 }
 
 func TestARealProcessIsFound(t *testing.T) {

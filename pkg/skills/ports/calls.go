@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -124,6 +125,35 @@ func calls(h *history) []skills.Call {
 				}
 				return h.topQueues(ctx, a.Int("limit"), bySendQueue)
 			},
+		},
+		{
+			Name: "ports_queue_growth",
+			Doc: "Which queues grow, now against the oldest snapshot of the last minutes. growing_ports, steepest first: id, type, local_addr, remote_addr, name, pid, current_queue (bytes), recv_queue, send_queue, " +
+				"historical_queue, growth_rate_bytes_per_sec, trend, seconds (between the two). growing_listeners: address, name, pid, accept_queue, accept_queue_max, historical_accept_queue, growth_rate_connections_per_sec, trend, seconds. " +
+				"trends: how many sockets are growing (above 1024 B/s), shrinking (below -1024), stable, unknown. current_queues: bytes by id, the 50 longest. readings: snapshots that were compared. " + noteDoc,
+			Params:  []skills.Param{{Name: "minutes", Type: "integer", Doc: "how far back", Default: 5, Min: skills.Level(1), Max: skills.Level(furthest)}},
+			Example: "ports_queue_growth(5)",
+			Run: func(ctx context.Context, a skills.Args) (any, error) {
+				return h.queueGrowth(ctx, time.Duration(a.Int("minutes"))*time.Minute)
+			},
+		},
+		{
+			Name: "ports_saturation_prediction",
+			Doc: "Which queues will be full if they go on growing as in the last five minutes, soonest first. predictions: id, queue (socket, accept), name, pid, local_addr, remote_addr, minutes_until_saturation, " +
+				"risk_level (critical below 15 minutes, high below 60, medium below 240, low); of a socket current_queue_bytes, growth_rate_bytes_per_sec, saturation_threshold_bytes (1 MiB); " +
+				"of a listener accept_queue, growth_rate_connections_per_sec, saturation_threshold_connections. readings: snapshots that were compared. " + noteDoc,
+			Params:  []skills.Param{{Name: "minutes_ahead", Type: "integer", Doc: "how far to look", Default: furthest, Min: skills.Level(1), Max: skills.Level(furthest)}},
+			Example: "ports_saturation_prediction(240)",
+			Run: func(ctx context.Context, a skills.Args) (any, error) {
+				return h.saturationPrediction(ctx, a.Int("minutes_ahead"))
+			},
+		},
+		{
+			Name:    "ports_info",
+			Doc:     "One socket by its id: " + socketDoc + "Also queue_size and saturation_pct as in ports_top_by_queue. error: port_not_found when there is none of that id (it was closed). " + noteDoc,
+			Params:  []skills.Param{{Name: "id", Type: "integer", Doc: "the socket's id, as in ports_list", Min: skills.Level(1), Max: skills.Level(1 << 53)}},
+			Example: "ports_info(4242)",
+			Run:     func(ctx context.Context, a skills.Args) (any, error) { return h.info(ctx, uint64(a.Int("id"))) },
 		},
 		sockets("ports_list", "TCP and UDP sockets, longest queues first. sockets: "+socketDoc+"total: how many there are. "+noteDoc),
 		sockets("ports_list_inet", "The same as ports_list: a host's ports are its sockets. sockets: "+socketDoc+"total: how many there are. "+noteDoc),

@@ -84,6 +84,14 @@ func misbehave(what string) error {
 	case "close_wait":
 		asks = []string{`ports_top_sockets(5, "close_wait")`, `ports_peers(5, "in")`, fmt.Sprintf(`ports_connections("%d", 5)`, os.Getpid()), fmt.Sprintf("ports_process(%d)", os.Getpid())}
 		hold, err = leakConnections(520)
+	case "growing":
+		return growing(ctx, s)
+	case "foreign":
+		asks = []string{"ports_listeners(200)", "ports_summary()", "ports_queue_growth(5)", "ports_saturation_prediction()"}
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:7012"); err == nil {
+			hold = []io.Closer{l}
+		}
 	case "mixture":
 		asks = []string{"ports_listeners()", "ports_list()", "ports_top_by_queue(5)", `ports_top_by_buffer(5, "recv")`, "ports_summary()", `ports_peers(5, "out")`}
 		hold, err = mixture()

@@ -15,19 +15,27 @@ import (
 type history struct {
 	host *host.Reader
 	skills.History[*host.NetStack]
+	queues queueHistory
 }
 
 func (h *history) snapshot(ctx context.Context) (skills.Data, error) {
 	now := time.Now()
-	d, stack, err := h.read(ctx, now)
+	queues := newQueueWatch()
+	d, stack, err := h.read(ctx, now, queues)
 	if stack != nil {
 		h.Advance(now, stack)
+	}
+	if _, ok := d["tcp_established"]; ok { // else nobody knows what waits
+		// Datagrams that wait are no field of the snapshot: without them the rest is as good.
+		_, _ = h.host.Sockets(ctx, host.UDP, queues.see)
+		h.queues.advance(queues.reading(now))
 	}
 	return skills.Data(d), err
 }
 
-// read fills a snapshot with what can be read; the error joins the rest.
-func (h *history) read(ctx context.Context, now time.Time) (fields, *host.NetStack, error) {
+// read fills a snapshot with what can be read, and shows the sockets to queues; the
+// error joins the rest.
+func (h *history) read(ctx context.Context, now time.Time, queues *queueWatch) (fields, *host.NetStack, error) {
 	d := fields{}
 	stack, err := h.host.NetStack()
 	if stack != nil {
@@ -36,7 +44,7 @@ func (h *history) read(ctx context.Context, now time.Time) (fields, *host.NetSta
 			d.rates(base.Value, stack, now.Sub(base.At))
 		}
 	}
-	return d, stack, errors.Join(err, d.sockets(ctx, h.host), d.descriptors(ctx, h.host))
+	return d, stack, errors.Join(err, d.sockets(ctx, h.host, queues), d.descriptors(ctx, h.host))
 }
 
 // fields is a snapshot being filled. Each of its methods sets what it knows.
@@ -82,12 +90,13 @@ type destination struct {
 	to   netip.AddrPort
 }
 
-func (d fields) sockets(ctx context.Context, r *host.Reader) error {
+func (d fields) sockets(ctx context.Context, r *host.Reader, queues *queueWatch) error {
 	serves := map[uint16]bool{}
 	listeners := 0
 	most, worst := -1.0, netip.AddrPort{}
 	_, err := r.Sockets(ctx, host.TCP, func(s *host.Socket) {
 		listeners++
+		queues.see(s)
 		serves[s.Local.Port()] = true
 		if pct, ok := s.AcceptUsedPct(); ok && pct > most {
 			most, worst = pct, s.Local
@@ -112,6 +121,7 @@ func (d fields) sockets(ctx context.Context, r *host.Reader) error {
 	used := map[destination]int{}
 	_, err = r.Sockets(ctx, host.TCP, func(s *host.Socket) {
 		states[s.State&15]++
+		queues.see(s)
 		if s.Remote.Port() != 0 && ports.Has(s.Local.Port()) && !serves[s.Local.Port()] {
 			used[destination{s.Local.Addr(), s.Remote}]++
 		}

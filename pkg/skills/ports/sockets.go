@@ -196,6 +196,28 @@ func (h *history) topQueues(ctx context.Context, limit int, by order) (any, erro
 	return a, nil
 }
 
+// info returns one socket.
+func (h *history) info(ctx context.Context, id uint64) (any, error) {
+	f, err := h.find(ctx, map[uint64]bool{id: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(f.sockets) == 0 {
+		return map[string]any{"id": id, "error": "port_not_found"}, nil
+	}
+	if err := f.attribute(ctx, h.host, f.sockets); err != nil {
+		return nil, err
+	}
+	a := f.row(&f.sockets[0])
+	n := queue(&f.sockets[0])
+	pct := saturation(n)
+	a.Queue, a.Percent = &n, &pct
+	return struct {
+		socketAnswer
+		Note string `json:"note,omitempty"`
+	}{a, f.note()}, nil
+}
+
 // saturation is how full a queue of n bytes counts as.
 func saturation(n uint64) float64 {
 	for _, step := range []struct {
@@ -252,7 +274,7 @@ func (h *history) listeners(ctx context.Context, limit int) (any, error) {
 
 func (h *history) summary(ctx context.Context) (any, error) {
 	now := time.Now()
-	d, _, err := h.read(ctx, now)
+	d, _, err := h.read(ctx, now, newQueueWatch())
 	note := ""
 	if err != nil {
 		note = err.Error() + ". "

@@ -321,6 +321,7 @@ func TestChildrenOfOthersMayComeAndGo(t *testing.T) {
 	}
 }
 
+// Behaviour: 159.
 func TestTheTreeIsToldAndWhoIsNotThereIsRefused(t *testing.T) {
 	src := source()
 	me := strconv.Itoa(os.Getpid())

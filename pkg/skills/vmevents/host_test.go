@@ -59,6 +59,7 @@ func TestAQuietKernelCrossesNothing(t *testing.T) {
 	}
 }
 
+// Behaviour: 145, 146.
 func TestEventsAreCountedInTheirWindowAndListedNewestFirst(t *testing.T) {
 	w := told("Out of memory: Killed process 1 (old) x", "Out of memory: Killed process 2 (new) x")
 	w.events.entries[0].At = time.Now().Add(-time.Hour)

@@ -56,6 +56,17 @@ func fault(name string, n int, base string, s *shop) error {
 		for range n {
 			go every(0, func() { runtime.KeepAlive(burn(1e6)) })
 		}
+	case "panic": // n requests panic and are recovered
+		for range n {
+			recovered(func() { placeOrder(nil) })
+		}
+	case "panichang": // n panic, and what is deferred does not end
+		for range n {
+			go func() {
+				defer reportPanic()
+				placeOrder(nil)
+			}()
+		}
 	default:
 		return fmt.Errorf("unknown fault %q", name)
 	}

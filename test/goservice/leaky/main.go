@@ -21,6 +21,7 @@ import (
 func main() {
 	metrics := flag.Bool("metrics", true, "serve Prometheus metrics")
 	vars := flag.Bool("vars", true, "serve expvar")
+	count := flag.Bool("panics", true, "count panics among the metrics")
 	procs := flag.Int("procs", 1, "how many processors to use (GOMAXPROCS)")
 	flag.Parse()
 	runtime.GOMAXPROCS(*procs)
@@ -39,6 +40,9 @@ func main() {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(), inFlight,
 	)
+	if *count {
+		registry.MustRegister(panics)
+	}
 	if *metrics {
 		mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	}
