@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -183,14 +184,20 @@ func (p *probe) registry() (*skills.Registry, error) {
 // less, from a random moment on: a fleet that starts together does not publish together.
 func (p *probe) watch(ctx context.Context, t *target) {
 	delay := time.Duration(rand.Int64N(int64(p.cfg.Interval)) + 1)
-	for {
+	for n := 0; ; n++ {
 		p.round(ctx, t)
+		if n == settled {
+			debug.FreeOSMemory() // what only the start needed
+		}
 		if !sleep(ctx, delay) {
 			return
 		}
 		delay = p.cfg.Interval*9/10 + time.Duration(rand.Int64N(int64(p.cfg.Interval)/5+1))
 	}
 }
+
+// settled is the round after which a probe has made all that it keeps.
+const settled = 1
 
 // patience is how long a round waits for one source before it goes on to the next.
 const patience = time.Second
