@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 func TestRecoveredPanicsAreCountedByTheServicesOwnCounter(t *testing.T) {
@@ -50,7 +49,7 @@ func TestAServiceThatCountsNoPanicsSaysSo(t *testing.T) {
 		if note, _ := w.get("exception", "exception_panics()")["note"].(string); !strings.Contains(note, tt.says) || !strings.Contains(note, "exception skill of its host") {
 			t.Errorf("with %s it says %q", tt.arg, note)
 		}
-		if got := w.crossed("exception", skills.Data(d)); len(got) != 0 {
+		if got := w.crossed("exception", d); len(got) != 0 {
 			t.Errorf("with %s: %v", tt.arg, got)
 		}
 	}
