@@ -23,10 +23,11 @@ func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protoco
 		}
 		return []protocol.ToolCall{call("invoke_operators", object{"skills": names})}
 	case len(s.Running()) > 0:
-		// The wait ends when something is reported; a tenth of the time that is left
-		// keeps the number of steps small when nothing ever is.
+		// Nothing is concluded before all have reported, and each wake would cost one of
+		// the steps there are. A tenth of the time that is left keeps their number small
+		// when somebody never reports.
 		wait := max(10*time.Second, s.Subject.Deadline.Sub(v.Now)/10)
-		return []protocol.ToolCall{call("wait", object{"ms": wait.Milliseconds()})}
+		return []protocol.ToolCall{call("wait", object{"ms": wait.Milliseconds(), "until": "all"})}
 	}
 	var calls []protocol.ToolCall
 	for _, g := range correlate.Groups(a.findings(s)) {
