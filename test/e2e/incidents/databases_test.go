@@ -1,0 +1,4 @@
+//go:build linux
+
+package incidents
+var databases []incident
