@@ -88,6 +88,14 @@ func (f *fleet) value(node, skill, field string) float64 {
 	return v
 }
 
+// text is value for what is written in words.
+func (f *fleet) text(node, skill, field string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v, _ := f.last[node+"/"+skill][field].(string)
+	return v
+}
+
 // probe starts the probe of an incident, in its box if it has one.
 func (f *fleet) probe(t *testing.T, node string, s *scene) {
 	t.Helper()

@@ -36,6 +36,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(tempDir) }()
+	defer func() { stopCluster() }()
 	return m.Run()
 }
 

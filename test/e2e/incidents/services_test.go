@@ -48,7 +48,7 @@ var services = []incident{
 	},
 	{
 		name: "a lock that is not let go", reason: "checkout hangs", skills: ofAService,
-		plant: serving([]planted{{"load", 2}, {"lock", 300}}, reaches("checkout/overload", "blocked_pile_up", 300), "main.(*stock).audit"),
+		plant: serving([]planted{{"load", 2}, {"lock", 300}}, reaches("checkout/overload", "blocked_pile_up", 100), "main.(*stock).audit"),
 	},
 	{
 		name: "a queue behind a service that does not answer", reason: "checkout is slow", skills: ofAService,
