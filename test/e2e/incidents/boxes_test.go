@@ -32,7 +32,7 @@ var boxes = []incident{
 	},
 	{
 		name: "processes that lost their parent", reason: "the machine fills with processes", skills: []string{"supervisor", "ports", "exception"},
-		plant: boxed("orphans", "deploy", func(string, string) []string { return []string{"lost their parent", "sleep ("} }, snapshots("host/supervisor", 2)),
+		plant: boxed("orphans", "deploy", func(string, string) []string { return []string{"sleep (", "lost their parent"} }, snapshots("host/supervisor", 2)),
 	},
 	{
 		name: "a filesystem that is full", reason: "writes fail", skills: []string{"os", "ports", "supervisor"},

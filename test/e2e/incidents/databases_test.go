@@ -54,25 +54,31 @@ func orders(n int) []string {
 	}
 }
 
-// during runs SQL again and again from when the probe watches until the test ends.
-func during(t *testing.T, c *pgtest.Cluster, s *scene, database, application, sql string) {
-	session := c.Session(t, database, application)
+// during runs SQL again and again, in n sessions, from when the probe watches until
+// the test ends.
+func during(t *testing.T, c *pgtest.Cluster, s *scene, database, application string, n int, sql string) {
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	var sessions []*pgtest.Session
+	for range n {
+		sessions = append(sessions, c.Session(t, database, application))
+	}
 	s.begin = func(*fleet, string) {
-		stop, ended := make(chan struct{}), make(chan struct{})
-		t.Cleanup(func() { close(stop); <-ended })
-		go func() {
-			defer close(ended)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
+		t.Cleanup(func() { close(stop); running.Wait() })
+		for _, session := range sessions {
+			running.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if _, err := session.Try(sql); err != nil {
+						return
+					}
 				}
-				if _, err := session.Try(sql); err != nil {
-					return
-				}
-			}
-		}()
+			})
+		}
 	}
 }
 
@@ -89,7 +95,7 @@ var databases = []incident{
 			second.Exec("BEGIN; UPDATE orders SET customer = 2 WHERE id = 2")
 			second.Begin(look, "UPDATE orders SET customer = 2 WHERE id = 1")
 			third.Begin(look, "UPDATE orders SET customer = 3 WHERE id = 2")
-			s.cause = []string{fmt.Sprintf("checkout (%d) blocks them", root.PID()), "chain of 3"}
+			s.cause = []string{fmt.Sprintf("checkout (%d)", root.PID()), "blocks them", "chain of 3"}
 		}),
 	},
 	{
@@ -99,7 +105,7 @@ var databases = []incident{
 			for range 33 {
 				c.Session(t, database, "cart")
 			}
-			s.cause = []string{"connections are in use", "most by cart"}
+			s.cause = []string{"cart", "connections are in use", "most by cart"}
 		}),
 	},
 	{
@@ -120,19 +126,21 @@ var databases = []incident{
 	{
 		name: "a query without an index", reason: "the search is slow", skills: ofADatabase,
 		plant: stored(reaches("main/postgres", "seq_scan_rows_per_sec", 1e6), orders(100_000), func(t *testing.T, c *pgtest.Cluster, s *scene, database string) {
-			during(t, c, s, database, "search", "SET max_parallel_workers_per_gather = 0; SELECT count(*) FROM orders WHERE note = 'mine'; SELECT pg_stat_force_next_flush()")
+			during(t, c, s, database, "search", 1, "SET max_parallel_workers_per_gather = 0; SELECT count(*) FROM orders WHERE note = 'mine'; SELECT pg_stat_force_next_flush()")
 			s.cause = []string{"orders (", "is read from end to end"}
 		}),
 	},
 	{
 		name: "an index that nobody uses", reason: "writes are slow", skills: ofADatabase,
 		plant: stored(snapshots("main/postgres", 2), append(orders(300_000), "CREATE INDEX orders_note ON orders (note, id) WITH (fillfactor = 50)", "SELECT pg_stat_force_next_flush()"),
-			func(_ *testing.T, _ *pgtest.Cluster, s *scene, _ string) { s.cause = []string{"never used", "orders_note on orders"} }),
+			func(_ *testing.T, _ *pgtest.Cluster, s *scene, _ string) {
+				s.cause = []string{"never used", "orders_note on orders"}
+			}),
 	},
 	{
 		name: "a statement that is slow", reason: "prices take a second", skills: ofADatabase,
-		plant: stored(reaches("main/postgres", "avg_query_time_ms", 500), orders(10), func(t *testing.T, c *pgtest.Cluster, s *scene, database string) {
-			during(t, c, s, database, "prices", "SELECT pg_sleep(0.7), 'secret' AS price")
+		plant: stored(reaches("main/postgres", "top_query_avg_ms", 500), orders(10), func(t *testing.T, c *pgtest.Cluster, s *scene, database string) {
+			during(t, c, s, database, "prices", 16, "SELECT pg_sleep(0.7), 'secret' AS price")
 			s.cause = []string{"pg_sleep(?), ? AS price"}
 		}),
 	},

@@ -88,6 +88,19 @@ func (f *fleet) value(node, skill, field string) float64 {
 	return v
 }
 
+// latest returns the latest snapshots of a skill on all targets of a node.
+func (f *fleet) latest(node, skill string) map[string]map[string]any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[string]map[string]any{}
+	for at, data := range f.last {
+		if strings.HasPrefix(at, node+"/") && strings.HasSuffix(at, "/"+skill) {
+			out[at] = data
+		}
+	}
+	return out
+}
+
 // text is value for what is written in words.
 func (f *fleet) text(node, skill, field string) string {
 	f.mu.Lock()

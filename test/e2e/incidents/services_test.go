@@ -44,7 +44,7 @@ var ofAService = []string{"overload", "allocator", "gc", "ports", "runtime"}
 var services = []incident{
 	{
 		name: "goroutines that nobody ends", reason: "checkout takes more and more memory", skills: ofAService,
-		plant: serving([]planted{{"load", 2}, {"goroutines", 80}}, reaches("checkout/overload", "growing_added", 150), "goroutines pile up", "main.waitForReply"),
+		plant: serving([]planted{{"load", 2}, {"goroutines", 80}}, reaches("checkout/overload", "growing_added", 150), "main.waitForReply", "goroutines pile up"),
 	},
 	{
 		name: "a lock that is not let go", reason: "checkout hangs", skills: ofAService,
@@ -60,7 +60,7 @@ var services = []incident{
 	},
 	{
 		name: "a garbage collector that has no rest", reason: "checkout uses all of its processor", skills: ofAService,
-		plant: serving([]planted{{"gc", 2}}, reaches("checkout/gc", "gc_cpu_pct", 20), "garbage collector", "main.renderInvoice"),
+		plant: serving([]planted{{"gc", 2}}, reaches("checkout/gc", "gc_cpu_pct", 20), "main.renderInvoice", "garbage collector"),
 	},
 	{
 		name: "code that collects garbage itself", reason: "checkout stutters", skills: ofAService,
@@ -69,6 +69,15 @@ var services = []incident{
 	{
 		name: "connections of a service that nobody closes", reason: "checkout cannot connect", skills: ofAService,
 		plant: serving([]planted{{"fds", 200}}, reaches("checkout/ports", "service_fd_used_pct", 85), "main.awaitMessage", "of its limit of 460"),
+	},
+	{
+		name: "one of two services that leaks, and the smaller one", reason: "the machine runs out of memory", skills: ofAService,
+		plant: func(t *testing.T) *scene {
+			leak := serving([]planted{{"heap", 40}}, reaches("billing/allocator", "growing_added_mb", 80), "main.rememberOrder", "/billing:")(t)
+			large := serving([]planted{{"load", 2}, {"cache", 400}, {"parked", 3000}}, nil)(t)
+			leak.config = strings.Replace(leak.config, "checkout", "billing", 1) + strings.TrimPrefix(large.config, "targets:\n  go:\n")
+			return leak
+		},
 	},
 	{
 		name: "a service that is busy and well", reason: "is checkout well?", skills: []string{"overload", "allocator", "gc", "ports"}, control: true,
