@@ -5,6 +5,7 @@ package incidents
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 
@@ -162,7 +163,9 @@ var databases = []incident{
 	},
 	{ // the last one: the server is gone for a while
 		name: "a database that is down", reason: "orders fail", skills: ofADatabase,
-		plant: stored(func(f *fleet, node string) bool { return f.text(node, "main/postgres", "unreachable_reason") != "" }, nil,
+		plant: stored(func(f *fleet, node string) bool { // at first it is shutting down
+			return strings.Contains(f.text(node, "main/postgres", "unreachable_reason"), "nobody listens")
+		}, nil,
 			func(t *testing.T, c *pgtest.Cluster, s *scene, _ string) {
 				s.cause = []string{"PostgreSQL cannot be asked", "nobody listens at"}
 				s.begin = func(f *fleet, node string) {
