@@ -48,7 +48,7 @@ vuln: ## Look for known vulnerabilities; needs the network
 
 .PHONY: e2e
 e2e: ## Run the end-to-end tests alone, with real processes
-	$(GO) test -race -count=1 -v ./test/e2e
+	$(GO) test -race -count=1 -v ./test/e2e/...
 
 .PHONY: chaos
 chaos: ## Kill, freeze and cut off everything under 300 investigations; then on a cluster

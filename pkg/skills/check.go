@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,9 +69,21 @@ func Placeholders(says, metric string) []string {
 }
 
 // Fill puts a snapshot's values into the words of a check: {value} is the
-// check's metric, {name} any field. A field that is absent reads "unknown".
+// check's metric, {name} any field. A field that is absent reads "unknown"; a
+// further clause, after "; ", of which nothing is known is left out.
 func Fill(says, metric string, data map[string]any) string {
-	return placeholder.ReplaceAllStringFunc(says, func(p string) string {
+	clauses := strings.Split(says, "; ")
+	tells := func(clause string) bool {
+		names := Placeholders(clause, metric)
+		return len(names) == 0 || slices.ContainsFunc(names, func(name string) bool { return data[name] != nil })
+	}
+	kept := clauses[:1]
+	for _, c := range clauses[1:] {
+		if tells(c) {
+			kept = append(kept, c)
+		}
+	}
+	return placeholder.ReplaceAllStringFunc(strings.Join(kept, "; "), func(p string) string {
 		name := strings.Trim(p, "{}")
 		if name == "value" {
 			name = metric

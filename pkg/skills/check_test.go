@@ -45,6 +45,26 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+func TestAClauseOfWhichNothingIsKnownIsLeftOut(t *testing.T) {
+	const says = "{value} tasks wait; {who} uses {pct} %; that is all"
+	for _, tt := range []struct {
+		name string
+		data map[string]any
+		want string
+	}{
+		{"all is known", map[string]any{"x": 9.0, "who": "java", "pct": 80.0}, "9 tasks wait; java uses 80 %; that is all"},
+		{"a part is not", map[string]any{"x": 9.0, "who": "java"}, "9 tasks wait; java uses unknown %; that is all"},
+		{"nothing of a clause is", map[string]any{"x": 9.0}, "9 tasks wait; that is all"},
+		{"the first clause stays", nil, "unknown tasks wait; that is all"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := skills.Fill(says, "x", tt.data); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestEvaluateWithOneLevelOnly(t *testing.T) {
 	only := func(c skills.Check) []skills.Crossing {
 		return skills.Evaluate([]skills.Check{c}, map[string]any{"x": 10.0})

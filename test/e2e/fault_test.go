@@ -124,7 +124,7 @@ func TestALocalInvestigationNamesTheProcessThatTakesTheMemory(t *testing.T) {
 	if got.Severity != "critical" {
 		t.Errorf("its severity is %s", got.Severity)
 	}
-	checkFigures(t, r.Insights...)
+	checkFigures(t, got) // the kernel's log of this machine may have more to tell
 }
 
 func TestALocalInvestigationNamesTheFilesystemThatIsFull(t *testing.T) {
@@ -159,7 +159,7 @@ func TestALocalInvestigationNamesTheFilesystemThatIsFull(t *testing.T) {
 	if !strings.Contains(got.Summary, mount+" is ") || got.Severity != "critical" {
 		t.Errorf("it does not name %s: %s", mount, got.Summary)
 	}
-	checkFigures(t, r.Insights...)
+	checkFigures(t, got) // the kernel's log of this machine may have more to tell
 }
 
 // about returns the insight of a done investigation that says a word.

@@ -41,6 +41,9 @@ func TestALockPileUpIsNamedWithWhoHoldsIt(t *testing.T) {
 	if d["overload_type"] != "lock_contention" {
 		t.Errorf("its type is %v", d["overload_type"])
 	}
+	if first := row(t, w.get("overload", "overload_bottleneck()"), "places", 0); first["function"] != "main.(*stock).audit" || first["holds"] != true {
+		t.Errorf("the first place is %v, not who holds the lock", first)
+	}
 	c := w.get("overload", "overload_cascade_detection()")
 	r := row(t, c, "failure_relationships", 0)
 	if r["type"] != "lock_held" || r["by"] != "same_type" || c["cascading"] != false {

@@ -182,6 +182,9 @@ func circumstances(s *agent.OperatorState, p problem) (context, culprit string) 
 		}
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
 			culprit = fmt.Sprintf("%s uses the most %s", who, strings.ReplaceAll(x.Check.Resource, "_", " "))
+			if rows[0]["holds"] == true {
+				culprit = who + " holds what the others wait for"
+			}
 		}
 	}
 	return strings.Join(lines, "; "), culprit

@@ -298,6 +298,15 @@ func TestShortMemoryIsOneProblemThatNamesItsCulprit(t *testing.T) {
 	}
 }
 
+func TestWhoHoldsOthersUpIsNamedAsThat(t *testing.T) {
+	w := newWorld(t, map[string]values{"web-1": with(values{"memory_used_pct": 91.5})})
+	w.top = []any{values{"function": "main.audit", "line": "stock.go:65", "holds": true}, values{"function": "main.reserve", "line": "stock.go:43"}}
+	w.look()
+	if len(w.notes) != 1 || w.notes[0].Hypothesis != "main.audit (stock.go:65) holds what the others wait for" {
+		t.Errorf("notifications %+v", w.notes)
+	}
+}
+
 func TestTheWorseCheckNamesTheProblem(t *testing.T) {
 	w := newWorld(t, map[string]values{"web-1": with(values{"memory_used_pct": 97.0, "load_5m": 25.0})})
 	s := w.look()

@@ -59,7 +59,7 @@ var checks = []skills.Check{
 		"Allocate less there (use buffers again, sync.Pool, sized slices), or give the heap more room: a higher GOGC, or GOMEMLIMIT further above what is live."),
 	skills.Above("gc_forced_per_sec", 0.5, 5, "gc",
 		"the service's own code asks for {value} garbage collections a second",
-		"gc_pressure()",
+		"gc_stats()",
 		"Find who calls runtime.GC or debug.FreeOSMemory and take it out: each goes through the whole heap."),
 	skills.Above("gc_pause_max_ms", 100, 1000, "gc_pause",
 		"a garbage collection stopped the service for {value} ms",

@@ -16,6 +16,7 @@ type goPlaceAnswer struct {
 	Line       string   `json:"line,omitempty"`
 	State      string   `json:"state"`
 	Goroutines int      `json:"goroutines"`
+	Holds      bool     `json:"holds,omitempty"`
 	Calls      string   `json:"calls,omitempty"`
 	Stack      []string `json:"stack,omitempty"`
 	Since      string   `json:"since,omitempty"`
@@ -147,7 +148,9 @@ func goBottleneck(s goState) any {
 	case s.blocked.Count >= goPile && s.holder != nil:
 		location = s.holder.String()
 		say("within the same code %d in %s at %s", s.holder.Count, s.holder.State, s.holder.String())
-		places = append(places, s.place(*s.holder))
+		holder := s.place(*s.holder)
+		holder.Holds = true
+		places = slices.Insert(places, 0, holder)
 		if goSame(s.holder, s.blocked) {
 			confidence = "high"
 		}

@@ -51,7 +51,7 @@ func goCalls(w *goWatch) []skills.Call {
 		{
 			Name: "overload_bottleneck",
 			Doc: "Where the chain of waiting ends. bottleneck_type (none, downstream_blocking, contention, queue, leak, cpu_bound), bottleneck_location (function (file:line) that is waited for, or where they wait), " +
-				"evidence (texts), confidence_level (low, medium, high). places: where goroutines wait and who holds them up, the most first: " + goPlaceDoc,
+				"evidence (texts), confidence_level (low, medium, high). places: where goroutines wait and, first, who holds them up (holds: true): " + goPlaceDoc,
 			Example: "overload_bottleneck()",
 			Run:     of(goBottleneck),
 		},

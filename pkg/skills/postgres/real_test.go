@@ -245,6 +245,26 @@ func TestALongRunningQueryIsNamedByItsShape(t *testing.T) {
 	look.Exec(fmt.Sprintf("SELECT pg_terminate_backend(%d)", report.PID()))
 }
 
+func TestASlowStatementIsNamedAmongManyThatAreFast(t *testing.T) {
+	tg := database(t)
+	if tg == nil {
+		return
+	}
+	s := tg.session("shop")
+	d := tg.window(func() {
+		for range 12 {
+			s.Exec("SELECT pg_sleep(0.1), 'slow' AS price")
+			for range 30 {
+				s.Exec("SELECT 1 AS fast")
+			}
+		}
+	})
+	tells(t, tg.crossed(d, map[string]float64{"top_query_avg_ms": 80})["top_query_avg_ms"], "ms on average: SELECT pg_sleep(?), ? AS price")
+	if v := d["avg_query_time_ms"].(float64); v > 40 {
+		t.Errorf("all queries took %v ms on average", v)
+	}
+}
+
 func TestTemporaryFilesAreTold(t *testing.T) {
 	tg := database(t)
 	if tg == nil {

@@ -155,6 +155,9 @@ func (d fields) queries(ctx context.Context, s *reach.Server, w reach.Window, se
 	if len(list) > 0 {
 		d.text("top_query", list[0].Query)
 		d.set("top_query_time_pct", 100*list[0].TotalMS/w.TotalMS, 1)
+		if list[0].Calls >= leastQueries {
+			d.set("top_query_avg_ms", list[0].AvgMS, 1)
+		}
 	}
 	return err
 }

@@ -50,6 +50,12 @@ func fault(name string, n int, base string, s *shop) error {
 	case "pause": // collections wait for a copy of n MiB that cannot be interrupted
 		go every(0, func() { copyArchive(n << 20) })
 		go every(50*time.Millisecond, runtime.GC)
+	case "parked": // no fault: n workers have nothing to do
+		for range n {
+			go waitForReply(make(chan int))
+		}
+	case "cache": // no fault: n MiB are held, and no more
+		rememberOrder(n << 20)
 	case "fds":
 		return leakConnections(n)
 	case "cpu":
