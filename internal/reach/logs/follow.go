@@ -19,7 +19,7 @@ type fileID struct{ dev, ino uint64 }
 
 func idOf(info os.FileInfo) fileID {
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		return fileID{sys.Dev, sys.Ino}
+		return fileID{uint64(sys.Dev), sys.Ino} //nolint:unconvert // an int32 on other systems
 	}
 	return fileID{}
 }
