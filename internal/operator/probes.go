@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, cal
 	ctx, cancel := context.WithTimeout(ctx, p.timeout+answerGrace)
 	defer cancel()
 	asked := time.Now()
-	raw, err := p.conn.Request(ctx, protocol.ProbeSubject(t.Node, verb), call)
+	raw, err := p.patiently(ctx, protocol.ProbeSubject(t.Node, verb), call)
 	p.tells.asked(ctx, verb, asked, err)
 	switch {
 	case errors.Is(err, bus.ErrNobody):
@@ -72,6 +73,27 @@ func (p *probes) ask(ctx context.Context, t protocol.TargetRef, verb string, cal
 		return nil, silent{fmt.Errorf("the probe of %s did not answer within %s", t.Node, p.timeout)}
 	}
 	return raw, err
+}
+
+// busy is what a probe refuses with while it answers as many questions as it may.
+const busy = 429
+
+// patiently asks again while the probe is busy: the operators of all skills ask a
+// host at the same moment, and who comes late must not take it for healthy.
+func (p *probes) patiently(ctx context.Context, subject string, call protocol.Call) ([]byte, error) {
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		raw, err := p.conn.Request(ctx, subject, call)
+		if r, ok := errors.AsType[bus.Refusal](err); !ok || r.Code != busy {
+			return raw, err
+		}
+		pause := time.NewTimer(wait/2 + rand.N(wait))
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return nil, err
+		case <-pause.C:
+		}
+	}
 }
 
 // silent is an error of a probe that does not answer.

@@ -24,7 +24,7 @@ func (p *probe) serve(ctx context.Context) (stop func(), err error) {
 	}
 	return p.Bus.Serve(ctx, bus.Service{
 		Name: "fleetlens-probe", Version: "0.0.0", Description: "answers read-only questions about its host",
-		Metadata: map[string]string{"node": p.cfg.Node}, Concurrency: 16, Timeout: p.cfg.CallTimeout + time.Second,
+		Metadata: map[string]string{"node": p.cfg.Node}, Concurrency: 32, Timeout: p.cfg.CallTimeout + time.Second,
 		Endpoints: []bus.Endpoint{endpoint("call", p.call), endpoint("snapshot", p.snapshot), endpoint("words", p.words)},
 	})
 }
