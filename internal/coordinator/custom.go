@@ -3,8 +3,10 @@ package coordinator
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -13,10 +15,14 @@ import (
 
 // Bounds of what probes bring in words.
 const (
-	maxCustom      = 16       // skills in one investigation
-	maxCustomBytes = 32 << 10 // of one skill's words
+	maxCustom      = 16        // skills in one investigation
+	maxCustomBytes = 32 << 10  // of one skill's words
+	maxAllBytes    = 128 << 10 // of all of them: they stand in one record of the journal
 	wordsWithin    = 2 * time.Second
 )
+
+// customName is what a custom skill may be called: its name stands in prompts and subjects.
+var customName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 // A sourceKey names the source of a skill: its words are one.
 type sourceKey struct{ skill, kind string }
@@ -30,7 +36,7 @@ func (f *fleet) custom(ctx context.Context, nodes []protocol.Heartbeat) []protoc
 	for _, h := range nodes {
 		for _, s := range h.Skills {
 			key := sourceKey{s.Skill, s.Kind}
-			if f.builtIn(s.Skill) {
+			if f.builtIn(s.Skill) || s.Skill == protocol.CustomSkill || !customName.MatchString(s.Skill) || !customName.MatchString(s.Kind) {
 				continue
 			}
 			if said[key] == nil {
@@ -41,6 +47,7 @@ func (f *fleet) custom(ctx context.Context, nodes []protocol.Heartbeat) []protoc
 	}
 	keys := slices.SortedFunc(maps.Keys(said), func(a, b sourceKey) int { return cmp.Or(cmp.Compare(a.skill, b.skill), cmp.Compare(a.kind, b.kind)) })
 	var out []protocol.Words
+	size := 0
 	for _, key := range keys[:min(maxCustom, len(keys))] {
 		hashes := slices.SortedFunc(maps.Keys(said[key]), func(a, b string) int {
 			return cmp.Or(cmp.Compare(len(said[key][b]), len(said[key][a])), cmp.Compare(a, b))
@@ -50,6 +57,12 @@ func (f *fleet) custom(ctx context.Context, nodes []protocol.Heartbeat) []protoc
 			f.log.Warn("the words of a custom skill cannot be had", "skill", key.skill, "kind", key.kind, "err", err)
 			continue
 		}
+		raw, err := json.Marshal(w)
+		if err != nil || size+len(raw) > maxAllBytes {
+			f.log.Warn("a custom skill is left out: the words of all together are too long", "skill", key.skill, "kind", key.kind, "limit", maxAllBytes)
+			continue
+		}
+		size += len(raw)
 		out = append(out, w)
 	}
 	return out
