@@ -1,10 +1,10 @@
 package missing
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
-	"time"
 )
 
 // Debian reports whether a program can be used. Where it is not installed it is
@@ -20,22 +20,28 @@ func Debian(t testing.TB, program, pkg string) bool {
 		return false
 	}
 	t.Logf("installing Debian's package %s", pkg)
-	out, err := install(pkg)
-	if err != nil {
-		_ = exec.Command("apt-get", "update", "-qq").Run()
-		out, err = install(pkg)
-	}
+	err := Install(pkg)
 	if _, found := exec.LookPath(program); found != nil {
-		Component(t, program, "apt-get install "+pkg+" failed: "+string(out[max(0, len(out)-200):]))
+		Component(t, program, fmt.Sprintf("apt-get install %s failed: %v", pkg, err))
 		return false
 	}
 	return err == nil
 }
 
-// install takes a package; others that install at the same time are waited for.
-func install(pkg string) ([]byte, error) {
-	c := exec.Command("apt-get", "install", "-qq", "-y", "-o", "DPkg::Lock::Timeout=120", pkg)
-	c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	c.WaitDelay = 5 * time.Minute
-	return c.CombinedOutput()
+// Install takes packages of Debian, as root on a machine with apt-get. Other programs
+// that install at the same time are waited for, two minutes at most.
+func Install(packages ...string) error {
+	add := append([]string{"install", "-qq", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"}, packages...)
+	var err error
+	for _, args := range [][]string{add, {"update", "-qq"}, add} {
+		c := exec.Command("apt-get", args...)
+		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		var out []byte
+		if out, err = c.CombinedOutput(); err != nil {
+			err = fmt.Errorf("apt-get %s: %w: %.500s", args[0], err, out)
+		} else if args[0] == "install" {
+			return nil
+		}
+	}
+	return err
 }

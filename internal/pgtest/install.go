@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
+
+	"github.com/fleetlens/fleetlens/internal/missing"
 )
 
 // ErrNotInstalled says that the machine has no PostgreSQL server and that none
@@ -26,7 +27,7 @@ var programs = sync.OnceValues(func() (string, error) {
 	if os.Getuid() != 0 {
 		return "", ErrNotInstalled
 	}
-	if err := install(); err != nil {
+	if err := missing.Install("postgresql", "postgresql-contrib"); err != nil {
 		return "", fmt.Errorf("%w (%w)", ErrNotInstalled, err)
 	}
 	if dir, ok := installed(); ok {
@@ -46,35 +47,4 @@ func installed() (string, bool) {
 		return "", false
 	}
 	return filepath.Dir(slices.Max(found)), true
-}
-
-// install runs apt-get, one test program at a time.
-func install() error {
-	apt, err := exec.LookPath("apt-get")
-	if err != nil {
-		return err
-	}
-	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "pgtest-install.lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lock.Close() }()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return err
-	}
-	if _, ok := installed(); ok {
-		return nil // another test program was first
-	}
-	add := []string{"install", "-qq", "-y", "--no-install-recommends", "postgresql", "postgresql-contrib"}
-	for _, args := range [][]string{add, {"update", "-qq"}, add} {
-		cmd := exec.Command(apt, args...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		var out []byte
-		if out, err = cmd.CombinedOutput(); err != nil {
-			err = fmt.Errorf("apt-get: %w: %.500s", err, out)
-		} else if args[0] == "install" {
-			return nil
-		}
-	}
-	return err
 }

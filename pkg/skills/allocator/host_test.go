@@ -1,7 +1,6 @@
 package allocator_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -55,38 +54,6 @@ func snap(t *testing.T, src skills.Source) skills.Data {
 		t.Error(err)
 	}
 	return d
-}
-
-func ask(t *testing.T, src skills.Source, call string) map[string]any {
-	t.Helper()
-	name, args, err := skills.ParseCall(call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range src.Calls {
-		if c.Name != name {
-			continue
-		}
-		a, err := skills.Bind(c.Words(), args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := c.Run(t.Context(), a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out map[string]any
-		if err := json.Unmarshal(b, &out); err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	t.Fatalf("no %s", name)
-	return nil
 }
 
 func TestTheRealHostKeepsThePromises(t *testing.T) {
@@ -146,21 +113,21 @@ func TestRatiosOfCaches(t *testing.T) {
 	src, become := machine(t)
 	become(map[string]string{"slabinfo": slabs(20000, 100000)})
 	d := snap(t, src)
-	f := ask(t, src, "allocator_fragmentation()")
+	f := skilltest.Object(t, src, "allocator_fragmentation()")
 	if f["worst_usage_ratio"] != 0.2 || f["fragmentation_score"] != 0.8 || f["average_usage_ratio"] != 0.2 || f["worst_allocator"] != "leaky" || d["worst_usage_ratio"] != 0.2 {
 		t.Errorf("got %v, %v", f, d)
 	}
-	p := ask(t, src, "allocator_problematic()")
+	p := skilltest.Object(t, src, "allocator_problematic()")
 	if p["count"] != d["fragmented_allocators"] || len(p["allocators"].([]any)) != 1 {
 		t.Errorf("problematic are %v, the snapshot counts %v", p, d["fragmented_allocators"])
 	}
-	if a := ask(t, src, `allocator_by_type("leaky")`); a["usage_ratio"] != 0.2 || a["size_mb"] != 97.66 {
+	if a := skilltest.Object(t, src, `allocator_by_type("leaky")`); a["usage_ratio"] != 0.2 || a["size_mb"] != 97.66 {
 		t.Errorf("got %v", a)
 	}
-	if a := ask(t, src, `allocator_by_type("nothing")`); a != nil {
+	if a := skilltest.Object(t, src, `allocator_by_type("nothing")`); a != nil {
 		t.Errorf("an unknown cache is %v", a)
 	}
-	if h := ask(t, src, "allocator_huge_pages()"); h["page_size_kb"] != 2048.0 || h["transparent_mb"] != 2.0 {
+	if h := skilltest.Object(t, src, "allocator_huge_pages()"); h["page_size_kb"] != 2048.0 || h["transparent_mb"] != 2.0 {
 		t.Errorf("got %v", h)
 	}
 }
@@ -168,7 +135,7 @@ func TestRatiosOfCaches(t *testing.T) {
 // Names of files are kept in the dentry cache: making many is seen in it.
 func TestARealCacheGrowsWithWhatItKeeps(t *testing.T) {
 	src := allocator.Skill(host.New(host.Config{})).Sources[0]
-	before := ask(t, src, `allocator_by_type("dentry")`)
+	before := skilltest.Object(t, src, `allocator_by_type("dentry")`)
 	if before["error"] == "not_permitted" {
 		if !strings.Contains(before["message"].(string), "CAP_DAC_READ_SEARCH") || snap(t, src)["allocator_count"] != nil {
 			t.Errorf("without the privilege: %v", before)
@@ -182,7 +149,7 @@ func TestARealCacheGrowsWithWhatItKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	after := ask(t, src, `allocator_by_type("dentry")`)
+	after := skilltest.Object(t, src, `allocator_by_type("dentry")`)
 	// The kernel may drop others meanwhile: most of them must be there.
 	if grew := after["objects"].(float64) - before["objects"].(float64); grew < files/4 && after["active"].(float64) < files {
 		t.Errorf("after %d names the cache grew by %v: %v", files, grew, after)

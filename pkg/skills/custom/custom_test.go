@@ -111,21 +111,7 @@ func parse(t *testing.T, s *shop, text string) (skills.Skill, error) {
 
 func ask(t *testing.T, s skills.Skill, call string) (any, error) {
 	t.Helper()
-	name, args, err := skills.ParseCall(call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range s.Sources[0].Calls {
-		if c.Name == name {
-			a, err := skills.Bind(c.Words(), args)
-			if err != nil {
-				return nil, err
-			}
-			return c.Run(t.Context(), a)
-		}
-	}
-	t.Fatalf("no %s", name)
-	return nil, nil
+	return skilltest.Call(t, s.Sources[0], call)
 }
 
 func TestASkillFromAFileKeepsThePromises(t *testing.T) {

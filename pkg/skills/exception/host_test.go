@@ -97,19 +97,7 @@ func (m *machine) snapshotOf(src skills.Source) skills.Data {
 func (m *machine) call(text string) (map[string]any, error) {
 	m.t.Helper()
 	m.at = m.at.Add(2 * time.Second)
-	name, args, err := skills.ParseCall(text)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	i := slices.IndexFunc(m.src.Calls, func(c skills.Call) bool { return c.Name == name })
-	if i < 0 {
-		m.t.Fatalf("no callback %s", name)
-	}
-	a, err := skills.Bind(m.src.Calls[i].Words(), args)
-	if err != nil {
-		return nil, err
-	}
-	v, err := m.src.Calls[i].Run(m.t.Context(), a)
+	v, err := skilltest.Raw(m.t, m.src, text)
 	if err != nil {
 		return nil, err
 	}

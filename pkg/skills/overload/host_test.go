@@ -1,7 +1,6 @@
 package overload_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -84,30 +83,6 @@ func says(src skills.Source, d skills.Data) map[string]string {
 		out[x.Check.Metric] = x.Says
 	}
 	return out
-}
-
-func ask(t *testing.T, src skills.Source, name string) map[string]any {
-	t.Helper()
-	for _, c := range src.Calls {
-		if c.Name != name {
-			continue
-		}
-		v, err := c.Run(t.Context(), skills.Args{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out map[string]any
-		if err := json.Unmarshal(b, &out); err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	t.Fatalf("no %s", name)
-	return nil
 }
 
 func TestTheRealHostKeepsThePromises(t *testing.T) {
@@ -205,7 +180,7 @@ func TestWhatBeganFirstIsTheCauseAndLastingOverloadIsSustained(t *testing.T) {
 		if d["overload_severity"] != "sustained" || d["overload_type"] != "memory" || d["recommended_action"] != "apply_backpressure" || d["overloaded_seconds"] != 330.0 {
 			t.Errorf("after five minutes it is %v", d)
 		}
-		c := ask(t, src, "overload_cascade_detection")
+		c := skilltest.Object(t, src, "overload_cascade_detection()")
 		systems := c["affected_subsystems"].([]any)
 		if c["cascading"] != true || len(systems) != 2 || systems[0].(map[string]any)["resource"] != "memory" || systems[1].(map[string]any)["overloaded_seconds"] != 300.0 {
 			t.Errorf("the cascade is %v", c)
@@ -213,10 +188,10 @@ func TestWhatBeganFirstIsTheCauseAndLastingOverloadIsSustained(t *testing.T) {
 		if relations := c["failure_relationships"].([]any); len(relations) != 1 || relations[0].(map[string]any)["to"] != "disk" {
 			t.Errorf("the relations are %v", c)
 		}
-		if p := ask(t, src, "overload_remediation_plan"); p["priority"] != "high" || len(p["implementation_steps"].([]any)) != 4 {
+		if p := skilltest.Object(t, src, "overload_remediation_plan()"); p["priority"] != "high" || len(p["implementation_steps"].([]any)) != 4 {
 			t.Errorf("the plan is %v", p)
 		}
-		b := ask(t, src, "overload_bottleneck")
+		b := skilltest.Object(t, src, "overload_bottleneck()")
 		if b["bottleneck_type"] != "memory" || b["confidence_level"] != "high" {
 			t.Errorf("the bottleneck is %v", b)
 		}
@@ -244,7 +219,7 @@ func TestMemoryThatShrinksSteadilyHasAnEnd(t *testing.T) {
 		if crossed := says(src, d)["memory_exhausted_in_seconds"]; !strings.Contains(crossed, "used up in 900 s") {
 			t.Errorf("it crosses %q", crossed)
 		}
-		if p := ask(t, src, "overload_predict_growth"); p["memory_left_mb"] != 3000.0 || p["memory_change_mb_per_min"].(float64) > -150 {
+		if p := skilltest.Object(t, src, "overload_predict_growth()"); p["memory_left_mb"] != 3000.0 || p["memory_change_mb_per_min"].(float64) > -150 {
 			t.Errorf("the prediction is %v", p)
 		}
 		become(map[string]string{"meminfo": meminfo(3600)})

@@ -2,7 +2,6 @@ package supervisor_test
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -91,48 +90,6 @@ func says(src skills.Source, d skills.Data, metric string) string {
 	return ""
 }
 
-// ask runs a callback as it would be called.
-func ask(t *testing.T, src skills.Source, call string) map[string]any {
-	t.Helper()
-	out, err := try(t, src, call)
-	if err != nil {
-		t.Fatalf("%s: %v", call, err)
-	}
-	return out
-}
-
-func try(t *testing.T, src skills.Source, call string) (map[string]any, error) {
-	t.Helper()
-	name, args, err := skills.ParseCall(call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range src.Calls {
-		if c.Name != name {
-			continue
-		}
-		a, err := skills.Bind(c.Words(), args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := c.Run(t.Context(), a)
-		if err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out map[string]any
-		if err := json.Unmarshal(b, &out); err != nil {
-			t.Fatal(err)
-		}
-		return out, nil
-	}
-	t.Fatalf("no %s", name)
-	return nil, nil
-}
-
 func list(v any) []map[string]any {
 	var out []map[string]any
 	for _, e := range v.([]any) {
@@ -152,7 +109,7 @@ func TestAMachineWithoutSystemdSaysSo(t *testing.T) {
 	if _, has := d["units_failed"]; has {
 		t.Errorf("it claims to know units: %v", d)
 	}
-	if a := ask(t, src, `sup_units("failed", 10)`); a["systemd"] != false {
+	if a := skilltest.Object(t, src, `sup_units("failed", 10)`); a["systemd"] != false {
 		t.Errorf("it says %v", a)
 	}
 }
@@ -189,11 +146,11 @@ func TestRealZombiesAreFoundWithTheirParent(t *testing.T) {
 		if got := says(src, d, "zombies_lasting"); !strings.Contains(got, me) {
 			t.Errorf("it crosses %q, want %s; %v", got, me, d)
 		}
-		a := ask(t, src, fmt.Sprintf("sup_zombie_children(%q)", strconv.Itoa(os.Getpid())))
+		a := skilltest.Object(t, src, fmt.Sprintf("sup_zombie_children(%q)", strconv.Itoa(os.Getpid())))
 		if a["zombie_count"].(float64) < 25 || list(list(a["parents"])[0]["zombies"])[0]["zombie_seconds"] != 61.0 {
 			t.Errorf("got %v", a)
 		}
-		i := ask(t, src, fmt.Sprintf("sup_tree_integrity(%q)", strconv.Itoa(os.Getpid())))
+		i := skilltest.Object(t, src, fmt.Sprintf("sup_tree_integrity(%q)", strconv.Itoa(os.Getpid())))
 		if i["status"] != "degraded" || i["anomalies"].([]any)[0] != "zombie_children" {
 			t.Errorf("its integrity is %v", i)
 		}
@@ -231,7 +188,7 @@ func TestARealOrphanIsFound(t *testing.T) {
 		t.Errorf("got %v", d)
 	}
 	found := false
-	for _, p := range list(ask(t, src, "sup_orphaned_processes(100)")["processes"]) {
+	for _, p := range list(skilltest.Object(t, src, "sup_orphaned_processes(100)")["processes"]) {
 		found = found || p["pid"] == float64(pid)
 	}
 	if !found {
@@ -294,10 +251,10 @@ func TestAProgramThatItsSupervisorStartsAgainIsNamed(t *testing.T) {
 	if got := says(src, d, "respawns_10m"); !strings.Contains(got, want) {
 		t.Errorf("it crosses %q, want %q; %v", got, want, d)
 	}
-	if r := list(ask(t, src, "sup_restarts(5)")["respawned"]); r[0]["respawns_10m"] != 3.0 {
+	if r := list(skilltest.Object(t, src, "sup_restarts(5)")["respawned"]); r[0]["respawns_10m"] != 3.0 {
 		t.Errorf("got %v", r)
 	}
-	if i := ask(t, src, fmt.Sprintf("sup_tree_integrity(%q)", strconv.Itoa(c.Process.Pid))); i["anomalies"].([]any)[0] != "crash_loop" {
+	if i := skilltest.Object(t, src, fmt.Sprintf("sup_tree_integrity(%q)", strconv.Itoa(c.Process.Pid))); i["anomalies"].([]any)[0] != "crash_loop" {
 		t.Errorf("its integrity is %v", i)
 	}
 }
@@ -314,7 +271,7 @@ func TestChildrenOfOthersMayComeAndGo(t *testing.T) {
 		_ = c.Process.Kill()
 		_ = c.Wait()
 	}
-	for _, r := range list(ask(t, src, "sup_restarts(100)")["respawned"]) {
+	for _, r := range list(skilltest.Object(t, src, "sup_restarts(100)")["respawned"]) {
 		if r["supervisor_pid"] == float64(os.Getpid()) {
 			t.Errorf("it takes the test for a supervisor: %v", r)
 		}
@@ -332,21 +289,21 @@ func TestTheTreeIsToldAndWhoIsNotThereIsRefused(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
 	}
-	if a := ask(t, src, fmt.Sprintf("sup_children(%q)", me)); a["total_children"].(float64) < 40 {
+	if a := skilltest.Object(t, src, fmt.Sprintf("sup_children(%q)", me)); a["total_children"].(float64) < 40 {
 		t.Errorf("children: %v", a)
 	}
-	if a := ask(t, src, fmt.Sprintf("sup_tree(%q)", me)); len(a["children"].([]any)) < 40 {
+	if a := skilltest.Object(t, src, fmt.Sprintf("sup_tree(%q)", me)); len(a["children"].([]any)) < 40 {
 		t.Errorf("tree: %v", a)
 	}
-	if a := ask(t, src, fmt.Sprintf("sup_tree_integrity(%q)", me)); a["status"] != "healthy" || len(a["anomalies"].([]any)) != 0 || a["total_children"].(float64) < 40 {
+	if a := skilltest.Object(t, src, fmt.Sprintf("sup_tree_integrity(%q)", me)); a["status"] != "healthy" || len(a["anomalies"].([]any)) != 0 || a["total_children"].(float64) < 40 {
 		t.Errorf("forty children are %v", a)
 	}
-	if a := ask(t, src, "sup_list(100)"); len(list(a["supervisors"])) == 0 {
+	if a := skilltest.Object(t, src, "sup_list(100)"); len(list(a["supervisors"])) == 0 {
 		t.Errorf("no supervisors: %v", a)
 	}
 	for _, call := range []string{"sup_children", "sup_tree", "sup_tree_integrity", "sup_zombie_children"} {
 		for _, name := range []string{"no such process", "-1", "0", "99999999999999999999"} {
-			if _, err := try(t, src, fmt.Sprintf("%s(%q)", call, name)); err == nil || !strings.Contains(err.Error(), "supervisor_not_found") {
+			if _, err := skilltest.Call(t, src, fmt.Sprintf("%s(%q)", call, name)); err == nil || !strings.Contains(err.Error(), "supervisor_not_found") {
 				t.Errorf("%s(%q): %v", call, name, err)
 			}
 		}

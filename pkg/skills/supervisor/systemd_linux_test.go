@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/missing"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
 	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
 )
 
@@ -167,13 +168,13 @@ func TestAServiceThatSystemdRestartsIsNamed(t *testing.T) {
 	if got := says(src, d, "unit_restarts_10m"); got != "systemd restarted crash.service 12 times in ten minutes" {
 		t.Errorf("it crosses %q; %v", got, d)
 	}
-	if s := list(ask(t, src, "sup_restarts(5)")["services"]); len(s) != 1 || s[0]["unit"] != "crash.service" || s[0]["result"] != "exit-code" || s[0]["exit_code"] != 3.0 {
+	if s := list(skilltest.Object(t, src, "sup_restarts(5)")["services"]); len(s) != 1 || s[0]["unit"] != "crash.service" || s[0]["result"] != "exit-code" || s[0]["exit_code"] != 3.0 {
 		t.Errorf("got %v", s)
 	}
-	if u := ask(t, src, `sup_unit("crash.service")`); u["restarts_total"] != 52.0 || u["memory_mb"] != 3.0 || u["tasks"] != nil || u["restart_wait_seconds"] != 0.1 {
+	if u := skilltest.Object(t, src, `sup_unit("crash.service")`); u["restarts_total"] != 52.0 || u["memory_mb"] != 3.0 || u["tasks"] != nil || u["restart_wait_seconds"] != 0.1 {
 		t.Errorf("got %v", u)
 	}
-	if _, err := try(t, src, `sup_unit("nothing.service")`); err == nil || !strings.Contains(err.Error(), "nothing.service") {
+	if _, err := skilltest.Call(t, src, `sup_unit("nothing.service")`); err == nil || !strings.Contains(err.Error(), "nothing.service") {
 		t.Errorf("a unit that is not there: %v", err)
 	}
 }
@@ -193,7 +194,7 @@ func TestAUnitThatFailedLatelyIsNamedAndAnOldOneIsNot(t *testing.T) {
 	if got := says(src, d, "units_failed_1h"); got != "1 unit(s) failed in the last hour, backup.service last (oom-kill)" {
 		t.Errorf("it crosses %q; %v", got, d)
 	}
-	if u := list(ask(t, src, `sup_units("failed", 10)`)["units"]); len(u) != 2 {
+	if u := list(skilltest.Object(t, src, `sup_units("failed", 10)`)["units"]); len(u) != 2 {
 		t.Errorf("got %v", u)
 	}
 }

@@ -2,7 +2,6 @@ package vmevents_test
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -151,7 +150,7 @@ func TestARealKillForWantOfMemoryIsFound(t *testing.T) {
 	if len(crossed) == 0 || crossed[0].Check.Metric != "oom_kills_5m" || !strings.Contains(crossed[0].Says, strconv.Itoa(hog.Process.Pid)) {
 		t.Errorf("it crosses %+v", crossed)
 	}
-	events := answer(t, src, `sysmon_events("oom_kill", 1)`)["events"].([]any)
+	events := skilltest.Object(t, src, `sysmon_events("oom_kill", 1)`)["events"].([]any)
 	first := events[0].(map[string]any)
 	at, err := time.Parse(time.RFC3339Nano, first["datetime"].(string))
 	if err != nil || time.Since(at).Abs() > time.Minute {
@@ -183,39 +182,6 @@ func memoryGroup(t *testing.T, limit int) (string, error) {
 		}
 	})
 	return dir, os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0o600)
-}
-
-// answer runs a callback as it would be called.
-func answer(t *testing.T, src skills.Source, call string) map[string]any {
-	t.Helper()
-	name, args, err := skills.ParseCall(call)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range src.Calls {
-		if c.Name != name {
-			continue
-		}
-		a, err := skills.Bind(c.Words(), args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := c.Run(t.Context(), a)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var out map[string]any
-		if err := json.Unmarshal(b, &out); err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	t.Fatalf("no %s", name)
-	return nil
 }
 
 // A loop device whose file was cut short below it is a disk that cannot read.
