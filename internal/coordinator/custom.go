@@ -19,6 +19,7 @@ const (
 	maxCustomBytes = 32 << 10  // of one skill's words
 	maxAllBytes    = 128 << 10 // of all of them: they stand in one record of the journal
 	wordsWithin    = 2 * time.Second
+	allWithin      = 5 * time.Second // a probe that hangs may have many skills
 )
 
 // customName is what a custom skill may be called: its name stands in prompts and subjects.
@@ -46,6 +47,8 @@ func (f *fleet) custom(ctx context.Context, nodes []protocol.Heartbeat) []protoc
 		}
 	}
 	keys := slices.SortedFunc(maps.Keys(said), func(a, b sourceKey) int { return cmp.Or(cmp.Compare(a.skill, b.skill), cmp.Compare(a.kind, b.kind)) })
+	ctx, cancel := context.WithTimeout(ctx, allWithin)
+	defer cancel()
 	var out []protocol.Words
 	size := 0
 	for _, key := range keys[:min(maxCustom, len(keys))] {
