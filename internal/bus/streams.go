@@ -10,7 +10,7 @@ import (
 
 // SchemaVersion is the version of the table below. It stands in the metadata of
 // each stream, and setup never goes back behind a newer one.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 const schemaKey = "fleetlens_schema"
 
@@ -91,8 +91,8 @@ func Tasks(skill string) Consumer {
 func Streams() []Stream {
 	return []Stream{
 		{
-			Name: Nodes, Doc: "Heartbeats: probes write, all read.",
-			Subjects: []string{"nodes.*"}, MaxAge: 30 * day, MaxPerSubject: 1, MaxBytes: 64 * mib, Direct: true,
+			Name: Nodes, Doc: "Heartbeats, and whom a node talks to: probes write, all read.",
+			Subjects: []string{"nodes.*", "links.*"}, MaxAge: 30 * day, MaxPerSubject: 1, MaxBytes: 64 * mib, Direct: true,
 		},
 		{
 			Name: Snapshots, Doc: "Metrics: probes write; operators, coordinators and anyone read.",

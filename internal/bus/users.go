@@ -62,7 +62,7 @@ func Roles() []Role {
 		directGet(published()...), api("STREAM.MSG.GET", Journal, People, State), api("STREAM.INFO", names()...), api("STREAM.NAMES"), api("STREAM.LIST"),
 	)
 	watches := concat([]string{
-		protocol.NodeSubject(protocol.Any), protocol.SnapshotSubject(protocol.Any, protocol.Any, protocol.Any),
+		protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.SnapshotSubject(protocol.Any, protocol.Any, protocol.Any),
 		protocol.AnomalySubject(protocol.Any, protocol.Any, protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any), protocol.AlertSubject(protocol.Any),
 		protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 		protocol.StateSubject(protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
@@ -74,7 +74,7 @@ func Roles() []Role {
 			Name: ProbeRole,
 			Doc:  "Publishes what it sees under its own node, answers questions to its own node. Its user name is the node's token.",
 			Publish: concat([]string{
-				protocol.NodeSubject(own), protocol.SnapshotSubject(own, protocol.Any, protocol.Any),
+				protocol.NodeSubject(own), protocol.LinksSubject(own), protocol.SnapshotSubject(own, protocol.Any, protocol.Any),
 				protocol.AnomalySubject(own, protocol.Any, protocol.Any), protocol.ChangeSubject(own, protocol.Any),
 			}, api("STREAM.INFO", Nodes, Snapshots, Events), api("STREAM.MSG.GET", Nodes)),
 			Subscribe: concat(probeVerbs(own), discovery(ProbeService), inbox),

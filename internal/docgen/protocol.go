@@ -21,6 +21,7 @@ type route struct {
 
 var routes = []route{
 	{protocol.NodeSubject("NODE"), protocol.Heartbeat{}, nil},
+	{protocol.LinksSubject("NODE"), protocol.Links{}, nil},
 	{protocol.SnapshotSubject("NODE", "TARGET", "SKILL"), protocol.Snapshot{}, nil},
 	{protocol.AnomalySubject("NODE", "TARGET", "SKILL"), protocol.Anomaly{}, nil},
 	{protocol.ChangeSubject("NODE", "SOURCE"), protocol.Change{}, nil},

@@ -41,6 +41,7 @@ type Config struct {
 	CallTimeout time.Duration // of one callback
 	Level       string        // what callbacks may do: observe, events or trace
 	Discover    bool          // say what could be targets; none is added
+	State       string        // folder for what must outlast a restart; empty: nothing is kept
 	Redact      bool          // secrets in what leaves the host are replaced; off only for tests
 	Proc        string        // where the host's /proc is
 	Sys         string        // where the host's /sys is
@@ -52,6 +53,7 @@ func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
 		Level: "observe", Discover: true, Redact: true, Proc: "/proc", Sys: "/sys",
+		State: os.Getenv("STATE_DIRECTORY"), // systemd's StateDirectory=
 	}
 }
 
@@ -65,6 +67,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one callback may take")
 	fs.StringVar(&c.Level, "level", c.Level, "what callbacks may do: observe (read only), events or trace")
 	fs.BoolVar(&c.Discover, "discover", c.Discover, "look for Go services, PostgreSQL and Erlang nodes that could be targets, and propose them in `fleetlens nodes`; none is added")
+	fs.StringVar(&c.State, "state", c.State, "`folder` for what must outlast a restart: baselines, what was installed (default: $STATE_DIRECTORY; without either nothing is kept)")
 	fs.BoolVar(&c.Redact, "redact", c.Redact, "secrets in what leaves the host are replaced; off only for tests")
 	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")
 	fs.StringVar(&c.Sys, "sys", c.Sys, "`folder` of the host's /sys")
@@ -123,6 +126,9 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	p.skills = registry
+	if p.state, err = openState(cfg.State); err != nil {
+		return err
+	}
 	if err := deps.Bus.Wait(ctx, bus.Nodes, bus.Snapshots); err != nil {
 		return err
 	}
@@ -161,6 +167,7 @@ type probe struct {
 	skills   *skills.Registry
 	base     []skills.Call
 	outbox   *outbox
+	state    state
 	targets  []*target
 	instance string
 	started  time.Time

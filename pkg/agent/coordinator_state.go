@@ -434,7 +434,7 @@ func (s *CoordinatorState) grounded(claimed bool, hypothesis string, supporting 
 }
 
 // OriginRequest marks notifications that came with the request.
-const OriginRequest = "request"
+const OriginRequest = protocol.OriginRequest
 
 // CoordinatorSummary is what a coordinator's finish record keeps.
 type CoordinatorSummary struct {

@@ -4,16 +4,21 @@ import "time"
 
 // An Anomaly is a metric that left its baseline on one target.
 type Anomaly struct {
-	ID         string    `json:"id"`
-	Node       string    `json:"node"`
-	Target     string    `json:"target"`
-	Kind       string    `json:"kind"`
-	Skill      string    `json:"skill"`
-	Metric     string    `json:"metric"`
-	Value      float64   `json:"value"`
-	Baseline   float64   `json:"baseline"`
-	Score      float64   `json:"score"` // distance from the baseline in its own deviations
-	Severity   Severity  `json:"severity"`
+	ID         string   `json:"id"`
+	Node       string   `json:"node"`
+	Target     string   `json:"target"`
+	Kind       string   `json:"kind"`
+	Skill      string   `json:"skill"`
+	Metric     string   `json:"metric"`
+	Value      float64  `json:"value"`
+	Unit       Unit     `json:"unit,omitempty"`
+	Baseline   float64  `json:"baseline"`             // what the metric usually is
+	Score      float64  `json:"score"`                // how unlikely the last samples are: the sum of -ln of tail probabilities
+	Deviations float64  `json:"deviations,omitempty"` // distance from the baseline in its own standard deviations; below it when negative
+	Severity   Severity `json:"severity"`
+	// Quiet anomalies are recorded and ask for no investigation: the node's detector
+	// may not trigger, or has triggered as often as it may in an hour.
+	Quiet      bool      `json:"quiet,omitempty"`
 	Since      time.Time `json:"since"` // when it left the baseline
 	DetectedAt time.Time `json:"detected_at"`
 	Series     []Point   `json:"series,omitempty"`

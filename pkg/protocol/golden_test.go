@@ -82,6 +82,7 @@ func TestMain(m *testing.M) {
 	decoder[protocol.Feedback]()
 	decoder[protocol.Heartbeat]()
 	decoder[protocol.Insight]()
+	decoder[protocol.Links]()
 	decoder[protocol.Note]()
 	decoder[protocol.Notification]()
 	decoder[protocol.State]()

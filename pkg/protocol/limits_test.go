@@ -12,7 +12,7 @@ import (
 // padding names a text field of each type that may be of any length.
 var padding = map[string]string{
 	"accepted": "Coordinator", "ack": "By", "alert": "Name", "anomaly": "Metric", "call": "Callback", "call_reply": "Error", "change": "Text",
-	"completion": "Error", "deadletter": "Reason", "feedback": "Comment", "heartbeat": "Version", "insight": "Summary", "note": "Text",
+	"completion": "Error", "deadletter": "Reason", "feedback": "Comment", "heartbeat": "Version", "insight": "Summary", "links": "Node", "note": "Text",
 	"notification": "Observation", "operator_state": "Reason", "progress": "Text", "record": "Worker", "request": "Reason", "result": "Error",
 	"silence": "Reason", "snapshot": "Kind", "ask": "Text", "ask_reply": "Summary", "task": "Reason", "told": "Text", "words": "Prompt",
 }

@@ -40,6 +40,7 @@ var limits = map[string]int{
 	"feedback":       16 << 10,
 	"heartbeat":      64 << 10,
 	"insight":        256 << 10,
+	"links":          64 << 10,
 	"note":           16 << 10,
 	"notification":   128 << 10,
 	"operator_state": 16 << 10,
@@ -61,7 +62,7 @@ func Limit(messageType string) int { return limits[messageType] }
 func Types() []Message {
 	return []Message{
 		Accepted{}, Ack{}, Alert{}, Anomaly{}, Ask{}, AskReply{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
-		Heartbeat{}, Insight{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Result{}, Silence{},
+		Heartbeat{}, Insight{}, Links{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Result{}, Silence{},
 		Snapshot{}, Task{}, Told{}, Words{},
 	}
 }

@@ -28,6 +28,19 @@ func (s Severity) Rank() int {
 	return -1
 }
 
+// Origins of notifications that no operator's run sent.
+const (
+	OriginRequest = "request" // a client pre-seeded it: never verified
+	OriginWatch   = "watch"   // an operator that watches snapshots saw a check crossed
+	OriginAnomaly = "anomaly" // triage made it of an anomaly
+	OriginAlert   = "alert"   // triage made it of an alert of another system
+	OriginSilence = "silence" // triage made it of a node that no longer reports
+)
+
+// Watching stands for the investigation in the subjects of notifications that no
+// investigation caused.
+const Watching = "watch"
+
 // MaxNotificationSnapshots is how many bytes of snapshots a notification carries at most.
 const MaxNotificationSnapshots = 32 << 10
 
@@ -51,7 +64,7 @@ type Notification struct {
 	Figures         []Figure   `json:"figures,omitempty"` // the fact check's answer for each number
 	DetectedAt      time.Time  `json:"detected_at"`
 	TraceID         string     `json:"trace_id,omitempty"`
-	Origin          string     `json:"origin,omitempty"` // "request" when the client pre-seeded it
+	Origin          string     `json:"origin,omitempty"` // where it comes from when no operator's run sent it
 }
 
 // A Figure is the fact check's answer for one number of a text.

@@ -37,6 +37,9 @@ type Request struct {
 	CompactionMaxTokens int               `json:"compaction_max_tokens,omitempty"`
 	CompactionKeepLast  int               `json:"compaction_keep_last,omitempty"`
 	Notifications       []Notification    `json:"notifications,omitempty"` // pre-seeded; never count as verified
+	// Group is the triage group that asks; empty: a client. Coordinators read what it
+	// found from their own state, so that a client cannot pass its words for facts.
+	Group string `json:"group,omitempty"`
 }
 
 // MessageType implements Message.

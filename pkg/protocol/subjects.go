@@ -99,6 +99,9 @@ func subject(parts ...string) string { return strings.Join(parts, ".") }
 // NodeSubject is where a probe's heartbeats go.
 func NodeSubject(node string) string { return subject("nodes", token(node)) }
 
+// LinksSubject is where a probe says whom its node talks to.
+func LinksSubject(node string) string { return subject("links", token(node)) }
+
 // SnapshotSubject is where a source's snapshots go.
 func SnapshotSubject(node, target, skill string) string {
 	return subject("snapshots", token(node), token(target), token(skill))
