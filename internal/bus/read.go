@@ -362,6 +362,22 @@ func (c *Conn) LastMany(ctx context.Context, stream string, subjects []string) (
 	return out, nil
 }
 
+// Before returns the last message of a subject that is older than a sequence, by
+// direct get.
+func (c *Conn) Before(ctx context.Context, stream, subject string, seq uint64) (Msg, error) {
+	if seq <= 1 {
+		return Msg{}, ErrNotFound
+	}
+	batch, _, err := c.direct(ctx, stream, map[string]any{"multi_last": []string{subject}, "up_to_seq": seq - 1, "batch": 1})
+	switch {
+	case err != nil:
+		return Msg{}, fmt.Errorf("read %s: %w", stream, err)
+	case len(batch) == 0:
+		return Msg{}, ErrNotFound
+	}
+	return batch[0], nil
+}
+
 // Created returns when a stream was made.
 func (c *Conn) Created(ctx context.Context, stream string) (time.Time, error) {
 	s, err := c.js.Stream(ctx, stream)

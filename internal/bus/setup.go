@@ -11,13 +11,15 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // SetupOptions adjust the table to a server.
 type SetupOptions struct {
 	Replicas int              // of each stream; 0: as it is, 1 for a new one
 	MaxBytes map[string]int64 // by stream; absent: as it is, the table's for a new one
-	Skills   []string         // whose operators' durables are made
+	Skills   []string         // whose operators' durables are made: of tasks, and of snapshots
 	Readers  []string         // durables of INSIGHTS, one for each reader downstream
 }
 
@@ -48,8 +50,14 @@ func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, err
 			done = append(done, SetupChange{"consumer " + con.Stream + "/" + con.Name, "ready"})
 		}
 	}
+	var shared []Consumer
 	for _, skill := range opts.Skills {
-		con := Tasks(skill)
+		shared = append(shared, Tasks(skill))
+		if skill != protocol.CustomSkill { // which stands for skills of many names
+			shared = append(shared, Watched(skill))
+		}
+	}
+	for _, con := range shared {
 		if err := c.EnsureConsumer(ctx, con); err != nil {
 			return done, err
 		}

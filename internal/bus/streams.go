@@ -37,6 +37,9 @@ type Consumer struct {
 	Name    string        `json:"name"`
 	Filter  string        `json:"filter"`
 	AckWait time.Duration `json:"ack_wait_ns"`
+	// Latest begins a new durable with the last message of each subject, not with all
+	// that the stream holds.
+	Latest bool `json:"latest,omitempty"`
 }
 
 // Names of the streams.
@@ -86,6 +89,26 @@ func Tasks(skill string) Consumer {
 	return Consumer{Stream: Work, Name: "operator_" + protocol.Token(skill), Filter: protocol.TaskSubject(skill), AckWait: ackWait}
 }
 
+// Watched returns the durable by which the operators of one skill share its snapshots.
+func Watched(skill string) Consumer {
+	return Consumer{
+		Stream: Snapshots, Name: "watch_" + protocol.Token(skill), Filter: protocol.SnapshotSubject(protocol.Any, protocol.Any, skill),
+		AckWait: ackWait, Latest: true,
+	}
+}
+
+// triageAckWait is short: what a coordinator took and did not finish is soon with
+// the one that stands in for it.
+const triageAckWait = 5 * time.Second
+
+// The durables of triage, which one coordinator at a time reads.
+var (
+	TriageEvents   = Consumer{Stream: Events, Name: "triage", Filter: ">", AckWait: triageAckWait}
+	TriageFindings = Consumer{
+		Stream: Findings, Name: "triage", Filter: protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), AckWait: triageAckWait,
+	}
+)
+
 // Streams is the one table of streams. Setup applies it; fleetlens streams and
 // docs/reference/streams.md print it.
 func Streams() []Stream {
@@ -101,7 +124,7 @@ func Streams() []Stream {
 		{
 			Name: Events, Doc: "Anomalies, changes and alerts: probes, delivery systems and intake write; triage reads.",
 			Subjects: []string{"anomalies.*.*.*", "changes.*.*", "alerts.*"}, MaxAge: 30 * day, MaxBytes: 256 * mib,
-			Duplicates: time.Hour, Direct: true,
+			Duplicates: time.Hour, Direct: true, Consumers: []Consumer{TriageEvents},
 		},
 		{
 			// Apart from Work: whoever writes a stream with schedules can erase it, and
@@ -119,6 +142,7 @@ func Streams() []Stream {
 			Name: Findings, Doc: "Notifications, completions, states and phases: operators and coordinators write, anyone reads.",
 			Subjects: []string{"operator.notification.*.*.*", "operator.completion.*.*", "operator.state.*.*", "investigations.*.*"},
 			MaxAge:   7 * day, MaxBytes: 512 * mib, Duplicates: effectWindow, Direct: true,
+			Consumers: []Consumer{TriageFindings},
 		},
 		{
 			Name: Insights, Doc: "Conclusions: coordinators write, downstream reads.",
@@ -183,8 +207,12 @@ func (s Stream) config(replicas int) jetstream.StreamConfig {
 }
 
 func (c Consumer) config() jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
+	out := jetstream.ConsumerConfig{
 		Durable: c.Name, FilterSubject: c.Filter, AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.AckWait,
 		MaxDeliver: -1, MaxAckPending: 10_000,
 	}
+	if c.Latest {
+		out.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+	}
+	return out
 }

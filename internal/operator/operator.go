@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
@@ -32,13 +33,15 @@ type Config struct {
 	Concurrency int           // tasks at a time
 	CallTimeout time.Duration // of one question to a probe
 	Execute     bool          // let models run Lua
+	Watch       bool          // evaluate the checks on every snapshot of the skills
+	Cooldown    time.Duration // after which a problem that lasts is told again
 	// Thresholds change the levels of the skills' checks, by "skill.metric".
 	Thresholds map[string]skills.Threshold
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 4, CallTimeout: 5 * time.Second, Execute: true}
+	return Config{Concurrency: 4, CallTimeout: 5 * time.Second, Execute: true, Watch: true, Cooldown: 15 * time.Minute}
 }
 
 // Flags declares the flags.
@@ -48,6 +51,8 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "tasks to run at a time")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one question to a probe may take")
 	fs.BoolVar(&c.Execute, "execute", c.Execute, "let models run Lua, in a child process with resource limits; --execute=false takes it away")
+	fs.BoolVar(&c.Watch, "watch", c.Watch, "evaluate the checks of the skills on every snapshot, and notify when one is crossed; --watch=false leaves that to others")
+	fs.DurationVar(&c.Cooldown, "watch-cooldown", c.Cooldown, "after which a crossed check that stays crossed is told again")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
@@ -59,6 +64,9 @@ func (c *Config) Validate() error {
 	}
 	if c.CallTimeout <= 0 {
 		errs = append(errs, fmt.Errorf("--call-timeout %s: it must be more than 0", c.CallTimeout))
+	}
+	if c.Cooldown < time.Second || c.Cooldown > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("--watch-cooldown %s: it must be from 1s to 24h", c.Cooldown))
 	}
 	return errors.Join(errs...)
 }
@@ -124,7 +132,13 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if deps.Ready != nil {
 		deps.Ready()
 	}
-	return deps.Bus.Consume(ctx, cfg.Concurrency, durables, w.handle)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return deps.Bus.Consume(ctx, cfg.Concurrency, durables, w.handle) })
+	if cfg.Watch {
+		watch := &watcher{conn: deps.Bus, log: deps.Log, words: words, cooldown: cfg.Cooldown, tells: w.tells}
+		g.Go(func() error { return watch.run(ctx, w.skills) })
+	}
+	return g.Wait()
 }
 
 // semver makes a version that a NATS service accepts.

@@ -18,10 +18,23 @@ import (
 type tells struct {
 	agent    *agent.Telemetry
 	requests metric.Float64Histogram
+	seen     metric.Int64Counter
+	crossed  metric.Int64Counter
 }
 
 func newTells(p signals.Providers) tells {
-	return tells{agent: agent.NewTelemetry(p), requests: signals.Histogram(p.Meter(), signals.ProbeRequests)}
+	return tells{agent: agent.NewTelemetry(p), requests: signals.Histogram(p.Meter(), signals.ProbeRequests),
+		seen: signals.Counter(p.Meter(), signals.WatchSnapshots), crossed: signals.Counter(p.Meter(), signals.WatchNotifications)}
+}
+
+// watched counts the snapshots of a skill that were evaluated, and what they gave rise to.
+func (t tells) watched(ctx context.Context, skill string, snapshots, notifications int) {
+	if t.seen == nil { // outside of a worker
+		return
+	}
+	of := metric.WithAttributeSet(attribute.NewSet(signals.LabelSkill.String(skill)))
+	t.seen.Add(ctx, int64(snapshots), of)
+	t.crossed.Add(ctx, int64(notifications), of)
 }
 
 // asked counts a question to a probe.

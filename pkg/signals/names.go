@@ -76,8 +76,12 @@ const (
 	Notifications       Metric = "fleetlens.operator.notifications"
 	NotificationsFailed Metric = "fleetlens.operator.notifications.failed"
 	ProbeRequests       Metric = "fleetlens.operator.probe.requests"
+	WatchSnapshots      Metric = "fleetlens.operator.watch.snapshots"
+	WatchNotifications  Metric = "fleetlens.operator.watch.notifications"
 	Insights            Metric = "fleetlens.coordinator.insights"
 	Investigations      Metric = "fleetlens.coordinator.investigations"
+	TriageSignals       Metric = "fleetlens.coordinator.triage.signals"
+	TriageLeading       Metric = "fleetlens.coordinator.triage.leading"
 
 	Collections        Metric = "fleetlens.probe.collections"
 	CollectionDuration Metric = "fleetlens.probe.collection.duration"

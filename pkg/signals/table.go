@@ -200,6 +200,13 @@ var table = []Signal{
 	},
 	{Name: string(Insights), Kind: KindCounter, Unit: "{insight}", Attrs: keys(LabelSeverity, LabelCorrelation), Doc: "Insights published."},
 	{Name: string(Investigations), Kind: KindCounter, Unit: "{investigation}", Attrs: keys(LabelState), Doc: "Investigations that ended, by the state of their result."},
+	{Name: string(WatchSnapshots), Kind: KindCounter, Unit: "{snapshot}", Attrs: keys(LabelSkill), Doc: "Snapshots whose checks a watching operator evaluated."},
+	{Name: string(WatchNotifications), Kind: KindCounter, Unit: "{notification}", Attrs: keys(LabelSkill), Doc: "Notifications that it sent because a check stayed crossed. What another worker had sent already counts too."},
+	{
+		Name: string(TriageSignals), Kind: KindCounter, Unit: "{signal}", Attrs: keys(LabelResult),
+		Doc: "Anomalies, notifications, alerts and silent nodes that triage read. The result is `opened` (a group), `joined` (one), `silenced`, `quiet` or `repeated`.",
+	},
+	{Name: string(TriageLeading), Kind: KindGauge, Doc: "1 while this coordinator does the triage, else 0."},
 
 	// Metrics of probes.
 	{Name: string(Collections), Kind: KindCounter, Unit: "{collection}", Attrs: keys(LabelSkill, LabelResult), Doc: "Snapshots taken. The result is `ok`, `partial` or `failed`."},

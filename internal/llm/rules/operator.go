@@ -18,52 +18,15 @@ func operator(s *agent.OperatorState) []protocol.ToolCall {
 	if !s.Taken && len(s.Unanswered) == 0 {
 		return []protocol.ToolCall{call("take_snapshot", object{})}
 	}
-	problems := problemsOf(s)
-	if asks := questions(s, problems); len(asks) > 0 {
+	found := problems(s)
+	if asks := questions(s, found); len(asks) > 0 {
 		return asks
 	}
-	if sends := notifications(s, problems); len(sends) > 0 {
+	if sends := notifications(s, found); len(sends) > 0 {
 		return sends
 	}
-	state, reason := assessment(s, problems)
+	state, reason := assessment(s, found)
 	return []protocol.ToolCall{call("set_state", object{"state": state, "reason": reason}), call("done", object{})}
-}
-
-// A problem is the crossed checks of one resource on one target, the worst first.
-type problem struct {
-	target   protocol.TargetRef
-	snapshot protocol.Snapshot
-	crossed  []skills.Crossing
-}
-
-func (p problem) severity() protocol.Severity { return p.crossed[0].Severity }
-
-// kind is the check that the problem is named by.
-func (p problem) kind() string { return p.crossed[0].Check.Metric }
-
-// problemsOf evaluates the checks on the latest snapshot of each target.
-func problemsOf(s *agent.OperatorState) []problem {
-	var out []problem
-	for _, t := range s.Subject.Task.Targets {
-		snap, ok := s.Latest(t)
-		if !ok {
-			continue
-		}
-		var here []problem
-		for _, x := range skills.Evaluate(s.Subject.Words.Checks, snap.Data) {
-			i := slices.IndexFunc(here, func(p problem) bool { return x.Check.Resource != "" && p.crossed[0].Check.Resource == x.Check.Resource })
-			if i < 0 {
-				here = append(here, problem{target: t, snapshot: snap, crossed: []skills.Crossing{x}})
-				continue
-			}
-			here[i].crossed = append(here[i].crossed, x)
-		}
-		for i := range here {
-			slices.SortStableFunc(here[i].crossed, func(a, b skills.Crossing) int { return b.Severity.Rank() - a.Severity.Rank() })
-		}
-		out = append(out, here...)
-	}
-	return out
 }
 
 // ask is a question about several targets.
@@ -75,20 +38,20 @@ type ask struct {
 
 // questions returns the calls that tell who is responsible and were not made yet,
 // each question once for all targets it concerns.
-func questions(s *agent.OperatorState, problems []problem) []protocol.ToolCall {
+func questions(s *agent.OperatorState, list []Problem) []protocol.ToolCall {
 	var asks []ask
-	for _, p := range problems {
-		for _, x := range p.crossed {
+	for _, p := range list {
+		for _, x := range p.Crossed {
 			name, args, err := skills.ParseCall(x.Check.Ask)
-			if x.Check.Ask == "" || err != nil || answered(s, p.target, name, args) != nil {
+			if x.Check.Ask == "" || err != nil || answered(s, p.Snapshot.Ref(), name, args) != nil {
 				continue
 			}
 			i := slices.IndexFunc(asks, func(a ask) bool { return what(a.callback, a.args) == what(name, args) })
 			if i < 0 {
 				asks, i = append(asks, ask{callback: name, args: args}), len(asks)
 			}
-			if !slices.Contains(asks[i].targets, p.target.String()) {
-				asks[i].targets = append(asks[i].targets, p.target.String())
+			if !slices.Contains(asks[i].targets, p.Snapshot.Ref().String()) {
+				asks[i].targets = append(asks[i].targets, p.Snapshot.Ref().String())
 			}
 		}
 	}
@@ -125,23 +88,19 @@ func answered(s *agent.OperatorState, t protocol.TargetRef, callback string, arg
 }
 
 // notifications returns the notifications that were not sent yet.
-func notifications(s *agent.OperatorState, problems []problem) []protocol.ToolCall {
+func notifications(s *agent.OperatorState, list []Problem) []protocol.ToolCall {
 	var calls []protocol.ToolCall
-	for _, p := range problems {
+	for _, p := range list {
 		sent := slices.ContainsFunc(s.Notifications, func(n protocol.Notification) bool {
-			return n.Node == p.target.Node && n.Target == p.target.Target && n.AnomalyType == p.kind()
+			return n.Node == p.Snapshot.Ref().Node && n.Target == p.Snapshot.Ref().Target && n.AnomalyType == p.Kind()
 		})
 		if sent {
 			continue
 		}
-		var says []string
-		for _, x := range p.crossed {
-			says = append(says, x.Says)
-		}
 		context, culprit := circumstances(s, p)
 		args := object{
-			"type": p.kind(), "severity": p.severity(), "snapshot_ids": []string{p.snapshot.ID},
-			"context": context, "observation": strings.Join(says, "; "),
+			"type": p.Kind(), "severity": p.Severity(), "snapshot_ids": []string{p.Snapshot.ID},
+			"context": context, "observation": p.Observation(),
 		}
 		if culprit != "" {
 			args["hypothesis"] = culprit
@@ -153,19 +112,16 @@ func notifications(s *agent.OperatorState, problems []problem) []protocol.ToolCa
 
 // circumstances says where and when, which threshold was crossed, and what the
 // callbacks answered; culprit names whoever they put first.
-func circumstances(s *agent.OperatorState, p problem) (context, culprit string) {
-	lines := []string{fmt.Sprintf("%s, snapshot of %s", p.target, p.snapshot.CapturedAt.UTC().Format("2006-01-02T15:04:05Z"))}
-	x := p.crossed[0]
-	m, _ := s.Subject.Words.Metric(x.Check.Metric)
-	lines = append(lines, fmt.Sprintf("%s is %s; it is %s from %s on", x.Check.Metric, withUnit(x.Value, m.Unit), x.Severity, withUnit(x.Threshold, m.Unit)))
+func circumstances(s *agent.OperatorState, p Problem) (context, culprit string) {
+	lines := []string{p.Circumstance(s.Subject.Words)}
 	var asked []string
-	for _, x := range p.crossed {
+	for _, x := range p.Crossed {
 		name, args, err := skills.ParseCall(x.Check.Ask)
 		if x.Check.Ask == "" || err != nil || slices.Contains(asked, what(name, args)) {
 			continue
 		}
 		asked = append(asked, what(name, args))
-		a := answered(s, p.target, name, args)
+		a := answered(s, p.Snapshot.Ref(), name, args)
 		if a == nil {
 			continue
 		}
@@ -188,27 +144,6 @@ func circumstances(s *agent.OperatorState, p problem) (context, culprit string) 
 		}
 	}
 	return strings.Join(lines, "; "), culprit
-}
-
-func withUnit(v float64, u protocol.Unit) string {
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	switch u {
-	case protocol.Percent:
-		return text + " %"
-	case protocol.Mebibytes, protocol.Kibibytes:
-		return text + " " + string(u)
-	case protocol.Bytes:
-		return text + " B"
-	case protocol.BytesPerSecond:
-		return text + " B/s"
-	case protocol.PerSecond:
-		return text + " /s"
-	case protocol.Seconds:
-		return text + " s"
-	case protocol.Milliseconds:
-		return text + " ms"
-	}
-	return text
 }
 
 // firstRows returns the rows of a callback's answer: the list that it is, or the
@@ -286,17 +221,17 @@ func sortedKeys(m object, preferred ...string) []string {
 	return keys
 }
 
-func assessment(s *agent.OperatorState, problems []problem) (protocol.Health, string) {
+func assessment(s *agent.OperatorState, list []Problem) (protocol.Health, string) {
 	state, reason := protocol.Healthy, "no check is crossed"
-	if len(problems) == 0 && len(s.Snapshots) == 0 {
+	if len(list) == 0 && len(s.Snapshots) == 0 {
 		return protocol.Observing, "no target answered"
 	}
-	for _, p := range problems {
+	for _, p := range list {
 		switch {
-		case p.severity() == protocol.SeverityCritical && state != protocol.Critical:
-			state, reason = protocol.Critical, p.crossed[0].Says
-		case p.severity() == protocol.SeverityWarning && state == protocol.Healthy:
-			state, reason = protocol.Warning, p.crossed[0].Says
+		case p.Severity() == protocol.SeverityCritical && state != protocol.Critical:
+			state, reason = protocol.Critical, p.Crossed[0].Says
+		case p.Severity() == protocol.SeverityWarning && state == protocol.Healthy:
+			state, reason = protocol.Warning, p.Crossed[0].Says
 		}
 	}
 	return state, reason

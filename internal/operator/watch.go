@@ -1,0 +1,185 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/llm/rules"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A watcher evaluates checks on the snapshots of the fleet, without a model. It
+// keeps nothing that another worker would need: any worker may see any snapshot.
+type watcher struct {
+	conn     *bus.Conn
+	log      *slog.Logger
+	words    []protocol.Words
+	cooldown time.Duration // a problem that lasts is told again after it
+	tells    tells
+	sent     recent
+}
+
+// watchBatch is how many snapshots a worker takes at a time.
+const watchBatch = 128
+
+// run watches the snapshots of skills until ctx ends.
+func (w *watcher) run(ctx context.Context, names []string) error {
+	var wg sync.WaitGroup
+	for _, skill := range names {
+		if skill == protocol.CustomSkill {
+			continue
+		}
+		wg.Go(func() {
+			_ = w.conn.Batches(ctx, bus.Watched(skill), watchBatch, func(ctx context.Context, batch []bus.Msg) error { return w.look(ctx, skill, batch) })
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// look evaluates a batch and returns when the server has what was found.
+func (w *watcher) look(ctx context.Context, skill string, batch []bus.Msg) error {
+	var waits []func() error
+	var ids []string
+	for _, m := range batch {
+		found, err := w.problems(ctx, m)
+		if err != nil {
+			return err
+		}
+		for _, n := range found {
+			packed, err := w.conn.Pack(bus.Outgoing{
+				Subject: protocol.NotificationSubject(n.Operator, n.Node, protocol.Watching), Body: n, ID: n.ID, Dedupe: true,
+			})
+			if err != nil {
+				w.log.Error("a notification cannot be written", "node", n.Node, "skill", n.Operator, "check", n.AnomalyType, "err", err)
+				continue
+			}
+			wait, err := w.conn.PublishAsync(packed)
+			if err != nil {
+				return err
+			}
+			waits, ids = append(waits, wait), append(ids, n.ID)
+		}
+	}
+	for i, wait := range waits {
+		if err := wait(); err != nil {
+			return fmt.Errorf("notification %s: %w", ids[i], err)
+		}
+		w.sent.add(ids[i])
+	}
+	w.tells.watched(ctx, skill, len(batch), len(ids))
+	return nil
+}
+
+// problems returns the notifications that a snapshot gives rise to.
+func (w *watcher) problems(ctx context.Context, m bus.Msg) ([]protocol.Notification, error) {
+	if time.Since(m.Time) > w.cooldown { // what it shows is no longer so, or is in a later one
+		return nil, nil
+	}
+	snap, words, ok := w.read(m)
+	if !ok {
+		return nil, nil
+	}
+	var out []protocol.Notification
+	var before []rules.Problem
+	for _, p := range rules.Problems(words.Checks, snap) {
+		id := protocol.EffectID("watch", snap.Node, snap.Target, snap.Skill, p.Resource(), string(p.Severity()), fmt.Sprint(m.Time.UnixNano()/int64(w.cooldown)))
+		if w.sent.has(id) {
+			continue
+		}
+		if before == nil {
+			var err error
+			if before, err = w.before(ctx, m, words); err != nil {
+				return nil, err
+			}
+		}
+		// One snapshot may show a moment: a problem stands in two.
+		if !slices.ContainsFunc(before, func(b rules.Problem) bool { return b.Resource() == p.Resource() }) {
+			continue
+		}
+		out = append(out, notification(id, p, words))
+	}
+	return out, nil
+}
+
+// before returns the problems in the snapshot before m, never nil.
+func (w *watcher) before(ctx context.Context, m bus.Msg, words protocol.Words) ([]rules.Problem, error) {
+	previous, err := w.conn.Before(ctx, bus.Snapshots, m.Subject, m.Sequence)
+	if errors.Is(err, bus.ErrNotFound) {
+		return []rules.Problem{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	snap, _, ok := w.read(previous)
+	if !ok {
+		return []rules.Problem{}, nil
+	}
+	return append([]rules.Problem{}, rules.Problems(words.Checks, snap)...), nil
+}
+
+// read decodes a snapshot whose words this worker knows.
+func (w *watcher) read(m bus.Msg) (protocol.Snapshot, protocol.Words, bool) {
+	snap, err := protocol.Decode[protocol.Snapshot](m.Data)
+	if err != nil {
+		w.log.Debug("a snapshot cannot be read", "subject", m.Subject, "err", err)
+		return snap, protocol.Words{}, false
+	}
+	i := slices.IndexFunc(w.words, func(k protocol.Words) bool { return k.Skill == snap.Skill && k.Kind == snap.Kind })
+	// A probe may write under its own node only, which its subject proves.
+	if i < 0 || m.Subject != protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill) {
+		return snap, protocol.Words{}, false
+	}
+	return snap, w.words[i], true
+}
+
+// notification says what stands in a snapshot: facts that code read, no guess.
+func notification(id string, p rules.Problem, words protocol.Words) protocol.Notification {
+	snap := p.Snapshot
+	n := protocol.Notification{
+		ID: id, RunID: "watch." + snap.Node + "." + snap.Skill, Operator: snap.Skill, Node: snap.Node, Target: snap.Target, AnomalyType: p.Kind(),
+		Severity: p.Severity(), Context: p.Circumstance(words), Observation: p.Observation(), Snapshots: []protocol.Snapshot{snap},
+		Verified: true, DetectedAt: time.Now().UTC(), Origin: protocol.OriginWatch,
+	}
+	for _, x := range p.Crossed {
+		m, _ := words.Metric(x.Check.Metric)
+		n.Evidence = append(n.Evidence, protocol.Evidence{
+			Address: snap.ID + "#" + x.Check.Metric, Node: snap.Node, Target: snap.Target, Name: x.Check.Metric, Value: x.Value, Unit: m.Unit, Threshold: &x.Threshold,
+		})
+	}
+	if n.Validate() != nil { // its snapshot is too large: the evidence stands without it
+		n.Snapshots = []protocol.Snapshot{}
+	}
+	return n
+}
+
+// recent remembers ids that the server has, so that a problem which lasts is not sent
+// with every snapshot. What it forgets the server drops. It is safe for concurrent use.
+type recent struct {
+	mu        sync.Mutex
+	now, past map[string]bool
+}
+
+// maxRecent is how many ids are remembered at least; twice as many at most.
+const maxRecent = 50_000
+
+func (r *recent) has(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now[id] || r.past[id]
+}
+
+func (r *recent) add(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.now == nil || len(r.now) >= maxRecent {
+		r.past, r.now = r.now, map[string]bool{}
+	}
+	r.now[id] = true
+}
