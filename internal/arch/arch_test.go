@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/proc"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/proc"},
 
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 
 	"internal/discover":   {"pkg/protocol", "internal/reach/host"},
 	"internal/correlate":  {},
+	"internal/triage":     {"pkg/protocol"},
 	"internal/detect":     {},
 	"internal/redact":     {},
 	"internal/reach/...":  {},

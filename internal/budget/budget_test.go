@@ -81,7 +81,7 @@ func TestWhatIsSpentIsRefused(t *testing.T) {
 		{"dollars of an investigation", budget.Config{USDPerInvestigation: 0.001}, "USD an investigation leaves 0.0002"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := conn.WriteState(t.Context(), "budget.fleet", struct{}{}, last(t, conn)); err != nil {
+			if _, err := conn.WriteState(t.Context(), "budget.fleet", struct{}{}, last(t, conn)); err != nil {
 				t.Fatal(err)
 			}
 			b := budget.New(conn, tt.cfg, natstest.Log(t))

@@ -119,7 +119,7 @@ func (l *Ledger) change(ctx context.Context, e entry, f func(*account, []limit, 
 		if err := f(&a, e.limits(now), now); err != nil {
 			return err
 		}
-		err = l.conn.WriteState(ctx, e.key, a, revision)
+		_, err = l.conn.WriteState(ctx, e.key, a, revision)
 		if !errors.Is(err, bus.ErrWrongLast) {
 			return err
 		}

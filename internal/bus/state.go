@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -36,16 +37,38 @@ func (c *Conn) ReadState(ctx context.Context, key string, v any) (revision uint6
 	return m.Sequence, nil
 }
 
-// WriteState writes a key whose last revision must be the given one; else it
-// returns ErrWrongLast.
-func (c *Conn) WriteState(ctx context.Context, key string, v any, revision uint64) error {
+// WriteState writes a key whose last revision must be the given one, and returns the
+// new one; else it returns ErrWrongLast.
+func (c *Conn) WriteState(ctx context.Context, key string, v any, revision uint64) (uint64, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
+		return 0, fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
 	}
 	msg := &nats.Msg{Subject: stateSubject(key), Data: body, Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
 	}}
-	_, err = c.store(ctx, msg)
-	return err
+	got, err := c.store(ctx, msg)
+	return got.Sequence, err
+}
+
+// A StateEntry is one key of StateBucket.
+type StateEntry struct {
+	Key      string
+	Value    []byte // JSON
+	Revision uint64
+}
+
+// ListState returns the keys that begin with prefix, which ends in a dot, from the
+// stream's leader.
+func (c *Conn) ListState(ctx context.Context, prefix string) ([]StateEntry, error) {
+	var out []StateEntry
+	for m, err := range c.RangeLeader(ctx, State, stateSubject(prefix+">"), 0) {
+		if err != nil {
+			return nil, err
+		}
+		if len(m.Data) > 0 { // else somebody deleted it
+			out = append(out, StateEntry{Key: strings.TrimPrefix(m.Subject, stateSubject("")), Value: m.Data, Revision: m.Sequence})
+		}
+	}
+	return out, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/triage"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
@@ -31,18 +32,28 @@ type Config struct {
 	Replicas    int    // of the streams it makes; 0: as they are
 	// Thresholds change the levels of the skills' checks, by "skill.metric".
 	Thresholds map[string]skills.Threshold
+	// Lead has this coordinator do the triage when no other does.
+	Lead   bool
+	Triage triage.Options
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
 }
 
 // DefaultConfig returns the defaults.
-func DefaultConfig() Config { return Config{Concurrency: 32} }
+func DefaultConfig() Config {
+	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions()}
+}
 
 // Flags declares the flags.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Name, "name", c.Name, "name of this coordinator (default: a random one)")
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "investigations to run at a time")
 	fs.IntVar(&c.Replicas, "replicas", c.Replicas, "replicas of the streams (default: as they are, 1 for new ones; 3 in a cluster)")
+	fs.BoolVar(&c.Lead, "triage", c.Lead, "put anomalies, crossed checks, alerts and silent nodes into groups and investigate each once, unless another coordinator does; --triage=false leaves it to others")
+	fs.DurationVar(&c.Triage.Settle, "triage-settle", c.Triage.Settle, "how long a new group waits for more before it is investigated")
+	fs.DurationVar(&c.Triage.Cooldown, "triage-cooldown", c.Triage.Cooldown, "how long after its last signal a group ends; what comes later is investigated anew")
+	fs.DurationVar(&c.Triage.Repeat, "triage-repeat", c.Triage.Repeat, "after how long a problem that never ended is investigated again")
+	fs.IntVar(&c.Triage.MaxPerHour, "max-triggers-per-hour", c.Triage.MaxPerHour, "groups an hour that may be investigated with a model, in the whole fleet; the rules analyst has the rest")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
@@ -55,6 +66,7 @@ func (c *Config) Validate() error {
 	if c.Replicas < 0 || c.Replicas > 5 {
 		errs = append(errs, fmt.Errorf("--replicas %d: it must be from 1 to 5", c.Replicas))
 	}
+	errs = append(errs, c.Triage.Validate())
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
 		if err := c.Recurring[name].validate(); err != nil {
 			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
@@ -128,6 +140,11 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.fleet.refresh(ctx); return nil })
+	if cfg.Lead {
+		desk := c.newDesk()
+		own := lease{conn: deps.Bus, log: deps.Log, key: triageLease, name: cfg.Name + "/" + protocol.NewID()[:8], ttl: leaseTTL}
+		g.Go(func() error { return own.run(ctx, desk.lead) })
+	}
 	g.Go(func() error {
 		return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle)
 	})

@@ -29,6 +29,9 @@ type fleet struct {
 	nodes   map[string]*node
 	fetched map[string]protocol.Words // of custom skills, by hash
 	seq     uint64                    // of the last heartbeat read from the stream
+
+	shared   map[string]string // labels that all nodes have, as of sharedAt
+	sharedAt time.Time
 }
 
 type node struct {

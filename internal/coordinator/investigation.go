@@ -218,6 +218,13 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 			n.ID = protocol.EffectID(inv.id, "request", fmt.Sprint(i))
 		}
 	}
+	if inv.req.Group != "" {
+		g, err := readGroup(ctx, inv.Bus, inv.req.Group)
+		if err != nil {
+			return nil, sub, err
+		}
+		sub.Request.Notifications = append(sub.Request.Notifications, g.Notes(inv.id)...)
+	}
 	return decider, sub, nil
 }
 

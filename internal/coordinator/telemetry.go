@@ -18,10 +18,20 @@ type tells struct {
 	agent          *agent.Telemetry
 	tracer         trace.Tracer
 	investigations metric.Int64Counter
+	signals        metric.Int64Counter
+	leading        metric.Int64UpDownCounter
 }
 
 func newTells(p signals.Providers) tells {
-	return tells{agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations)}
+	return tells{
+		agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations),
+		signals: signals.Counter(p.Meter(), signals.TriageSignals), leading: signals.UpDown(p.Meter(), signals.TriageLeading),
+	}
+}
+
+// triaged counts what became of a signal.
+func (t tells) triaged(ctx context.Context, result string) {
+	t.signals.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(signals.LabelResult.String(result))))
 }
 
 // traced returns ctx within the span of the investigation. It is in a trace in any

@@ -280,33 +280,13 @@ func (s *CoordinatorState) RuledOut() []string {
 		if k.Targets > 1 {
 			where = fmt.Sprintf(" (%s/%s, of %d targets)", k.Node, k.Target, k.Targets)
 		}
-		text := fmt.Sprintf("%s.%s %s %s%s", k.Skill, k.Metric, verb, strings.TrimSpace(trim(k.Worst)+" "+symbol(k.Unit)), where)
+		text := fmt.Sprintf("%s.%s %s %s%s", k.Skill, k.Metric, verb, strings.TrimSpace(trim(k.Worst)+" "+k.Unit.Symbol()), where)
 		if level != nil {
-			text += fmt.Sprintf(", %s %s", bound, strings.TrimSpace(trim(*level)+" "+symbol(k.Unit)))
+			text += fmt.Sprintf(", %s %s", bound, strings.TrimSpace(trim(*level)+" "+k.Unit.Symbol()))
 		}
 		out = append(out, text)
 	}
 	return bounded(out, 100)
-}
-
-func symbol(u protocol.Unit) string {
-	switch u {
-	case protocol.Percent:
-		return "%"
-	case protocol.Bytes:
-		return "B"
-	case protocol.Kibibytes, protocol.Mebibytes:
-		return string(u)
-	case protocol.Seconds:
-		return "s"
-	case protocol.Milliseconds:
-		return "ms"
-	case protocol.PerSecond:
-		return "/s"
-	case protocol.BytesPerSecond:
-		return "B/s"
-	}
-	return ""
 }
 
 // Nodes returns the nodes that the operators looked at.

@@ -27,6 +27,27 @@ const (
 	Text           Unit = "text"
 )
 
+// Symbol returns what stands behind a value for people; empty where there is nothing.
+func (u Unit) Symbol() string {
+	switch u {
+	case Percent:
+		return "%"
+	case Bytes:
+		return "B"
+	case Kibibytes, Mebibytes:
+		return string(u)
+	case Seconds:
+		return "s"
+	case Milliseconds:
+		return "ms"
+	case PerSecond:
+		return "/s"
+	case BytesPerSecond:
+		return "B/s"
+	}
+	return ""
+}
+
 // A MetricKind says how a metric's value moves.
 type MetricKind string
 

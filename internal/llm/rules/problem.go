@@ -77,22 +77,5 @@ func (p Problem) Circumstance(words protocol.Words) string {
 }
 
 func withUnit(v float64, u protocol.Unit) string {
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	switch u {
-	case protocol.Percent:
-		return text + " %"
-	case protocol.Mebibytes, protocol.Kibibytes:
-		return text + " " + string(u)
-	case protocol.Bytes:
-		return text + " B"
-	case protocol.BytesPerSecond:
-		return text + " B/s"
-	case protocol.PerSecond:
-		return text + " /s"
-	case protocol.Seconds:
-		return text + " s"
-	case protocol.Milliseconds:
-		return text + " ms"
-	}
-	return text
+	return strings.TrimSpace(strconv.FormatFloat(v, 'f', -1, 64) + " " + u.Symbol())
 }

@@ -1,0 +1,127 @@
+package coordinator
+
+import (
+	"maps"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/triage"
+)
+
+var _ triage.Map = (*fleet)(nil)
+
+// Near implements triage.Map.
+func (f *fleet) Near(string) []string { return nil }
+
+// Labels implements triage.Map. A label that every node has tells nothing.
+func (f *fleet) Labels(name string) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.nodes[name]
+	if n == nil {
+		return nil
+	}
+	if now := time.Now(); now.Sub(f.sharedAt) > sharedFor {
+		f.shared, f.sharedAt = f.universal(), now
+	}
+	out := map[string]string{}
+	for k, v := range n.beat.Labels {
+		if f.shared[k] != v {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// sharedFor is how long it is remembered which labels all nodes have.
+const sharedFor = 5 * time.Second
+
+// universal returns the labels that all nodes have. The caller holds the lock.
+func (f *fleet) universal() map[string]string {
+	var all map[string]string
+	for _, n := range f.nodes {
+		if all == nil {
+			all = maps.Clone(n.beat.Labels)
+		}
+		maps.DeleteFunc(all, func(k, v string) bool { return n.beat.Labels[k] != v })
+	}
+	return all
+}
+
+// known returns those of the names that are nodes, in the same order.
+func (f *fleet) known(names []string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, n := range names {
+		if f.nodes[n] != nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// labels returns the labels of a node; nil of one that is not known.
+func (f *fleet) labels(name string) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := f.nodes[name]; n != nil {
+		return n.beat.Labels
+	}
+	return nil
+}
+
+// named returns the node that another system means by a host's name, which may have a
+// port or a domain; empty when it is none, or may be several.
+func (f *fleet) named(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if host == "" {
+		return ""
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.nodes[host] != nil {
+		return host
+	}
+	short, _, _ := strings.Cut(host, ".")
+	found := ""
+	for name := range f.nodes {
+		if own, _, _ := strings.Cut(name, "."); own == short && net.ParseIP(host) == nil {
+			if found != "" {
+				return ""
+			}
+			found = name
+		}
+	}
+	return found
+}
+
+// A silentNow is a node that fell silent.
+type silentNow struct {
+	name  string
+	last  time.Time // its last beat
+	every time.Duration
+}
+
+// fellSilent returns the nodes that are silent and not among those that are known to be,
+// and the known ones that report again. Silence before since counts for nothing: nobody
+// listened. Who has been silent for longer than stale is gone, and no news.
+func (f *fleet) fellSilent(now, since time.Time, stale time.Duration, known map[string]time.Time) (fell []silentNow, back []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, n := range f.nodes {
+		every := time.Duration(n.beat.IntervalMS) * time.Millisecond
+		_, told := known[name]
+		silent := n.silent(now) && now.Sub(since) > silentAfter*every
+		switch {
+		case told && !n.silent(now):
+			back = append(back, name)
+		case !told && silent && now.Sub(n.arrived) < stale:
+			fell = append(fell, silentNow{name, n.arrived, every})
+		}
+	}
+	return fell, back
+}

@@ -1,0 +1,344 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/triage"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// Keys of the state bucket that triage uses.
+const (
+	triageLease    = "triage.leader"
+	triageTriggers = "triage.triggers"
+	triageGroups   = "triage.group."
+)
+
+// A desk does the triage of the fleet while this coordinator holds the lease: it puts
+// signals into groups, keeps the groups in the state bucket before it acknowledges a
+// signal, and asks once about each group.
+type desk struct {
+	conn  *bus.Conn
+	log   *slog.Logger
+	fleet *fleet
+	opts  triage.Options
+	tells tells
+
+	mu       sync.Mutex
+	board    *triage.Board
+	revision map[string]uint64 // of each key as this desk wrote or read it
+	changed  map[string]*triage.Group
+	saved    chan struct{} // closed when what changed until now is kept
+	silenced []protocol.Silence
+	silent   map[string]time.Time // nodes that are silent, with their last beat
+	since    time.Time            // from when on silence is judged
+}
+
+// Triage settings that are not a person's to choose.
+const (
+	triageBatch   = 512
+	triageTick    = 250 * time.Millisecond
+	stale         = 30 * time.Minute // older signals tell of something that is over
+	followEvery   = time.Second      // how often the ends of investigations are looked for
+	silencesEvery = 15 * time.Second
+)
+
+func (c *coordinator) newDesk() *desk {
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, opts: c.cfg.Triage, tells: c.tells}
+}
+
+// lead does the triage until ctx ends.
+func (d *desk) lead(ctx context.Context) error {
+	if err := d.load(ctx); err != nil {
+		return err
+	}
+	d.tells.leading.Add(ctx, 1)
+	defer d.tells.leading.Add(context.WithoutCancel(ctx), -1)
+	g, ctx := errgroup.WithContext(ctx)
+	for _, con := range []bus.Consumer{bus.TriageEvents, bus.TriageFindings} {
+		g.Go(func() error { return d.conn.Batches(ctx, con, triageBatch, d.take) })
+	}
+	g.Go(func() error { return d.tick(ctx) })
+	return g.Wait()
+}
+
+// load reads what the coordinator before this one kept.
+func (d *desk) load(ctx context.Context) error {
+	var kept []*triage.Group
+	entries, err := d.conn.ListState(ctx, triageGroups)
+	if err != nil {
+		return err
+	}
+	d.revision = map[string]uint64{}
+	for _, e := range entries {
+		g := new(triage.Group)
+		if err := json.Unmarshal(e.Value, g); err != nil {
+			return fmt.Errorf("%s: %w", e.Key, err)
+		}
+		d.revision[e.Key] = e.Revision
+		if g.ClosedAt.IsZero() {
+			kept = append(kept, g)
+		}
+	}
+	var triggers []triage.Trigger
+	if d.revision[triageTriggers], err = d.conn.ReadState(ctx, triageTriggers, &triggers); err != nil {
+		return err
+	}
+	if err := d.readSilences(ctx); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.board = triage.NewBoard(d.opts, kept, triggers, d.fleet)
+	d.changed, d.saved, d.silent, d.since = map[string]*triage.Group{}, make(chan struct{}), map[string]time.Time{}, time.Now()
+	return nil
+}
+
+// take puts a batch of messages into groups, and returns when the groups are kept.
+func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
+	var list []triage.Signal
+	for _, m := range batch {
+		s, err := d.signal(m)
+		switch {
+		case err != nil:
+			if err := d.conn.DeadLetter(ctx, m, err.Error()); err != nil {
+				return err
+			}
+		case s.Key != "" && time.Since(m.Time) < stale:
+			list = append(list, s)
+		}
+	}
+	d.mu.Lock()
+	for _, s := range list {
+		d.add(ctx, s)
+	}
+	saved := d.saved
+	clean := len(d.changed) == 0
+	d.mu.Unlock()
+	if clean {
+		return nil
+	}
+	select {
+	case <-saved:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// add puts one signal into a group. The caller holds the lock.
+func (d *desk) add(ctx context.Context, s triage.Signal) {
+	if d.isSilenced(s) {
+		d.tells.triaged(ctx, "silenced")
+		return
+	}
+	g, verdict := d.board.Add(s, time.Now().UTC())
+	d.tells.triaged(ctx, string(verdict))
+	if g != nil {
+		d.changed[g.ID] = g
+	}
+	if verdict == triage.Opened {
+		d.log.Info("group opened", "group", g.ID, "about", s.Key, "node", s.Node)
+	}
+}
+
+// tick asks about groups, watches for silent nodes and keeps what changed.
+func (d *desk) tick(ctx context.Context) error {
+	followed, read := time.Time{}, time.Now()
+	for pause(ctx, triageTick) {
+		now := time.Now().UTC()
+		if now.Sub(read) >= silencesEvery {
+			read = now
+			if err := d.readSilences(ctx); err != nil {
+				return err
+			}
+		}
+		d.listen(ctx, now)
+		if now.Sub(followed) >= followEvery {
+			followed = now
+			if err := d.follow(ctx); err != nil {
+				return err
+			}
+		}
+		if err := d.ask(ctx, now); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		for _, g := range d.board.Sweep(now) {
+			d.changed[g.ID] = g
+		}
+		d.mu.Unlock()
+		if err := d.save(ctx); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// save keeps the groups that changed. A key that another coordinator wrote meanwhile
+// ends this one's triage.
+func (d *desk) save(ctx context.Context) error {
+	d.mu.Lock()
+	changed, saved := d.changed, d.saved
+	if len(changed) == 0 {
+		d.mu.Unlock()
+		return nil
+	}
+	d.changed, d.saved = map[string]*triage.Group{}, make(chan struct{})
+	bodies := map[string]json.RawMessage{}
+	for id, g := range changed {
+		b, err := json.Marshal(g)
+		if err != nil {
+			d.mu.Unlock()
+			return err
+		}
+		bodies[triageGroups+id] = b
+	}
+	d.mu.Unlock()
+	for key, body := range bodies {
+		if err := d.write(ctx, key, body); err != nil {
+			return err
+		}
+	}
+	close(saved)
+	return nil
+}
+
+func (d *desk) write(ctx context.Context, key string, v any) error {
+	try, cancel := context.WithTimeout(ctx, leaseTTL)
+	defer cancel()
+	revision, err := d.conn.WriteState(try, key, v, d.revision[key])
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", key, err)
+	}
+	d.revision[key] = revision
+	return nil
+}
+
+// ask requests an investigation of each group that is due.
+func (d *desk) ask(ctx context.Context, now time.Time) error {
+	d.mu.Lock()
+	due := d.board.Due(now)
+	d.mu.Unlock()
+	if len(due) == 0 {
+		return nil
+	}
+	if err := d.save(ctx); err != nil { // the investigation reads the group
+		return err
+	}
+	for _, g := range due {
+		d.mu.Lock()
+		model, why := d.board.Ask(g, now)
+		d.changed[g.ID] = g
+		triggers := slices.Clone(d.board.Triggers())
+		r := d.request(g, model)
+		d.mu.Unlock()
+		// The request goes first: its id keeps it from being asked twice by whoever finds
+		// the group not yet marked.
+		if _, err := d.conn.Publish(ctx, bus.Outgoing{Subject: protocol.RequestSubject, Body: r, ID: r.ID, Dedupe: true}); err != nil {
+			return err
+		}
+		if err := d.write(ctx, triageTriggers, triggers); err != nil {
+			return err
+		}
+		d.log.Info("asked about a group", "investigation", r.ID, "reason", r.Reason, "nodes", len(r.Nodes), "model", model, "why", why)
+	}
+	return nil
+}
+
+// maxAskedNodes is how many nodes of a group an investigation looks into.
+const maxAskedNodes = 200
+
+// request is what is asked about a group. The caller holds the lock.
+func (d *desk) request(g *triage.Group, model bool) protocol.Request {
+	r := protocol.Request{
+		ID: g.ID, Reason: g.Reason(), Group: g.ID,
+		Context: map[string]any{"signals": g.Signals(), "nodes": g.Count(), "about": g.Keys, "since": g.Earliest.UTC().Format(time.RFC3339)},
+	}
+	if !model {
+		r.Model = llm.Rules
+	}
+	// Those of the examples first, since they are the strongest; then what they depend on.
+	for _, e := range g.Examples {
+		r.Nodes = appendNew(r.Nodes, e.Note.Node)
+	}
+	for _, n := range g.Names() {
+		r.Nodes = appendNew(r.Nodes, n)
+	}
+	for _, n := range slices.Clone(r.Nodes) {
+		for _, other := range d.fleet.Near(n) {
+			r.Nodes = appendNew(r.Nodes, other)
+		}
+	}
+	r.Nodes = d.fleet.known(r.Nodes)
+	if len(r.Nodes) > maxAskedNodes {
+		r.Nodes = r.Nodes[:maxAskedNodes]
+	}
+	return r
+}
+
+func appendNew(list []string, s string) []string {
+	if s == "" || len(list) >= 2*maxAskedNodes || slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// readGroup reads a group as it was kept last.
+func readGroup(ctx context.Context, conn *bus.Conn, id string) (*triage.Group, error) {
+	g := new(triage.Group)
+	revision, err := conn.ReadState(ctx, triageGroups+protocol.Token(id), g)
+	if err == nil && revision == 0 {
+		err = fmt.Errorf("no triage group %q is known: only triage asks for groups", id)
+	}
+	return g, err
+}
+
+// follow writes down how the investigations of groups ended.
+func (d *desk) follow(ctx context.Context) error {
+	d.mu.Lock()
+	var open []string
+	for _, g := range d.board.Groups() {
+		if !g.AskedAt.IsZero() && g.State == "" {
+			open = append(open, g.ID)
+		}
+	}
+	d.mu.Unlock()
+	for _, id := range open {
+		m, err := d.conn.Last(ctx, bus.Findings, protocol.InvestigationSubject(id, protocol.PhaseFinished))
+		if errors.Is(err, bus.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		result, err := protocol.Decode[protocol.Result](m.Data)
+		if err != nil {
+			d.log.Warn("a result cannot be read", "investigation", id, "err", err)
+			continue
+		}
+		d.mu.Lock()
+		for _, g := range d.board.Groups() {
+			if g.ID == id {
+				g.State = result.State
+				for _, i := range result.Insights {
+					g.Insights = append(g.Insights, i.ID)
+				}
+				d.changed[id] = g
+			}
+		}
+		d.mu.Unlock()
+	}
+	return nil
+}

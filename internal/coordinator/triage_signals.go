@@ -1,0 +1,191 @@
+package coordinator
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/triage"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// Operators that stand in notifications which no skill's operator made.
+const (
+	alertOperator = "alert"
+	silentNode    = "heartbeat"
+)
+
+// signal reads a message of triage's streams. One that says nothing to triage has no key.
+func (d *desk) signal(m bus.Msg) (triage.Signal, error) {
+	switch first, _, _ := strings.Cut(m.Subject, "."); first {
+	case "anomalies":
+		a, err := protocol.Decode[protocol.Anomaly](m.Data)
+		if err != nil {
+			return triage.Signal{}, err
+		}
+		if m.Subject != protocol.AnomalySubject(a.Node, a.Target, a.Skill) {
+			return triage.Signal{}, fmt.Errorf("it says that it is of %s/%s, its subject does not", a.Node, a.Target)
+		}
+		return d.ofAnomaly(a), nil
+	case "alerts":
+		a, err := protocol.Decode[protocol.Alert](m.Data)
+		if err != nil || a.State != "firing" {
+			return triage.Signal{}, err
+		}
+		return d.ofAlert(a), nil
+	case "operator":
+		n, err := protocol.Decode[protocol.Notification](m.Data)
+		if err != nil {
+			return triage.Signal{}, err
+		}
+		return d.ofNotification(n), nil
+	}
+	return triage.Signal{}, nil // changes are evidence, and ask for nothing
+}
+
+func (d *desk) ofNotification(n protocol.Notification) triage.Signal {
+	s := triage.Signal{Kind: triage.Finding, Key: n.Operator + "." + n.AnomalyType, Node: n.Node, At: n.DetectedAt, From: n.InvestigationID, Note: n}
+	if n.Origin == protocol.OriginWatch {
+		s.Kind, s.From = triage.Watch, ""
+	}
+	if len(n.Snapshots) > 0 {
+		s.At = d.fleet.eventTime(n.Node, n.Snapshots[0].CapturedAt)
+	}
+	s.Strength = strength(n.Severity, 0)
+	return s
+}
+
+// strength orders severities, and anomalies of one severity by their scores.
+func strength(s protocol.Severity, score float64) float64 {
+	return float64(s.Rank()) + min(max(score, 0)/1000, .999)
+}
+
+func (d *desk) ofAnomaly(a protocol.Anomaly) triage.Signal {
+	baseline := a.Baseline
+	at := d.fleet.eventTime(a.Node, a.Since)
+	says := fmt.Sprintf("%s.%s is %s, usually %s", a.Skill, a.Metric, figure(a.Value, a.Unit), figure(a.Baseline, a.Unit))
+	context := fmt.Sprintf("%s/%s, since %s", a.Node, a.Target, at.UTC().Format(time.RFC3339))
+	if a.Deviations != 0 {
+		context += fmt.Sprintf("; %s of its own deviations from its baseline", figure(a.Deviations, ""))
+	}
+	return triage.Signal{
+		Kind: triage.Anomaly, Key: a.Skill + "." + a.Metric, Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet,
+		Note: protocol.Notification{
+			ID: a.ID, RunID: "detector." + a.Node, Operator: a.Skill, Node: a.Node, Target: a.Target, AnomalyType: a.Metric, Severity: a.Severity,
+			Context: context, Observation: says, Snapshots: []protocol.Snapshot{}, Verified: true, DetectedAt: a.DetectedAt, Origin: protocol.OriginAnomaly,
+			Evidence: []protocol.Evidence{{
+				Address: a.ID + "#" + a.Metric, Node: a.Node, Target: a.Target, Name: a.Metric, Value: a.Value, Unit: a.Unit, Baseline: &baseline, Series: a.Series,
+			}},
+		},
+	}
+}
+
+// figure writes a value as people read it.
+func figure(v float64, u protocol.Unit) string {
+	if a := math.Abs(v); a >= 100 {
+		v = math.Round(v)
+	} else {
+		v = math.Round(v*100) / 100
+	}
+	return strings.TrimSpace(strconv.FormatFloat(v, 'f', -1, 64) + " " + u.Symbol())
+}
+
+// nodeLabels are the labels of alerts that name a node, the most exact first.
+var nodeLabels = []string{"node", "host", "hostname", "nodename", "kubernetes_node", "instance"}
+
+func (d *desk) ofAlert(a protocol.Alert) triage.Signal {
+	node := ""
+	for _, label := range nodeLabels {
+		if node = d.fleet.named(a.Labels[label]); node != "" {
+			break
+		}
+	}
+	says := a.Name
+	for _, k := range []string{"summary", "description", "message"} {
+		if text := a.Annotations[k]; text != "" {
+			says += ": " + text
+			break
+		}
+	}
+	return triage.Signal{
+		Kind: triage.Alert, Key: "alert." + a.Name, Node: node, At: a.StartsAt, Strength: strength(a.Severity, 0),
+		Note: protocol.Notification{
+			// What another system says was checked by none of ours.
+			ID: a.ID, RunID: "alert." + a.Source, Operator: alertOperator, Node: orFleet(node), AnomalyType: a.Name, Severity: a.Severity,
+			Context: fmt.Sprintf("alert of %s, since %s, labels %v", a.Source, a.StartsAt.UTC().Format(time.RFC3339), a.Labels), Observation: says,
+			Snapshots: []protocol.Snapshot{}, DetectedAt: a.StartsAt, Origin: protocol.OriginAlert,
+		},
+	}
+}
+
+// orFleet stands where a notification needs a node and none is known.
+func orFleet(node string) string {
+	if node == "" {
+		return "fleet"
+	}
+	return node
+}
+
+// listen finds the nodes that fell silent.
+func (d *desk) listen(ctx context.Context, now time.Time) {
+	if !d.conn.Connected() { // it is this coordinator that does not hear
+		d.since = now
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fell, back := d.fleet.fellSilent(now, d.since, stale, d.silent)
+	for _, name := range back {
+		delete(d.silent, name)
+	}
+	for _, n := range fell {
+		d.silent[n.name] = n.last
+		d.add(ctx, triage.Signal{
+			Kind: triage.Silence, Key: silentNode + ".silent", Node: n.name, At: n.last, Strength: strength(protocol.SeverityCritical, 0),
+			Note: protocol.Notification{
+				ID: protocol.EffectID("silent", n.name, n.last.UTC().Format(time.RFC3339Nano)), RunID: "heartbeat." + n.name, Operator: silentNode, Node: n.name,
+				Target: "host", AnomalyType: "silent", Severity: protocol.SeverityCritical, Verified: true, DetectedAt: now, Origin: protocol.OriginSilence,
+				Context:     fmt.Sprintf("its probe reported every %s, last at %s", n.every, n.last.UTC().Format(time.RFC3339)),
+				Observation: "the node no longer reports", Snapshots: []protocol.Snapshot{},
+			},
+		})
+	}
+}
+
+// readSilences reads what people do not want to be asked about.
+func (d *desk) readSilences(ctx context.Context) error {
+	var list []protocol.Silence
+	for m, err := range d.conn.Range(ctx, bus.People, protocol.PeopleSubject("silence", protocol.Any), 0) {
+		if err != nil {
+			return err
+		}
+		s, err := protocol.Decode[protocol.Silence](m.Data)
+		if err != nil {
+			d.log.Warn("a silence cannot be read", "subject", m.Subject, "err", err)
+			continue
+		}
+		// The last word on an id counts.
+		list = slices.DeleteFunc(list, func(old protocol.Silence) bool { return old.ID == s.ID })
+		list = append(list, s)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.silenced = slices.DeleteFunc(list, func(s protocol.Silence) bool { return time.Now().After(s.Until) })
+	return nil
+}
+
+// isSilenced reports whether a silence matches a signal: by each of nodes, labels and
+// skills that it names.
+func (d *desk) isSilenced(s triage.Signal) bool {
+	return slices.ContainsFunc(d.silenced, func(q protocol.Silence) bool {
+		return time.Now().Before(q.Until) &&
+			(len(q.Nodes) == 0 || slices.Contains(q.Nodes, s.Node)) &&
+			(len(q.Skills) == 0 || slices.Contains(q.Skills, s.Note.Operator)) &&
+			(len(q.Labels) == 0 || hasLabels(d.fleet.labels(s.Node), q.Labels))
+	})
+}
