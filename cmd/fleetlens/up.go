@@ -80,6 +80,8 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
 	l.llm.Flags(cmd.Flags())
 	http.Flags(cmd.Flags(), proc.Addresses["fleetlens"])
+	l.coordinator.Alerts.Flags(cmd.Flags())
+	cmd.Flags().IntVar(&l.coordinator.Triage.MaxPerHour, "max-triggers-per-hour", l.coordinator.Triage.MaxPerHour, "groups an hour that may be investigated with a model; the rules analyst has the rest")
 	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in (default: a temporary one, removed at the end)")
 	cmd.Flags().StringVar(&host, "listen", "127.0.0.1", "`host` to listen on")
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")

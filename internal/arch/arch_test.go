@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/proc"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/proc"},
 
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"internal/discover":   {"pkg/protocol", "internal/reach/host"},
 	"internal/correlate":  {},
 	"internal/triage":     {"pkg/protocol"},
+	"internal/intake":     {"pkg/protocol"},
 	"internal/detect":     {},
 	"internal/redact":     {},
 	"internal/reach/...":  {},

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/triage"
@@ -35,13 +36,14 @@ type Config struct {
 	// Lead has this coordinator do the triage when no other does.
 	Lead   bool
 	Triage triage.Options
+	Alerts intake.Config // where alerts of other systems are taken
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions()}
+	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions(), Alerts: intake.DefaultConfig()}
 }
 
 // Flags declares the flags.
@@ -54,6 +56,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Triage.Cooldown, "triage-cooldown", c.Triage.Cooldown, "how long after its last signal a group ends; what comes later is investigated anew")
 	fs.DurationVar(&c.Triage.Repeat, "triage-repeat", c.Triage.Repeat, "after how long a problem that never ended is investigated again")
 	fs.IntVar(&c.Triage.MaxPerHour, "max-triggers-per-hour", c.Triage.MaxPerHour, "groups an hour that may be investigated with a model, in the whole fleet; the rules analyst has the rest")
+	c.Alerts.Flags(fs)
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
@@ -66,7 +69,7 @@ func (c *Config) Validate() error {
 	if c.Replicas < 0 || c.Replicas > 5 {
 		errs = append(errs, fmt.Errorf("--replicas %d: it must be from 1 to 5", c.Replicas))
 	}
-	errs = append(errs, c.Triage.Validate())
+	errs = append(errs, c.Triage.Validate(), c.Alerts.Validate())
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
 		if err := c.Recurring[name].validate(); err != nil {
 			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
@@ -131,6 +134,11 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := c.recur(ctx); err != nil {
 		return err
 	}
+	_, stopAlerts, err := cfg.Alerts.Serve(ctx, deps.Log, c.storeAlerts)
+	if err != nil {
+		return err
+	}
+	defer stopAlerts()
 	deps.Log.Info("coordinator takes requests", "name", cfg.Name, "skills", names)
 	if err := deps.Bus.Flush(ctx); err != nil { // from here on the server knows who answers
 		return err

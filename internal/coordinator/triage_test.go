@@ -252,3 +252,31 @@ func waitFor(t *testing.T, what string, is func() bool) {
 		runtime.Gosched()
 	}
 }
+
+func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
+	b := newBench(t)
+	for _, n := range []string{"web-1.example.net", "web-2.example.net", "db-1"} {
+		b.node(n, "pantry")
+	}
+	asked, seen := b.asked(), make(chan agent.CoordinatorSubject, 10)
+	b.coordinate("co-1", gives(seen), quickly)
+	alert := func(name string, labels map[string]string) {
+		a := protocol.Alert{
+			ID: name + labels["instance"], Source: "alertmanager", State: "firing", Name: name, Severity: protocol.SeverityCritical, Labels: labels,
+			Annotations: map[string]string{"summary": "p99 is 2.1 s"}, StartsAt: time.Now().UTC(),
+		}
+		if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.AlertSubject(a.Source), Body: a, ID: a.ID, Dedupe: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alert("HighLatency", map[string]string{"instance": "web-1:9100"})
+	alert("HighLatency", map[string]string{"instance": "elsewhere:9100"})
+	r := next(t, asked, "request")
+	if !slices.Equal(r.Nodes, []string{"web-1.example.net"}) || !strings.Contains(r.Reason, "alert.HighLatency on web-1.example.net: HighLatency: p99 is 2.1 s") {
+		t.Errorf("request %+v", r)
+	}
+	notes := next(t, seen, "investigation").Request.Notifications
+	if len(notes) != 2 || notes[0].Verified || notes[0].Origin != protocol.OriginAlert || notes[1].Node != "fleet" {
+		t.Errorf("it began with %+v", notes)
+	}
+}
