@@ -20,9 +20,9 @@ import (
 
 // Keys of the state bucket that triage uses.
 const (
-	triageLease    = "triage.leader"
-	triageTriggers = "triage.triggers"
-	triageGroups   = "triage.group."
+	triageLease  = "triage.leader"
+	triageLedger = "triage.ledger"
+	triageGroups = "triage.group."
 )
 
 // A desk does the triage of the fleet while this coordinator holds the lease: it puts
@@ -39,6 +39,8 @@ type desk struct {
 	board    *triage.Board
 	revision map[string]uint64 // of each key as this desk wrote or read it
 	changed  map[string]*triage.Group
+	ledger   triage.Ledger
+	counted  bool          // the ledger changed
 	saved    chan struct{} // closed when what changed until now is kept
 	silenced []protocol.Silence
 	silent   map[string]time.Time // nodes that are silent, with their last beat
@@ -91,8 +93,8 @@ func (d *desk) load(ctx context.Context) error {
 			kept = append(kept, g)
 		}
 	}
-	var triggers []triage.Trigger
-	if d.revision[triageTriggers], err = d.conn.ReadState(ctx, triageTriggers, &triggers); err != nil {
+	ledger := triage.Ledger{Silenced: map[string]int{}}
+	if d.revision[triageLedger], err = d.conn.ReadState(ctx, triageLedger, &ledger); err != nil {
 		return err
 	}
 	if err := d.readSilences(ctx); err != nil {
@@ -100,7 +102,8 @@ func (d *desk) load(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.board = triage.NewBoard(d.opts, kept, triggers, d.fleet)
+	d.board = triage.NewBoard(d.opts, kept, ledger.Triggers, d.fleet)
+	d.ledger = ledger
 	d.changed, d.saved, d.silent, d.since = map[string]*triage.Group{}, make(chan struct{}), map[string]time.Time{}, time.Now()
 	return nil
 }
@@ -139,7 +142,9 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 
 // add puts one signal into a group. The caller holds the lock.
 func (d *desk) add(ctx context.Context, s triage.Signal) {
-	if d.isSilenced(s) {
+	if by := d.silencedBy(s); by != "" {
+		d.ledger.Silenced[by]++
+		d.counted = true
 		d.tells.triaged(ctx, "silenced")
 		return
 	}
@@ -147,6 +152,9 @@ func (d *desk) add(ctx context.Context, s triage.Signal) {
 	d.tells.triaged(ctx, string(verdict))
 	if g != nil {
 		d.changed[g.ID] = g
+	} else {
+		d.ledger.Quiet++
+		d.counted = true
 	}
 	if verdict == triage.Opened {
 		d.log.Info("group opened", "group", g.ID, "about", s.Key, "node", s.Node)
@@ -167,7 +175,7 @@ func (d *desk) tick(ctx context.Context) error {
 		d.listen(ctx, now)
 		if now.Sub(followed) >= followEvery {
 			followed = now
-			if err := d.follow(ctx); err != nil {
+			if err := errors.Join(d.follow(ctx), d.saveLedger(ctx)); err != nil {
 				return err
 			}
 		}
@@ -215,6 +223,23 @@ func (d *desk) save(ctx context.Context) error {
 	return nil
 }
 
+// saveLedger keeps the ledger if it changed.
+func (d *desk) saveLedger(ctx context.Context) error {
+	d.mu.Lock()
+	if !d.counted {
+		d.mu.Unlock()
+		return nil
+	}
+	d.counted = false
+	d.ledger.Triggers = d.board.Triggers()
+	body, err := json.Marshal(d.ledger)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return d.write(ctx, triageLedger, json.RawMessage(body))
+}
+
 func (d *desk) write(ctx context.Context, key string, v any) error {
 	try, cancel := context.WithTimeout(ctx, leaseTTL)
 	defer cancel()
@@ -241,7 +266,7 @@ func (d *desk) ask(ctx context.Context, now time.Time) error {
 		d.mu.Lock()
 		model, why := d.board.Ask(g, now)
 		d.changed[g.ID] = g
-		triggers := slices.Clone(d.board.Triggers())
+		d.counted = true
 		r := d.request(g, model)
 		d.mu.Unlock()
 		// The request goes first: its id keeps it from being asked twice by whoever finds
@@ -249,7 +274,7 @@ func (d *desk) ask(ctx context.Context, now time.Time) error {
 		if _, err := d.conn.Publish(ctx, bus.Outgoing{Subject: protocol.RequestSubject, Body: r, ID: r.ID, Dedupe: true}); err != nil {
 			return err
 		}
-		if err := d.write(ctx, triageTriggers, triggers); err != nil {
+		if err := d.saveLedger(ctx); err != nil {
 			return err
 		}
 		d.log.Info("asked about a group", "investigation", r.ID, "reason", r.Reason, "nodes", len(r.Nodes), "model", model, "why", why)
@@ -293,16 +318,6 @@ func appendNew(list []string, s string) []string {
 		return list
 	}
 	return append(list, s)
-}
-
-// readGroup reads a group as it was kept last.
-func readGroup(ctx context.Context, conn *bus.Conn, id string) (*triage.Group, error) {
-	g := new(triage.Group)
-	revision, err := conn.ReadState(ctx, triageGroups+protocol.Token(id), g)
-	if err == nil && revision == 0 {
-		err = fmt.Errorf("no triage group %q is known: only triage asks for groups", id)
-	}
-	return g, err
 }
 
 // follow writes down how the investigations of groups ended.

@@ -189,13 +189,16 @@ func (d *desk) readSilences(ctx context.Context) error {
 	return nil
 }
 
-// isSilenced reports whether a silence matches a signal: by each of nodes, labels and
-// skills that it names.
-func (d *desk) isSilenced(s triage.Signal) bool {
-	return slices.ContainsFunc(d.silenced, func(q protocol.Silence) bool {
-		return time.Now().Before(q.Until) &&
+// silencedBy returns the silence that matches a signal, by each of nodes, labels and
+// skills that it names; empty: none.
+func (d *desk) silencedBy(s triage.Signal) string {
+	for _, q := range d.silenced {
+		if time.Now().Before(q.Until) &&
 			(len(q.Nodes) == 0 || slices.Contains(q.Nodes, s.Node)) &&
 			(len(q.Skills) == 0 || slices.Contains(q.Skills, s.Note.Operator)) &&
-			(len(q.Labels) == 0 || hasLabels(d.fleet.labels(s.Node), q.Labels))
-	})
+			(len(q.Labels) == 0 || hasLabels(d.fleet.labels(s.Node), q.Labels)) {
+			return q.ID
+		}
+	}
+	return ""
 }

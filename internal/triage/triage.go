@@ -142,6 +142,15 @@ func (b *Board) Groups() []*Group { return b.groups }
 // Triggers returns the uses of the model in the last hour.
 func (b *Board) Triggers() []Trigger { return b.triggers }
 
+// A Ledger is what triage keeps beside its groups.
+type Ledger struct {
+	Triggers []Trigger `json:"triggers"`
+	// Silenced counts the signals that each silence kept out, by its id; Quiet those that
+	// fit no group and may not open one.
+	Silenced map[string]int `json:"silenced"`
+	Quiet    int            `json:"quiet"`
+}
+
 // Add puts a signal into a group, and returns the group; nil when it has none.
 func (b *Board) Add(s Signal, now time.Time) (*Group, Verdict) {
 	if g := b.home(s, now); g != nil {
