@@ -155,6 +155,8 @@ type CoordinatorState struct {
 	Cursor        Cursor
 	Asked         protocol.Usage // of the questions to operators
 	Told          []protocol.Told
+	Ranks         bool     // rank_causes is among the tools
+	Ranking       *Ranking // what it said last; nil: it was not asked
 	refused       int
 }
 
@@ -359,30 +361,35 @@ func (s *CoordinatorState) facts(evidence []protocol.Evidence, ids []string) []g
 		if e.Threshold != nil {
 			facts = append(facts, grounding.Fact{Address: e.Address + ".threshold", Name: e.Name, Value: *e.Threshold, Unit: e.Unit})
 		}
+		if e.Baseline != nil {
+			facts = append(facts, grounding.Fact{Address: e.Address + ".baseline", Name: e.Name, Value: *e.Baseline, Unit: e.Unit})
+		}
 	}
-	nodes := map[string]bool{}
 	for _, id := range ids {
 		n, ok := s.notification(id)
 		if !ok {
 			continue
 		}
-		nodes[n.Node] = true
 		for _, f := range n.Figures { // what was checked once holds in the same words
 			if f.Found {
 				facts = append(facts, grounding.Fact{Address: f.Evidence, Name: "figure", Text: f.Text})
 			}
 		}
 	}
-	targets := 0
+	targets, fleet := 0, 0
 	for _, c := range s.Completions() {
 		targets += len(c.Targets)
 	}
+	if s.Ranking != nil {
+		fleet = s.Ranking.Fleet
+	}
+	_, nodes := s.affected(ids)
 	for _, c := range []struct { // last, and in this order: a figure is found in the first that has it
 		name string
 		n    int
 	}{
-		{"matched_nodes", s.Subject.Matched}, {"affected_nodes", len(nodes)}, {"checked_nodes", len(s.Nodes())}, {"checked_targets", targets},
-		{"notifications", len(s.Notifications)}, {"cited_notifications", len(ids)}, {"operators", len(s.Runs)}, {"checks", len(s.Checked())},
+		{"matched_nodes", s.Subject.Matched}, {"affected_nodes", nodes}, {"checked_nodes", len(s.Nodes())}, {"checked_targets", targets},
+		{"notifications", len(s.Notifications)}, {"cited_notifications", len(ids)}, {"operators", len(s.Runs)}, {"checks", len(s.Checked())}, {"fleet_nodes", fleet},
 	} {
 		facts = append(facts, grounding.Fact{Address: "investigation#" + c.name, Name: c.name, Value: float64(c.n), Unit: protocol.Count})
 	}

@@ -20,6 +20,7 @@ type CoordinatorDeps struct {
 	Conclusions Conclusions
 	Asks        Asks
 	Schedules   Schedules
+	Causes      Causes // nil: there is no rank_causes
 	TraceID     string
 }
 
@@ -41,6 +42,10 @@ func NewCoordinatorTools(deps CoordinatorDeps) *CoordinatorTools {
 		newTool[thinkArgs, none]("think", "Records a thought.", think, nil),
 		ends(newTool[scheduleArgs, none]("schedule", "Ends the investigation and looks again later. Refused while operators run.", c.schedule, nil)),
 		ends(newTool[none, none]("done", "Ends the investigation. Refused while operators run.", c.done, nil)),
+	}
+	if deps.Causes != nil {
+		c.state.Ranks = true
+		c.tools = slices.Insert(c.tools, len(c.tools)-4, newTool("rank_causes", "Groups the findings and ranks what may have caused them, by onset, strength, dependencies and recent changes. It also brings in what was reported since.", c.rank, c.foldRanked))
 	}
 	return c
 }
@@ -321,11 +326,12 @@ func (c *CoordinatorTools) place(i *protocol.Insight) {
 		if !ok {
 			continue
 		}
-		i.Nodes, i.Skills = append(i.Nodes, n.Node), append(i.Skills, n.Operator)
+		i.Skills = append(i.Skills, n.Operator)
 		if n.Severity.Rank() > worst.Rank() {
 			worst = n.Severity
 		}
 	}
+	i.Nodes, _ = c.state.affected(i.NotificationIDs)
 	if i.CorrelationType == protocol.None {
 		i.Nodes = append(i.Nodes, c.state.Nodes()...)
 		for _, done := range c.state.Completions() {

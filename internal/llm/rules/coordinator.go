@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fleetlens/fleetlens/internal/correlate"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -29,8 +28,11 @@ func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protoco
 		wait := max(10*time.Second, s.Subject.Deadline.Sub(v.Now)/10)
 		return []protocol.ToolCall{call("wait", object{"ms": wait.Milliseconds(), "until": "all"})}
 	}
+	if calls := rank(s, v); len(calls) > 0 {
+		return calls
+	}
 	var calls []protocol.ToolCall
-	for _, g := range correlate.Groups(a.findings(s)) {
+	for _, g := range a.groups(s) {
 		calls = append(calls, a.conclude(s, g))
 	}
 	if len(calls) == 0 && len(s.Insights) == 0 && s.Looked() {
@@ -40,17 +42,6 @@ func (a *Analyst) coordinator(s *agent.CoordinatorState, v agent.View) []protoco
 		return calls
 	}
 	return []protocol.ToolCall{call("done", object{})}
-}
-
-func (a *Analyst) findings(s *agent.CoordinatorState) []correlate.Finding {
-	var out []correlate.Finding
-	for _, n := range s.Unresolved() {
-		c, _ := a.check(s, n)
-		out = append(out, correlate.Finding{
-			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: c.Resource, Severity: n.Severity.Rank(), At: n.DetectedAt,
-		})
-	}
-	return out
 }
 
 // check returns the check that a notification is named by.
@@ -68,57 +59,6 @@ func (a *Analyst) check(s *agent.CoordinatorState, n protocol.Notification) (pro
 	return protocol.Check{}, false
 }
 
-// maxSpelled is how many observations a summary spells out.
-const maxSpelled = 5
-
-// conclude returns the insight of one group.
-func (a *Analyst) conclude(s *agent.CoordinatorState, g correlate.Group) protocol.ToolCall {
-	byID := map[string]protocol.Notification{}
-	for _, n := range s.Unresolved() {
-		byID[n.ID] = n
-	}
-	var ids, nodes, observations, spelled, advice []string
-	hypothesis := ""
-	for _, f := range g.Findings {
-		n := byID[f.ID]
-		ids, observations = append(ids, n.ID), append(observations, n.Observation)
-		if !slices.Contains(nodes, n.Node) {
-			nodes = append(nodes, n.Node)
-		}
-		if len(spelled) < maxSpelled {
-			spelled = append(spelled, place(n)+": "+n.Observation)
-		}
-		if hypothesis == "" && n.Hypothesis != "" {
-			hypothesis = n.Hypothesis + " on " + place(n)
-		}
-		if c, ok := a.check(s, n); ok && c.Advice != "" && !slices.Contains(advice, c.Advice) {
-			advice = append(advice, c.Advice)
-		}
-	}
-	summary := strings.Join(spelled, "; ")
-	if more := len(g.Findings) - len(spelled); more > 0 {
-		summary += "; and more of the same"
-	}
-	if len(nodes) > 1 {
-		summary = fmt.Sprintf("The same problem (%s) on %d of %d nodes. %s", strings.ReplaceAll(g.Cause, "_", " "), len(nodes), s.Subject.Matched, summary)
-	}
-	confidence := protocol.Medium
-	if allVerified(g, byID) {
-		confidence = protocol.High
-	}
-	args := object{
-		"notification_ids": ids, "correlation_type": g.Relation, "summary": summary, "matched_observations": observations,
-		"hypothesis_grounded": hypothesis != "", "supporting_ids": ids, "confidence": confidence,
-	}
-	if hypothesis != "" {
-		args["root_cause_hypothesis"] = hypothesis
-	}
-	if len(advice) > 0 {
-		args["suggested_actions"] = advice
-	}
-	return call("produce_insight", args)
-}
-
 // place says where something was found: a node, and which of its targets when that
 // is not the host itself.
 func place(n protocol.Notification) string {
@@ -126,10 +66,6 @@ func place(n protocol.Notification) string {
 		return n.Node
 	}
 	return n.Node + "/" + n.Target
-}
-
-func allVerified(g correlate.Group, byID map[string]protocol.Notification) bool {
-	return !slices.ContainsFunc(g.Findings, func(f correlate.Finding) bool { return !byID[f.ID].Verified })
 }
 
 // healthy returns the insight that nothing is wrong, with what comes nearest to
