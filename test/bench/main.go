@@ -57,6 +57,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), serverCommand())
+	root.AddCommand(petshopCommand())
 	return root
 }
 
