@@ -9,7 +9,7 @@ import (
 // byExcess ranks by excess accounting. known says that the alert names a node whose
 // metric was measured.
 func (c *Case) byExcess() (r Ranking, known bool) {
-	a, known := c.strongest()
+	a, at, known := c.strongest()
 	if a == nil {
 		if known {
 			return none("the alerted metric of %s is as it was", c.Alert.Node), known
@@ -30,7 +30,7 @@ func (c *Case) byExcess() (r Ranking, known bool) {
 	if len(order) == 0 {
 		return none("no node has an excess of its own"), known
 	}
-	if least := a.leastOwn(order[0]); a.own[order[0]] < least {
+	if least := a.leastOwn(order[0], at); a.own[order[0]] < least {
 		return none("the largest excess of its own, of %s, is within what the baseline shows at times (%.3g of %.3g)", a.nodes[order[0]], a.own[order[0]], least), known
 	}
 	top := a.nodes[order[0]]
@@ -47,7 +47,7 @@ func (c *Case) byExcess() (r Ranking, known bool) {
 // strongest opens the account of the alerted metric; of both classes the one with the
 // larger symptom when the alert does not say which, and of all heads of the calls
 // when it does not say where. known says that the alerted metric was there.
-func (c *Case) strongest() (best *account, known bool) {
+func (c *Case) strongest() (best *account, at int, known bool) {
 	targets, kinds, at := c.alerted()
 	symptom := 0.0
 	for _, target := range targets {
@@ -65,7 +65,7 @@ func (c *Case) strongest() (best *account, known bool) {
 			}
 		}
 	}
-	return best, known && c.Alert != nil && c.Alert.Node != ""
+	return best, at, known && c.Alert != nil && c.Alert.Node != ""
 }
 
 // alerted returns the nodes, classes and row that an alert can mean.

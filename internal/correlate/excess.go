@@ -68,7 +68,9 @@ func (f flow) busy(counted bool) []float64 {
 	return out
 }
 
-// symptom returns the alerted deviation; at is the row of the alert, or -1.
+// symptom returns the alerted deviation; at is the row of the alert, or -1. Its height
+// is the mean of the worst third of the rows around the alert: one spike among hundreds
+// of rows is not what the alert was about.
 func (a *account) symptom(at int) symptom {
 	s := symptom{dev: make([]float64, len(a.now[a.target].bad))}
 	for i, x := range a.now[a.target].bad {
@@ -77,11 +79,11 @@ func (a *account) symptom(at int) symptom {
 		}
 	}
 	near := s.dev
-	if at >= 0 && at < len(s.dev) {
-		near = s.dev[max(0, at-1):min(len(s.dev), at+2)]
+	if around := max(1, len(s.dev)/nearAlert); at >= 0 && at < len(s.dev) {
+		near = s.dev[max(0, at-around):min(len(s.dev), at+around+1)]
 	}
-	if len(near) > 0 {
-		s.height = slices.Max(near)
+	if sorted := present(near); len(sorted) > 0 {
+		s.height = meanOf(sorted[len(sorted)-(len(sorted)+2)/3:])
 	}
 	return s
 }
@@ -97,6 +99,15 @@ func (a *account) balance(at int) bool {
 		}
 		a.med[v] = m
 	}
+	if !a.settle(at) {
+		return false
+	}
+	a.rank()
+	return a.excess[a.target] > 0
+}
+
+// settle fills all of the account but the scores.
+func (a *account) settle(at int) bool {
 	s := a.symptom(at)
 	if s.height <= a.least()/4 || s.height <= 0 {
 		return false
@@ -120,8 +131,7 @@ func (a *account) balance(at int) bool {
 		a.conc[v] = a.concentration(v, sum/loads)
 	}
 	a.own = ownExcess(a.excess, a.callees)
-	a.rank()
-	return a.excess[a.target] > 0
+	return true
 }
 
 // least is the symptom below which there is nothing to explain.
@@ -302,7 +312,11 @@ func (a *account) below(v int) []int {
 // leastOwn returns the excess of its own that a node must have to be a cause: so many
 // sigmas of what it had in the baseline, as a moving mean over as many rows as the
 // symptom effectively has. One high row among low ones is as noisy as one row.
-func (a *account) leastOwn(v int) float64 {
+//
+// And it must be more than it was most of the time in windows of the baseline that are
+// judged in the same way: the rows that weigh are chosen by their height, so that the
+// mean of many noisy rows is above its own noise.
+func (a *account) leastOwn(v, at int) float64 {
 	var sum, squares float64
 	for _, w := range a.weight {
 		sum, squares = sum+w, squares+w*w
@@ -323,7 +337,7 @@ func (a *account) leastOwn(v int) float64 {
 	if a.class == Errors {
 		floor = floorErrors
 	}
-	return sigmas * max(sigma, floor)
+	return max(sigmas*max(sigma, floor), a.quietOwn(v, at))
 }
 
 // quietExcess returns the moving mean of a node's excess in the baseline.
@@ -343,4 +357,30 @@ func (a *account) quietExcess(v, width int) []float64 {
 		}
 	}
 	return out
+}
+
+// quietOwn returns the own excess that a node stays below in most windows of the
+// baseline.
+func (a *account) quietOwn(v, at int) float64 {
+	base, now := len(a.base[v].bad), len(a.weight)
+	if width := min(now, max(1, base/4)); width < now {
+		at, now = at*width/now, width
+	}
+	var owns []float64
+	windows := min(accountWindows, base-now+1)
+	for k := range windows {
+		from := k * (base - now) / max(windows-1, 1)
+		quiet := *a
+		quiet.now = make([]flow, len(a.base))
+		for i, f := range a.base {
+			quiet.now[i] = flow{f.bad[from : from+now], f.requests[from : from+now]}
+		}
+		own := 0.0
+		if quiet.settle(at) {
+			own = quiet.own[v]
+		}
+		owns = append(owns, own)
+	}
+	slices.Sort(owns)
+	return quantile(owns, quietQuantile)
 }

@@ -128,19 +128,20 @@ func (c *Case) badUnits(class Class) map[string]Series {
 		return c.pick(func(s Series) bool { return s.class() == Latency })
 	}
 	failed := c.pick(func(s Series) bool { return s.class() == Errors })
+	if requests := c.pick(func(s Series) bool { return s.class() == Requests }); counts(failed, requests) {
+		for n, s := range failed {
+			divide(s.Baseline, requests[n].Baseline)
+			divide(s.Incident, requests[n].Incident)
+		}
+	} else if highest(failed) > 1 {
+		each(failed, func(v float64) float64 { return v / 100 })
+	}
 	ok := c.pick(func(s Series) bool { return s.class() == Availability })
-	scale(failed, func(v, top, _ float64) float64 {
-		if top > 1 {
-			return v / 100
-		}
-		return v
-	}, c.counts(failed))
-	scale(ok, func(v, top, _ float64) float64 {
-		if top > 1.5 {
-			v /= 100
-		}
-		return 1 - v
-	}, nil)
+	whole := 1.0
+	if highest(ok) > 1.5 {
+		whole = 100
+	}
+	each(ok, func(v float64) float64 { return 1 - v/whole })
 	for n, s := range ok {
 		if _, both := failed[n]; !both {
 			failed[n] = s
@@ -149,25 +150,24 @@ func (c *Case) badUnits(class Class) map[string]Series {
 	return failed
 }
 
-// counts returns the requests when errors are a count of them: above one somewhere
-// and never more than the requests of their row.
-func (c *Case) counts(failed map[string]Series) map[string]Series {
-	requests := c.pick(func(s Series) bool { return s.class() == Requests })
-	if len(requests) == 0 || highest(failed) <= 1 {
-		return nil
-	}
+// counts reports whether errors are counts of requests rather than shares or per
+// cent: above one or whole everywhere, and hardly ever more than the requests.
+func counts(failed, requests map[string]Series) bool {
+	whole, rows, fit := true, 0, 0
 	for n, s := range failed {
-		r, ok := requests[n]
-		if !ok {
-			continue
-		}
-		for i, v := range slices.Concat(s.Baseline, s.Incident) {
-			if q := slices.Concat(r.Baseline, r.Incident)[i]; v > q {
-				return nil
+		r, known := requests[n]
+		values, of := slices.Concat(s.Baseline, s.Incident), slices.Concat(r.Baseline, r.Incident)
+		for i, v := range values {
+			whole = whole && (math.IsNaN(v) || v == math.Trunc(v))
+			if v > 0 && known {
+				rows++
+				if v <= of[i] {
+					fit++
+				}
 			}
 		}
 	}
-	return requests
+	return rows > 0 && (whole || highest(failed) > 1) && float64(fit) >= mostlyCounts*float64(rows)
 }
 
 func highest(of map[string]Series) float64 {
@@ -182,25 +182,23 @@ func highest(of map[string]Series) float64 {
 	return top
 }
 
-// scale turns all values by f, which is told the highest of all, or by the requests
-// of the row when there are counts.
-func scale(of map[string]Series, f func(v, top, requests float64) float64, counts map[string]Series) {
-	top := highest(of)
-	each := func(values, requests []float64) {
-		for i, v := range values {
-			if counts == nil {
-				values[i] = f(v, top, 0)
-				continue
-			}
-			values[i] = math.NaN()
-			if requests != nil && requests[i] > 0 {
-				values[i] = v / requests[i]
+// each turns all values by f.
+func each(of map[string]Series, f func(float64) float64) {
+	for _, s := range of {
+		for _, values := range [][]float64{s.Baseline, s.Incident} {
+			for i, v := range values {
+				values[i] = f(v)
 			}
 		}
 	}
-	for n, s := range of {
-		r := counts[n]
-		each(s.Baseline, r.Baseline)
-		each(s.Incident, r.Incident)
+}
+
+// divide makes shares of counts; a row without requests is missing.
+func divide(counts, requests []float64) {
+	for i, v := range counts {
+		counts[i] = math.NaN()
+		if i < len(requests) && requests[i] > 0 {
+			counts[i] = min(1, v/requests[i])
+		}
 	}
 }

@@ -30,8 +30,10 @@ const (
 	zeroFloor = 0.01
 
 	// minShift is the shift in sigmas below which nothing is a symptom: the worst
-	// half of a short window of plain noise reaches three.
+	// half of a short window of plain noise reaches noiseShift.
 	minShift = 4.0
+	// noiseShift is what such noise is taken for.
+	noiseShift = 3.0
 	// decisiveShift is from where on a shifted resource speaks for itself.
 	decisiveShift = 8.0
 	// silentShift is what a node is worth that stopped reporting: more than a shift
@@ -92,10 +94,18 @@ const (
 	blip = 1.5
 	// reached is the share of the symptom that must flow along an edge.
 	reached = 0.02
+	// accountWindows windows of the baseline say what a node's own excess is at times.
+	accountWindows = 100
+	// nearAlert is the part of a window, one in so many rows, that lies around an alert
+	// on each side.
+	nearAlert = 10
 	// lightRow is the share of the symptom's height below which a row does not count,
 	// highRow the share that marks its begin, and preRow the one below which a row is
 	// still before it.
 	lightRow, highRow, preRow = 0.1, 0.5, 0.25
+	// mostlyCounts is the share of rows in which a count of errors is at most that of
+	// the requests: the two may be read a moment apart.
+	mostlyCounts = 0.95
 	// newNode is the share of baseline rows with requests below which a node is new.
 	newNode = 0.01
 	// Nodes that no edge connects to the alert, though they exceed: heads of their
@@ -107,5 +117,6 @@ const (
 	inside = 0.5
 )
 
-// evidence turns a shift in sigmas into evidence.
-func evidence(z float64) float64 { return math.Log1p(max(z, 0)) }
+// evidence turns a shift in sigmas into evidence. What noise reaches is none, so that
+// many metrics that are a little off do not add up to one that is far off.
+func evidence(z float64) float64 { return math.Log1p(max(z-noiseShift, 0)) }
