@@ -6,19 +6,19 @@ import (
 	"slices"
 )
 
-// byExcess ranks by excess accounting. known says that the alert names a node whose
-// metric was measured.
-func (c *Case) byExcess() (r Ranking, known bool) {
-	a, at, known := c.strongest()
+// byExcess ranks by excess accounting. target is the node whose symptom was to be
+// explained, empty when no such was measured.
+func (c *Case) byExcess() (r Ranking, target string) {
+	a, at, target := c.strongest()
 	if a == nil {
-		if known {
-			return none("the alerted metric of %s is as it was", c.Alert.Node), known
+		if target != "" {
+			return none("the alerted metric of %s is as it was", target), target
 		}
-		return none("nothing is known of an alerted metric"), known
+		return none("nothing is known of an alerted metric"), ""
 	}
-	target, total := a.nodes[a.target], a.excess[a.target]
+	total := a.excess[a.target]
 	if total < a.least() {
-		return none("%s of %s is only %.3g above its baseline", a.class, target, total), known
+		return none("%s of %s is only %.3g above its baseline", a.class, target, total), target
 	}
 	order := make([]int, 0, len(a.nodes))
 	for v := range a.nodes {
@@ -28,10 +28,10 @@ func (c *Case) byExcess() (r Ranking, known bool) {
 	}
 	slices.SortStableFunc(order, func(v, w int) int { return cmp.Compare(a.score[w], a.score[v]) })
 	if len(order) == 0 {
-		return none("no node has an excess of its own"), known
+		return none("no node has an excess of its own"), target
 	}
 	if least := a.leastOwn(order[0], at); a.own[order[0]] < least {
-		return none("the largest excess of its own, of %s, is within what the baseline shows at times (%.3g of %.3g)", a.nodes[order[0]], a.own[order[0]], least), known
+		return none("the largest excess of its own, of %s, is within what the baseline shows at times (%.3g of %.3g)", a.nodes[order[0]], a.own[order[0]], least), target
 	}
 	top := a.nodes[order[0]]
 	r.Why = fmt.Sprintf("%s of %s is %.3g above its baseline, and %.0f %% of it is %s's own", a.class, target, total, 100*min(1, a.score[order[0]]/total), top)
@@ -41,31 +41,42 @@ func (c *Case) byExcess() (r Ranking, known bool) {
 	for _, v := range order {
 		r.Causes = append(r.Causes, a.cause(v))
 	}
-	return r, known
+	return r, target
 }
 
 // strongest opens the account of the alerted metric; of both classes the one with the
 // larger symptom when the alert does not say which, and of all heads of the calls
-// when it does not say where. known says that the alerted metric was there.
-func (c *Case) strongest() (best *account, at int, known bool) {
+// when it does not say where. target is a node that was measured even where no account
+// has a symptom.
+func (c *Case) strongest() (best *account, at int, target string) {
 	targets, kinds, at := c.alerted()
 	symptom := 0.0
-	for _, target := range targets {
+	for _, t := range targets {
 		for _, class := range kinds {
-			a := c.open(class, target)
-			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline {
-				continue
+			a := c.open(class, t)
+			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline || !a.graph && !a.counted {
+				continue // without calls and counts nobody knows what adds up to what
 			}
-			known = true
+			if target == "" {
+				target = t
+			}
 			if !a.balance(at) {
 				continue
 			}
-			if size := a.excess[a.target] / max(a.least(), 1e-12); size > symptom {
-				best, symptom = a, size
+			if size := a.excess[a.target] / max(a.least(), 1e-12) * a.felt(); size > symptom {
+				best, symptom, target = a, size, t
 			}
 		}
 	}
-	return best, at, known && c.Alert != nil && c.Alert.Node != ""
+	return best, at, target
+}
+
+// felt returns how many requests the symptom meets, 1 without counts.
+func (a *account) felt() float64 {
+	if !a.counted {
+		return 1
+	}
+	return max(1, meanOf(append(present(a.now[a.target].requests), 0)))
 }
 
 // alerted returns the nodes, classes and row that an alert can mean.

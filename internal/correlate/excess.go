@@ -209,15 +209,22 @@ func (a *account) rank() {
 	total := a.excess[a.target]
 	a.score = make([]float64, len(a.nodes))
 	if !a.graph {
+		others := 0.0
 		for v := range a.nodes {
 			if a.fresh[v] {
 				continue
 			}
 			a.score[v] = max(0, min(total, a.excess[v])) * a.conc[v]
 			if !a.counted {
-				a.score[v] *= square(max(0, pearson(a.now[v].bad, a.now[a.target].bad)))
+				a.score[v] *= a.alike(v)
+			}
+			if v != a.target {
+				others = max(others, min(total, a.excess[v]))
 			}
 		}
+		// Whatever another node may explain is not the target's own.
+		a.own[a.target] = max(0, total-others)
+		a.score[a.target] = min(a.score[a.target], a.own[a.target]*a.conc[a.target])
 		return
 	}
 	reach := a.reach(total)
@@ -245,12 +252,22 @@ func (a *account) rank() {
 	}
 	if !a.counted {
 		for v := range a.nodes {
-			a.score[v] *= square(max(0, pearson(a.now[v].bad, a.now[a.target].bad)))
+			a.score[v] *= a.alike(v)
 		}
 	}
 }
 
-func square(v float64) float64 { return v * v }
+// alike returns how much of the target's course a node's follows, for want of counts
+// that tell how much of it is called: the share of variance, over the incident and as
+// much of the baseline before it, so that a step in both counts.
+func (a *account) alike(v int) float64 {
+	course := func(v int) []float64 {
+		base := a.base[v].bad
+		return slices.Concat(base[max(0, len(base)-len(a.now[v].bad)):], a.now[v].bad)
+	}
+	r := max(0, pearson(course(v), course(a.target)))
+	return r * r
+}
 
 // reach returns how much of the symptom can flow from each node to the target: along
 // the best path, the least excess on it. Nodes that no path connects have 0. Each

@@ -40,6 +40,9 @@ const (
 	// that just decides, less than a resource that is plainly short.
 	silentShift = 12.0
 
+	// spikes is the part of a window, one row in so many, that may be spikes.
+	spikes = 10
+
 	// quietWindows windows of the baseline, and quietQuantile of their best scores,
 	// say what a healthy fleet scores.
 	quietWindows  = 40

@@ -66,9 +66,15 @@ func Rank(c Case) Ranking {
 			}
 		}
 	}
-	excess, known := c.byExcess()
-	if excess.None && known && !c.shows(s) {
-		return excess // what is to be explained does not show
+	excess, target := c.byExcess()
+	named := c.Alert != nil && c.Alert.Node != ""
+	if target != "" && excess.None == named && !c.shows(target, s) {
+		// What was alerted does not show: no other node explains it. Or nothing was
+		// alerted, and the excess is of a node that shows nothing.
+		if named {
+			return excess
+		}
+		excess.None = true
 	}
 	if s == nil {
 		s = c.scene()
@@ -80,15 +86,14 @@ func Rank(c Case) Ranking {
 	return s.ranking(order)
 }
 
-// shows reports whether the alerted node's metrics shifted at all.
-func (c *Case) shows(s *scene) bool {
+// shows reports whether a node's metrics shifted at all.
+func (c *Case) shows(node string, s *scene) bool {
 	if s == nil {
-		var own Case
-		own = *c
-		own.Series = slices.DeleteFunc(slices.Clone(c.Series), func(s Series) bool { return s.Node != c.Alert.Node })
+		own := *c
+		own.Series = slices.DeleteFunc(slices.Clone(c.Series), func(s Series) bool { return s.Node != node })
 		s = own.scene()
 	}
-	p := s.suspects[c.Alert.Node]
+	p := s.suspects[node]
 	return p != nil && p.sick()
 }
 

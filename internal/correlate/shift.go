@@ -126,15 +126,16 @@ func (g *gauge) judge() {
 
 // shift returns by how many sigmas the worst half of the values is off in the bad
 // direction, and the mean of that half. The half lets a fault begin in the middle of
-// a window. A fall of what may move both ways counts half: load falls where
+// a window; the worst rows of it are left out, as single spikes come without a fault
+// and would be most of what a short window shows. A fall of what may move both ways counts half: load falls where
 // something else is broken.
 func (g *gauge) shift(values []float64) (z, mean float64) {
 	sorted := present(values)
 	if len(sorted) == 0 || g.empty {
 		return 0, math.NaN()
 	}
-	n := (len(sorted) + 1) / 2
-	up, down := meanOf(sorted[len(sorted)-n:]), meanOf(sorted[:n])
+	n, cut := (len(sorted)+1)/2, (len(sorted)+spikes/2)/spikes
+	up, down := meanOf(sorted[len(sorted)-n:len(sorted)-cut]), meanOf(sorted[cut:n])
 	rise, fall := (up-g.med)/g.sigma, (g.med-down)/g.sigma
 	switch {
 	case g.dir < 0:

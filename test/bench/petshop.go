@@ -36,7 +36,8 @@ type petshopReport struct {
 	Met       bool               `json:"met"`
 	Issues    int                `json:"issues"`
 	Windows   int                `json:"healthy_windows"`
-	By        map[string]recall  `json:"by"` // metric, traffic, and both
+	By        map[string]recall  `json:"by"`      // metric, traffic, and both
+	Without   map[string]recall  `json:"without"` // the same when a part of what is known is not
 	Rivals    map[string]recall  `json:"rivals"`
 }
 
@@ -91,6 +92,8 @@ second row: once for latency, once for availability.
 
 top1, top3      the true node is first, or among the first three; silence is a miss
 healthy_raised  share of healthy windows in which one of the two alerts got a cause
+without         recall when the graph, the counts of requests, the alert's time or the
+                whole alert are not told
 rivals          plain maximum of z over all metrics, and walking along anomalous
                 callees of the alerted node to the last`,
 		Example: `  go run ./test/bench petshop ../shared/data/petshop`,
@@ -123,6 +126,7 @@ rivals          plain maximum of z over all metrics, and walking along anomalous
 func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*petshopReport, error) {
 	all, by := tally{}, map[string]*tally{}
 	rivals := map[string]*tally{"maximum_z": {}, "anomalous_leaf": {}}
+	without := map[string]*tally{}
 	windows, raised, perMetric := 0, 0, map[string]int{}
 	for _, level := range levels {
 		for _, issue := range level.issues {
@@ -142,6 +146,12 @@ func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*
 			}
 			if len(names) == 0 || names[0] != issue.truth {
 				fmt.Fprintf(explain, "%s %s: want %s, got %v: %s\n", issue.name, issue.alert.Metric, issue.truth, names[:min(3, len(names))], r.Why)
+			}
+			for what, leave := range lessKnown {
+				if without[what] == nil {
+					without[what] = &tally{}
+				}
+				without[what].add(causeNames(judged(leave(c))), issue.truth)
 			}
 			rivals["maximum_z"].add(maximumZ(c), issue.truth)
 			rivals["anomalous_leaf"].add(anomalousLeaf(c), issue.truth)
@@ -174,7 +184,7 @@ func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*
 		Benchmark: "petshop", Budget: map[string]float64{"top1": wantTop1, "top3": wantTop3, "healthy_raised": wantHealthy},
 		Top1: share(all.top1, all.n), Top3: share(all.top3, all.n), Issues: all.n,
 		Healthy: share(raised, windows), Windows: windows, PerMetric: map[string]float64{},
-		By: map[string]recall{}, Rivals: map[string]recall{},
+		By: map[string]recall{}, Rivals: map[string]recall{}, Without: map[string]recall{},
 	}
 	for k, n := range perMetric {
 		r.PerMetric[k] = share(n, windows)
@@ -182,11 +192,31 @@ func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*
 	for k, t := range by {
 		r.By[k] = t.recall()
 	}
+	for k, t := range without {
+		r.Without[k] = t.recall()
+	}
 	for k, t := range rivals {
 		r.Rivals[k] = t.recall()
 	}
 	r.Met = r.Top1 >= wantTop1 && r.Top3 >= wantTop3 && r.Healthy <= wantHealthy
 	return r, nil
+}
+
+// lessKnown leaves out of a case what not everybody has.
+var lessKnown = map[string]func(correlate.Case) correlate.Case{
+	"graph": func(c correlate.Case) correlate.Case { c.Calls = nil; return c },
+	"requests": func(c correlate.Case) correlate.Case {
+		c.Series = slices.DeleteFunc(slices.Clone(c.Series), func(s correlate.Series) bool {
+			return correlate.ClassOf(s.Metric) == correlate.Requests
+		})
+		return c
+	},
+	"alert_time": func(c correlate.Case) correlate.Case {
+		c.Alert = &correlate.Alert{Node: c.Alert.Node, Metric: c.Alert.Metric}
+		return c
+	},
+	"alert":           func(c correlate.Case) correlate.Case { c.Alert = nil; return c },
+	"alert_and_graph": func(c correlate.Case) correlate.Case { c.Alert, c.Calls = nil, nil; return c },
 }
 
 // Healthy windows are as long as the issues' and overlap, so that all begins count.
@@ -213,6 +243,9 @@ func (r *petshopReport) table(w io.Writer) error {
 		line(k, r.By[k])
 	}
 	line("all", recall{Top1: r.Top1, Top3: r.Top3, Cases: r.Issues})
+	for _, k := range slices.Sorted(maps.Keys(r.Without)) {
+		line("without "+k, r.Without[k])
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.Rivals)) {
 		line(k, r.Rivals[k])
 	}
