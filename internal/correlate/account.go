@@ -50,12 +50,13 @@ func (c *Case) byExcess() (r Ranking, target string) {
 // has a symptom.
 func (c *Case) strongest() (best *account, at int, target string) {
 	targets, kinds, at := c.alerted()
+	named := c.Alert != nil && c.Alert.Node != ""
 	symptom := 0.0
 	for _, t := range targets {
 		for _, class := range kinds {
 			a := c.open(class, t)
-			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline || !a.graph && !a.counted {
-				continue // without calls and counts nobody knows what adds up to what
+			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline || !a.counted && !(a.graph && named) {
+				continue // without counts, calls and an alert nobody knows what adds up to what
 			}
 			if target == "" {
 				target = t

@@ -78,9 +78,9 @@ const (
 	changeBefore = 30 * time.Minute
 	changeAfter  = time.Minute
 
-	// together is the share of the best score from which on nodes with the same
-	// evidence are one group.
-	together = 0.7
+	// together is the share of the first node's shift from which on a node with the same
+	// metric is of one group with it.
+	together = 0.5
 )
 
 // Of the excess accounting.

@@ -162,23 +162,38 @@ func (s *scene) ranking(order []*suspect) Ranking {
 	return r
 }
 
-// together returns the first suspect and those that show the same: the same metric
-// first, about the same score, and no dependency between them.
+// together returns the first suspect and those that show the same: nodes that went
+// silent as well, or whose strongest metric is the same and shifted about as much, with
+// no dependency between them.
 func (s *scene) together(order []*suspect) []string {
 	first := order[0]
 	out := []string{first.node}
 	for _, p := range order[1:] {
-		if p.score < together*first.score || p.silent != first.silent || p.unseen || first.unseen {
-			continue
-		}
-		a, b := first.main(), p.main()
-		same := a != nil && b != nil && a.Metric == b.Metric || first.silent
-		if same && !slices.Contains(s.sickBelow(p.node), first.node) && !slices.Contains(s.sickBelow(first.node), p.node) {
+		if p.like(first) && !slices.Contains(s.sickBelow(p.node), first.node) && !slices.Contains(s.sickBelow(first.node), p.node) {
 			out = append(out, p.node)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// like reports whether two suspects show the same. Of a resource the same shift in
+// units or in sigmas will do, as nodes differ in how busy and how steady they are;
+// symptoms, which travel, must agree in both.
+func (s *suspect) like(o *suspect) bool {
+	if s.silent || o.silent || s.unseen || o.unseen {
+		return s.silent && o.silent
+	}
+	a, b := s.main(), o.main()
+	if a == nil || b == nil || a.Metric != b.Metric {
+		return false
+	}
+	near := func(x, y float64) bool { return min(x, y) >= together*max(x, y) }
+	units, sigmas := near(math.Abs(a.value-a.med), math.Abs(b.value-b.med)), near(a.z, b.z)
+	if resource(a.Class) {
+		return units || sigmas
+	}
+	return units && sigmas
 }
 
 // cause tells of a suspect.

@@ -116,12 +116,8 @@ func (g *gauge) judge() {
 			break
 		}
 	}
-	g.over = true
-	for i := len(g.Incident) - max(1, len(g.Incident)/4); i < len(g.Incident); i++ {
-		if off(i, minShift/2) || math.IsNaN(g.Incident[i]) {
-			g.over = false
-		}
-	}
+	end := present(g.Incident[len(g.Incident)-max(1, len(g.Incident)/4):])
+	g.over = len(end) > 0 && sign*(quantile(end, 0.5)-g.med) < minShift/2*g.sigma
 }
 
 // shift returns by how many sigmas the worst half of the values is off in the bad

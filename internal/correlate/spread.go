@@ -270,7 +270,7 @@ func (s *scene) sickBelow(node string) []string {
 // byTime lowers who came clearly later than another strong suspect, who has recovered
 // while another has not, and whose trouble is older than the baseline.
 func (s *scene) byTime(p *suspect, strong []*suspect) {
-	i := slices.IndexFunc(strong, func(q *suspect) bool { return q != p && q.before(p) })
+	i := slices.IndexFunc(strong, func(q *suspect) bool { return q != p && q.before(p) && !q.recovered() })
 	if i >= 0 {
 		p.score *= later
 		p.reasons = append(p.reasons, fmt.Sprintf("began at %s, after %s", p.onset.UTC().Format(time.TimeOnly), strong[i].node))
