@@ -1,7 +1,6 @@
 package correlate_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -39,7 +38,7 @@ var faults = []fault{
 	{name: "code", cpu: 1, memory: 1, disk: 1, errors: 0.3, throughput: 1},
 }
 
-// play makes a case: rows of a window before and after the fault began in root.
+// play makes a case of so many rows before and after the fault began in root.
 // noise scales everything that has nothing to do with the fault.
 func play(rng *rand.Rand, f fault, root string, rows int, noise float64) correlate.Case {
 	nodes := []string{"front"}
@@ -155,38 +154,53 @@ func shopCalls() (out []correlate.Edge) {
 	return out
 }
 
-func TestShow(t *testing.T) {
-	for _, graph := range []bool{false, true} {
-		for _, noise := range []float64{0.5, 1, 2} {
-			for _, f := range append(faults, fault{name: "none", cpu: 1, memory: 1, disk: 1, throughput: 1}) {
-				top1, top3, n, silent := 0, 0, 0, 0
-				wrong := map[string]int{}
-				for seed := range 8 {
-					for _, root := range []string{"catalog", "basket", "checkout", "pay", "money", "advice", "cache"} {
-						c := play(rand.New(rand.NewPCG(uint64(seed), 7)), f, root, 60, noise)
-						if graph {
-							c.Calls = shopCalls()
-						}
-						r := correlate.Rank(c)
-						n++
-						if r.None {
-							silent++
-						}
-						for i, x := range r.Causes {
-							if x.Node == root && i == 0 {
-								top1++
-							}
-							if x.Node == root && i < 3 {
-								top3++
-							}
-						}
-						if len(r.Causes) > 0 && r.Causes[0].Node != root {
-							wrong[root+">"+r.Causes[0].Node]++
-						}
+func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
+	alert := func(c *correlate.Case, f fault) {
+		metric := "latency"
+		if f.delay == 0 {
+			metric = "error"
+		}
+		c.Alert = &correlate.Alert{Node: "front", Metric: metric, Time: c.IncidentTimes[5]}
+	}
+	for _, tt := range []struct {
+		name string
+		with func(c *correlate.Case, f fault)
+	}{
+		{"from metrics alone", func(*correlate.Case, fault) {}},
+		{"without counts of requests", func(c *correlate.Case, _ fault) {
+			c.Series = slices.DeleteFunc(c.Series, func(s correlate.Series) bool { return s.Metric == "workload" })
+		}},
+		{"with a time alone", func(c *correlate.Case, _ fault) { c.Alert = &correlate.Alert{Time: c.IncidentTimes[5]} }},
+		{"with calls", func(c *correlate.Case, _ fault) { c.Calls = shopCalls() }},
+		{"with an alert", alert},
+		{"with calls and an alert", func(c *correlate.Case, f fault) { alert(c, f); c.Calls = shopCalls() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			right, all := 0, 0
+			for _, f := range faults {
+				for seed, root := range []string{"catalog", "checkout", "pay", "money", "cache"} {
+					c := play(rand.New(rand.NewPCG(uint64(seed), 7)), f, root, 60, 1)
+					tt.with(&c, f)
+					r := correlate.Rank(c)
+					all++
+					if len(r.Causes) > 0 && r.Causes[0].Node == root {
+						right++
+					} else {
+						t.Logf("%s of %s: %v (%s)", f.name, root, r.Together, r.Why)
 					}
 				}
-				fmt.Printf("graph=%v noise=%g %-7s top1 %.2f top3 %.2f silent %.2f %v\n", graph, noise, f.name, float64(top1)/float64(n), float64(top3)/float64(n), float64(silent)/float64(n), wrong)
 			}
-		}
+			if 20*right < 19*all {
+				t.Errorf("%d of %d are right, want 95 %%", right, all)
+			}
+			for seed := range uint64(8) {
+				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9}
+				c := play(rand.New(rand.NewPCG(seed, 9)), f, "", 60, 1)
+				tt.with(&c, f)
+				if r := correlate.Rank(c); !r.None {
+					t.Errorf("nothing is wrong, but %v: %s", r.Together, r.Why)
+				}
+			}
+		})
 	}
 }

@@ -187,17 +187,31 @@ func (s *suspect) peak(resourcesOnly bool) float64 {
 
 // common returns what the nodes that share a metric have in common: the median of
 // their evidence. A resource that is plainly short on most nodes is no background
-// though, but a problem of all of them.
-func common(class Class, worth []float64) float64 {
+// though, but a problem of all of them, unless all of them have more to do.
+func common(class Class, worth []float64, busier bool) float64 {
 	if len(worth) < commonNodes {
 		return 0
 	}
 	slices.Sort(worth)
 	m := quantile(worth, 0.5)
-	if (class == CPU || class == Memory || class == Disk) && m >= evidence(decisiveShift) {
+	if !busier && (class == CPU || class == Memory || class == Disk) && m >= evidence(decisiveShift) {
 		return 0
 	}
 	return m
+}
+
+// moreRequests reports whether most nodes that count requests have clearly more.
+func moreRequests(gauges []*gauge, z func(*gauge) float64) bool {
+	nodes, more := 0, 0
+	for _, g := range gauges {
+		if g.Class == Requests && !g.empty {
+			nodes++
+			if z(g) >= minShift && g.value > g.med {
+				more++
+			}
+		}
+	}
+	return 2*more > nodes
 }
 
 // weighAll scores all nodes by the shifts that z tells.
@@ -208,10 +222,11 @@ func weighAll(gauges []*gauge, z func(*gauge) float64) map[string]*suspect {
 			shared[g.Metric] = append(shared[g.Metric], evidence(z(g)))
 		}
 	}
+	more := moreRequests(gauges, z)
 	background := map[string]float64{}
 	for _, g := range gauges {
 		if _, done := background[g.Metric]; !done && !g.empty {
-			background[g.Metric] = common(g.Class, shared[g.Metric])
+			background[g.Metric] = common(g.Class, shared[g.Metric], more)
 		}
 	}
 	out := map[string]*suspect{}
