@@ -69,8 +69,8 @@ func (f flow) busy(counted bool) []float64 {
 }
 
 // symptom returns the alerted deviation; at is the row of the alert, or -1. Its height
-// is the mean of the worst third of the rows around the alert: one spike among hundreds
-// of rows is not what the alert was about.
+// is the mean of the worst third of the rows around the alert, without spikes: one row
+// among hundreds is not what the alert was about.
 func (a *account) symptom(at int) symptom {
 	s := symptom{dev: make([]float64, len(a.now[a.target].bad))}
 	for i, x := range a.now[a.target].bad {
@@ -83,7 +83,8 @@ func (a *account) symptom(at int) symptom {
 		near = s.dev[max(0, at-around):min(len(s.dev), at+around+1)]
 	}
 	if sorted := present(near); len(sorted) > 0 {
-		s.height = meanOf(sorted[len(sorted)-(len(sorted)+2)/3:])
+		n := len(sorted)
+		s.height = meanOf(sorted[n-(n+2)/3 : n-spiked(n)])
 	}
 	return s
 }
@@ -376,8 +377,8 @@ func (a *account) quietExcess(v, width int) []float64 {
 	return out
 }
 
-// quietOwn returns the own excess that a node stays below in most windows of the
-// baseline.
+// quietOwn returns the own excess that a node stays below in windows of the baseline,
+// by as many sigmas of theirs.
 func (a *account) quietOwn(v, at int) float64 {
 	base, now := len(a.base[v].bad), len(a.weight)
 	if width := min(now, max(1, base/4)); width < now {
@@ -398,6 +399,6 @@ func (a *account) quietOwn(v, at int) float64 {
 		}
 		owns = append(owns, own)
 	}
-	slices.Sort(owns)
-	return quantile(owns, quietQuantile)
+	med, sigma := robust(owns)
+	return med + ownSigmas*sigma
 }

@@ -130,7 +130,7 @@ func (g *gauge) shift(values []float64) (z, mean float64) {
 	if len(sorted) == 0 || g.empty {
 		return 0, math.NaN()
 	}
-	n, cut := (len(sorted)+1)/2, (len(sorted)+spikes/2)/spikes
+	n, cut := (len(sorted)+1)/2, spiked(len(sorted))
 	up, down := meanOf(sorted[len(sorted)-n:len(sorted)-cut]), meanOf(sorted[cut:n])
 	rise, fall := (up-g.med)/g.sigma, (g.med-down)/g.sigma
 	switch {
@@ -141,6 +141,9 @@ func (g *gauge) shift(values []float64) (z, mean float64) {
 	}
 	return max(0, rise), up
 }
+
+// spiked returns how many of n rows may be spikes.
+func spiked(n int) int { return (n + spikes/2) / spikes }
 
 func meanOf(values []float64) float64 {
 	sum := 0.0
