@@ -48,6 +48,48 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+func TestRelateFollowsDependencies(t *testing.T) {
+	at := time.Unix(1_700_000_000, 0)
+	f := func(id, node, resource string, after time.Duration) correlate.Finding {
+		return correlate.Finding{ID: id, Node: node, Check: resource + "_pct", Resource: resource, Severity: 1, At: at.Add(after)}
+	}
+	calls := []correlate.Edge{{Caller: "web", Callee: "db"}, {Caller: "front", Callee: "web"}, {Caller: "db", Callee: "web"}}
+	for _, tt := range []struct {
+		name  string
+		in    []correlate.Finding
+		calls []correlate.Edge
+		want  string // groups: ids relation
+		why   string // of the first
+	}{
+		{"an earlier problem of a dependency is the cause", []correlate.Finding{f("w", "web", "cpu", 2*time.Minute), f("d", "db", "disk_io", 0)}, calls[:2], "d,w causal", "web (cpu) depends on db, which had trouble (disk_io) 2m0s earlier"},
+		{"without the dependency they are two", []correlate.Finding{f("w", "web", "cpu", 2*time.Minute), f("d", "db", "disk_io", 0)}, nil, "d temporal | w temporal", ""},
+		{"along two dependencies", []correlate.Finding{f("f", "front", "threads", 3*time.Minute), f("w", "web", "cpu", 2*time.Minute), f("d", "db", "disk", 0)}, calls[:2], "d,f,w causal", "so it is with 1 more"},
+		{"a later problem of a dependency is not the cause", []correlate.Finding{f("w", "web", "cpu", 0), f("d", "db", "disk_io", 10*time.Minute)}, calls[:2], "d temporal | w temporal", ""},
+		{"an old problem of a dependency is not the cause", []correlate.Finding{f("w", "web", "cpu", 3*time.Hour), f("d", "db", "disk_io", 0)}, calls[:2], "d temporal | w temporal", ""},
+		{"nobody else fills a disk", []correlate.Finding{f("w", "web", "disk", 2*time.Minute), f("d", "db", "memory", 0)}, calls[:2], "d temporal | w temporal", ""},
+		{"others with the same problem stay apart", []correlate.Finding{f("w", "web", "cpu", 2*time.Minute), f("x", "batch", "cpu", 0), f("d", "db", "disk_io", 0)}, calls[:2], "x temporal | d,w causal", ""},
+		{"in a circle neither is the cause", []correlate.Finding{f("w", "web", "cpu", 0), f("d", "db", "cpu", 0)}, calls, "d,w symptomatic", "the same problem"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			groups := correlate.Relate(tt.in, tt.calls)
+			var got []string
+			for _, g := range groups {
+				var ids []string
+				for _, f := range g.Findings {
+					ids = append(ids, f.ID)
+				}
+				got = append(got, fmt.Sprintf("%s %s", strings.Join(ids, ","), g.Relation))
+			}
+			if s := strings.Join(got, " | "); s != tt.want {
+				t.Errorf("groups %q, want %q", s, tt.want)
+			}
+			if !strings.Contains(groups[0].Why, tt.why) {
+				t.Errorf("why %q, want %q in it", groups[0].Why, tt.why)
+			}
+		})
+	}
+}
+
 func TestOutliers(t *testing.T) {
 	rows := func(values ...float64) (out []correlate.Row) {
 		for i, v := range values {

@@ -54,25 +54,34 @@ func reaches(a, b string) bool {
 	return slices.Contains(causes[a], b) || slices.ContainsFunc(causes[a], func(next string) bool { return next != a && slices.Contains(causes[next], b) })
 }
 
-// Groups puts findings into groups: the same resource on one node is one
-// problem; a shortage and what it causes on that node are one; and nodes whose
-// problems have the same root are one. The worst group comes first.
-func Groups(findings []Finding) []Group {
+// Groups is Relate for findings of nodes that nothing is known to depend on.
+func Groups(findings []Finding) []Group { return Relate(findings, nil) }
+
+// Relate puts findings into groups: the same resource on one node is one problem; a
+// shortage and what it causes on that node are one; nodes whose problems have the same
+// root are one; and a problem on a node is one with an earlier problem of what the node
+// calls, unless nobody else can cause it. The worst group comes first.
+func Relate(findings []Finding, calls []Edge) []Group {
 	problems := perNode(findings)
+	blamed := blame(problems, calls)
 	var groups []Group
-	for _, p := range problems {
-		i := slices.IndexFunc(groups, func(g Group) bool { return g.Cause == p.Cause })
-		if i < 0 {
+	links := map[string][]int{} // root → problems in its group that come from another node
+	for i, p := range problems {
+		root := rootProblem(i, blamed)
+		if root != i {
+			p.Cause = problems[root].Cause
+			links[p.Cause] = append(links[p.Cause], i)
+		}
+		at := slices.IndexFunc(groups, func(g Group) bool { return g.Cause == p.Cause })
+		if at < 0 {
 			groups = append(groups, p)
 			continue
 		}
-		groups[i].Findings = append(groups[i].Findings, p.Findings...)
-		if groups[i].Relation != Causal {
-			groups[i].Relation = p.Relation
-		}
+		groups[at].Findings = append(groups[at].Findings, p.Findings...)
 	}
 	for i := range groups {
 		groups[i].settle()
+		groups[i].follow(problems, links[groups[i].Cause], blamed)
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return worst(b) - worst(a) })
 	return groups

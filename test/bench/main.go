@@ -11,6 +11,8 @@
 //	go run ./test/bench lua       a small script in the sandbox, beside gopher-lua alone
 //	go run ./test/bench loghub FOLDER  log templates on labelled logs, beside a plain Drain
 //	go run ./test/bench storm     anomalies of 10,000 probes while who leads the triage is killed
+//	go run ./test/bench petshop FOLDER  root causes of injected faults, beside plain rivals
+//	go run ./test/bench rank DIR  root causes of labelled cases in a neutral format
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds
@@ -62,6 +64,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), serverCommand())
 	root.AddCommand(stormCommand(), stormCoordinator(), stormOperator())
+	root.AddCommand(petshopCommand(), rankCommand())
 	return root
 }
 
