@@ -108,7 +108,10 @@ type Deps struct {
 	Targets []skills.Target                                // what to look into besides the host
 	Node    func(ctx context.Context) (skills.Node, error) // for get_node_info
 	// Look, when set, finds what could be targets. One call at a time is made.
-	Look     func(ctx context.Context) ([]protocol.Proposal, error)
+	Look func(ctx context.Context) ([]protocol.Proposal, error)
+	// Changes, when set, finds what changed on the host, Links whom it talks to.
+	Changes  ChangeFinder
+	Links    LinkReader
 	Identity Identity
 	Version  string
 	// Telemetry is where signals go; the zero value is nowhere.
@@ -153,6 +156,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if cfg.Discover && deps.Look != nil {
 		g.Go(func() error { p.discover(ctx); return nil })
 	}
+	g.Go(func() error { p.survey(ctx); return nil })
 	for _, t := range p.targets {
 		g.Go(func() error { p.watch(ctx, t); return nil })
 	}
