@@ -18,6 +18,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	dependencies "github.com/fleetlens/fleetlens/internal/topology"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
@@ -33,6 +34,8 @@ type Config struct {
 	Thresholds map[string]skills.Threshold
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
+	// Topology is a file with dependencies of nodes; empty: only those that sockets show.
+	Topology string
 }
 
 // DefaultConfig returns the defaults.
@@ -43,6 +46,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Name, "name", c.Name, "name of this coordinator (default: a random one)")
 	fs.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "investigations to run at a time")
 	fs.IntVar(&c.Replicas, "replicas", c.Replicas, "replicas of the streams (default: as they are, 1 for new ones; 3 in a cluster)")
+	fs.StringVar(&c.Topology, "topology", c.Topology, "`file` (YAML) with who depends on whom, beside what the nodes' connections show")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
@@ -58,6 +62,11 @@ func (c *Config) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
 		if err := c.Recurring[name].validate(); err != nil {
 			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
+		}
+	}
+	if c.Topology != "" {
+		if _, err := dependencies.Load(c.Topology); err != nil {
+			errs = append(errs, fmt.Errorf("--topology: %w", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -111,6 +120,14 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stopFleet()
+	if c.topology, err = newTopology(deps.Bus, deps.Log, c.fleet, cfg.Topology); err != nil {
+		return err
+	}
+	stopTopology, err := c.topology.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopTopology()
 	stop, err := c.serve(ctx)
 	if err != nil {
 		return err
@@ -128,6 +145,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { c.fleet.refresh(ctx); return nil })
+	g.Go(func() error { c.topology.refresh(ctx); return nil })
 	g.Go(func() error {
 		return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle)
 	})
@@ -158,11 +176,12 @@ func (c *coordinator) setup(ctx context.Context, opts bus.SetupOptions) error {
 type coordinator struct {
 	cfg Config
 	Deps
-	words   []protocol.Words
-	analyst agent.Decider // goes on where a model cannot
-	fleet   *fleet
-	created time.Time // of the request stream: part of the ids of requests without one
-	tells   tells
+	words    []protocol.Words
+	analyst  agent.Decider // goes on where a model cannot
+	fleet    *fleet
+	topology *topology
+	created  time.Time // of the request stream: part of the ids of requests without one
+	tells    tells
 }
 
 // skillInfos returns the skills of the words, each once, in order.
