@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/redact"
@@ -22,7 +21,6 @@ type Keeper interface {
 type ChangeFinder func(ctx context.Context, keep Keeper) (found []protocol.Change, done func() error, err error)
 
 const (
-	changesTimeout = 30 * time.Second
 	// maxChangeText is how long the text of a change may be, in bytes.
 	maxChangeText = 2 << 10
 	maxChangeWord = 256 // of what it was before and is now
@@ -33,34 +31,15 @@ type changesOf struct {
 	*probe
 	keep    Keeper
 	failing failure
-	hangs   chan struct{} // closed when the look that was left behind has ended
 }
 
-// look publishes what changed since the last look. A look that hangs is left behind,
-// and none comes before it ends.
+// look publishes what changed since the last look.
 func (c *changesOf) look(ctx context.Context) {
-	if c.hangs != nil {
-		select {
-		case <-c.hangs:
-		default:
-			return
-		}
-	}
-	done := make(chan struct{})
-	c.hangs = done
-	go func() {
-		defer close(done)
-		ctx, cancel := context.WithTimeout(ctx, changesTimeout)
-		defer cancel()
-		err := safely(func() error { return c.publish(ctx) })
-		if ctx.Err() == nil {
-			c.failing.note(c.probe, "what changed on this host", err)
-		}
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	case <-time.After(changesTimeout):
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
+	defer cancel()
+	err := safely(func() error { return c.publish(ctx) })
+	if ctx.Err() == nil {
+		c.failing.note(c.probe, "what changed on this host", err)
 	}
 }
 

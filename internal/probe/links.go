@@ -16,11 +16,8 @@ type LinkReader interface {
 	Same(a, b protocol.Links) bool
 }
 
-const (
-	linksTimeout = 20 * time.Second
-	// linksAgain is how often links are said that did not change.
-	linksAgain = 10 * time.Minute
-)
+// linksAgain is how often links are said that did not change.
+const linksAgain = 10 * time.Minute
 
 // linksOf publishes the links of one probe.
 type linksOf struct {
@@ -32,7 +29,7 @@ type linksOf struct {
 
 // look publishes the links if they changed, or were said long ago.
 func (l *linksOf) look(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, linksTimeout)
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	var links protocol.Links
 	err := safely(func() (err error) { links, err = l.Links.Links(ctx); return err })

@@ -41,6 +41,7 @@ type Config struct {
 	CallTimeout time.Duration // of one callback
 	Level       string        // what callbacks may do: observe, events or trace
 	Discover    bool          // say what could be targets; none is added
+	Survey      time.Duration // between two looks for changes and links; no flag: it must be a minute to see short connections
 	State       string        // folder for what must outlast a restart; empty: nothing is kept
 	Redact      bool          // secrets in what leaves the host are replaced; off only for tests
 	Proc        string        // where the host's /proc is
@@ -52,7 +53,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
-		Level: "observe", Discover: true, Redact: true, Proc: "/proc", Sys: "/sys",
+		Level: "observe", Discover: true, Survey: time.Minute, Redact: true, Proc: "/proc", Sys: "/sys",
 		State: os.Getenv("STATE_DIRECTORY"), // systemd's StateDirectory=
 	}
 }

@@ -5,24 +5,34 @@ import (
 	"time"
 )
 
-// surveyEvery is how often the probe looks for changes and for whom the host talks to.
-const surveyEvery = time.Minute
+// surveyTimeout is how long changes, and links, may take.
+const surveyTimeout = 30 * time.Second
 
-// survey looks for changes and links at once and then every minute, until ctx ends:
-// one waking for both.
+// survey looks for changes and for whom the host talks to, at once and then at every
+// Config.Survey, until ctx ends: one waking for both. A look that hangs is left behind,
+// and none comes after it.
 func (p *probe) survey(ctx context.Context) {
 	if p.Links == nil && p.Changes == nil {
 		return
 	}
 	links, changes := linksOf{probe: p}, changesOf{probe: p, keep: p.keeper()}
 	for {
-		if p.Links != nil {
-			links.look(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if p.Links != nil {
+				links.look(ctx)
+			}
+			if p.Changes != nil {
+				changes.look(ctx)
+			}
+		}()
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
 		}
-		if p.Changes != nil {
-			changes.look(ctx)
-		}
-		if !sleep(ctx, surveyEvery) {
+		if !sleep(ctx, p.cfg.Survey) {
 			return
 		}
 	}

@@ -78,6 +78,9 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"nodes", "--colour"}, 2, "--colour"},
 		{[]string{"nodes", "--log-level", "loud"}, 2, "loud"},
 		{[]string{"nodes", "--creds", "/nowhere"}, 2, "/nowhere"},
+		{[]string{"topology", "--topology", "/nowhere.yaml"}, 2, "/nowhere.yaml"},
+		{[]string{"changes", "--help"}, 0, "nats pub changes."},
+		{[]string{"anomalies", "--since", "soon"}, 2, "--since"},
 		{[]string{"investigate"}, 2, "arg(s)"},
 		{[]string{"investigate", "--local", "  "}, 2, "reason"},
 		{[]string{"investigate", "--local", "why?", "--deadline", "-1s"}, 2, "deadline"},
@@ -317,6 +320,8 @@ func TestProgramsRefuseWrongSettings(t *testing.T) {
 		{"operator", []string{"--config", "/nowhere.yaml"}, "/nowhere.yaml"},
 		{"operator", []string{"--model", "oracle"}, "oracle"},
 		{"coordinator", []string{"--replicas", "9"}, "--replicas"},
+		{"coordinator", []string{"--topology", "/nowhere.yaml"}, "--topology"},
+		{"probe", []string{"--watch-file", "nginx.conf"}, "--watch-file"},
 		{"coordinator", []string{"--threshold", "os.sorcery=1:2"}, "sorcery"},
 	} {
 		t.Run(tt.program+" "+strings.Join(tt.args, " "), func(t *testing.T) {
