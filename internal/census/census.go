@@ -42,6 +42,7 @@ type Census struct {
 	last    *host.Scan // of the sockets, for whoever asks next
 	units   map[process]string
 	seen    *seen // nil: not read yet
+	saved   saved
 }
 
 // New returns a census that has looked at nothing yet.

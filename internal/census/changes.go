@@ -3,7 +3,6 @@ package census
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -80,15 +79,11 @@ func (c *Census) Changes(ctx context.Context, keep Keeper) (found []protocol.Cha
 	done = func() error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.seen = l.now
-		b, err := json.Marshal(l.now)
-		if err != nil {
-			return err
-		}
+		var err error
 		for _, name := range slices.Sorted(maps.Keys(kept)) {
 			err = errors.Join(err, keep.Write(name, kept[name]))
 		}
-		return errors.Join(err, keep.Write(seenName, b))
+		return errors.Join(err, c.save(l.now, keep))
 	}
 	return l.found, done, errors.Join(faults...)
 }

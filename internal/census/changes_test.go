@@ -316,3 +316,25 @@ func FuzzKept(f *testing.F) {
 		_ = CheckPattern(string(b))
 	})
 }
+
+func TestTheDiskIsLeftAloneWhileNothingChanges(t *testing.T) {
+	m := newMachine(t)
+	m.process(100, 1, "nginx", 500, "nginx.service", "")
+	m.look()
+	delete(m.keep, seenName)
+	m.look()
+	if m.keep[seenName] != nil {
+		t.Error("the same is written again")
+	}
+	m.census.saved.at = m.census.saved.at.Add(-saveEvery)
+	m.look()
+	if m.keep[seenName] == nil {
+		t.Error("after ten minutes it is not")
+	}
+	delete(m.keep, seenName)
+	m.process(200, 1, "sshd", 500, "sshd.service", "")
+	m.look()
+	if m.keep[seenName] == nil {
+		t.Error("a new service is not written")
+	}
+}

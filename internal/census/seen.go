@@ -1,8 +1,10 @@
 package census
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -44,4 +46,42 @@ func load(keep Keeper) (*seen, error) {
 		return nil, fmt.Errorf("what was seen before the restart is not whole (%s)", seenName)
 	}
 	return s, nil
+}
+
+// saveEvery is how often what did not change is kept anew: each time costs the disk a
+// flush. After a crash what is known may be so much older.
+const saveEvery = 10 * time.Minute
+
+// saved is what was kept last.
+type saved struct {
+	mark [sha256.Size]byte
+	at   time.Time // of the look
+}
+
+// save remembers what was seen, and keeps it if more than times changed. The caller
+// holds the lock.
+func (c *Census) save(s *seen, keep Keeper) error {
+	c.seen = s
+	plain := *s
+	plain.At, plain.Services = time.Time{}, maps.Clone(s.Services)
+	for key, x := range plain.Services {
+		x.Seen = time.Time{}
+		plain.Services[key] = x
+	}
+	b, err := json.Marshal(plain)
+	if err != nil {
+		return err
+	}
+	mark := sha256.Sum256(b)
+	if mark == c.saved.mark && s.At.Sub(c.saved.at) < saveEvery {
+		return nil
+	}
+	if b, err = json.Marshal(s); err != nil {
+		return err
+	}
+	if err := keep.Write(seenName, b); err != nil {
+		return err
+	}
+	c.saved = saved{mark, s.At}
+	return nil
 }

@@ -49,7 +49,7 @@ func New(more ...skills.Skill) *Settings {
 func (s *Settings) Flags(fs *pflag.FlagSet) {
 	s.Config.Flags(fs)
 	fs.StringVar(&s.Custom, "custom-skills", s.Custom, "`folder` with skills of one's own, a YAML file each")
-	fs.StringArrayVar(&s.Files, "watch-file", s.Files, "configuration file, or `pattern` of files (/etc/nginx/*.conf), whose changes are published: that it changed, its size, time and owner, never what it says; may be given again")
+	fs.StringSliceVar(&s.Files, "watch-file", s.Files, "configuration file, or `pattern` of files (/etc/nginx/*.conf), whose changes are published: that it changed, its size, time and owner, never what it says; may be given again, or several with commas")
 }
 
 // Sections implements proc.Settings.
