@@ -30,7 +30,6 @@ type machine struct {
 	keep   memory
 	census *Census
 	files  []string
-	tcp    []string
 }
 
 func newMachine(t testing.TB, files ...string) *machine {

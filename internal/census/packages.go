@@ -101,8 +101,8 @@ func only(a, b []byte) []string {
 	for len(a) > 0 {
 		var line, other []byte
 		line, a = cutLine(a)
-		rest := b
 		for len(b) > 0 {
+			var rest []byte
 			if other, rest = cutLine(b); bytes.Compare(other, line) >= 0 {
 				break
 			}

@@ -39,7 +39,7 @@ func (c *changesOf) look(ctx context.Context) {
 	defer cancel()
 	err := safely(func() error { return c.publish(ctx) })
 	if ctx.Err() == nil {
-		c.failing.note(c.probe, "what changed on this host", err)
+		c.failing.note(c.probe, "changes", err)
 	}
 }
 

@@ -36,7 +36,7 @@ func (l *linksOf) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.failing.note(l.probe, "whom this host talks to", err)
+	l.failing.note(l.probe, "links", err)
 	if err != nil || l.Links.Same(links, l.said) && time.Since(l.at) < linksAgain {
 		return
 	}

@@ -46,12 +46,12 @@ func (f *failure) note(p *probe, what string, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	switch {
-	case text == f.text:
-	case text == "":
-		p.Log.Info(what + " can be read again")
-	default:
-		p.Log.Warn(what+" cannot be read in full", "err", p.cleanError(err))
+	if text == f.text {
+		return
 	}
-	f.text = text
+	if f.text = text; text == "" {
+		p.Log.Info("a survey works again", "of", what)
+		return
+	}
+	p.Log.Warn("a survey is not whole", "of", what, "err", p.cleanError(err))
 }

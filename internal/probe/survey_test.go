@@ -227,3 +227,20 @@ func TestASurveyThatHangsOrPanicsHoldsNothingElse(t *testing.T) {
 		})
 	}
 }
+
+func TestVersionsAreNoSecrets(t *testing.T) {
+	conn := natstest.Setup(t, natstest.Run(t), "test")
+	want := protocol.Change{
+		ID: "c1", Node: "web 1", Source: "probe", What: "binary", Target: "checkout", At: time.Now().UTC().Truncate(time.Second),
+		Text: "packages: 3 upgraded: linux-image-6.1.0-28-amd64 6.1.119-1 to 6.1.123-1, libssl3:amd64 3.0.15-1~deb12u1 to 3.0.16-1~deb12u1, ca-certificates 20230311 to 20240203; checkout.service (java) on port 8080 was started again: process 4712 instead of 4711, which ran since 2026-05-04T12:00:00Z",
+		From: "v0.0.0-20260504120000-0a1b2c3d4e5f (22151168 bytes of 2026-05-04T12:00:00Z)", To: "revision 9f8e7d6c5b4a (22151200 bytes of 2026-05-05T12:00:00Z)",
+	}
+	got := published[protocol.Change](t, conn, "changes.>")
+	stop := surveying(t, conn, "", func(context.Context, probe.Keeper) ([]protocol.Change, func() error, error) {
+		return []protocol.Change{want}, nil, nil
+	}, nil)
+	defer stop()
+	if diff := cmp.Diff(want, next(t, got)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -219,13 +219,17 @@ func TestEdgesAreBounded(t *testing.T) {
 }
 
 func TestTheMapMayBeUsedByMany(t *testing.T) {
-	m := topology.New()
+	m, alone := topology.New(), topology.New()
+	fleet(alone, 50, 5)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() { fleet(m, 50, 5) })
 		wg.Go(func() { m.Edges(now, nil, nil) })
 	}
 	wg.Wait()
+	if diff := cmp.Diff(alone.Edges(now, nil, nil), m.Edges(now, nil, nil)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func FuzzParse(f *testing.F) {
