@@ -22,12 +22,12 @@ var mayImport = map[string][]string{
 	"internal/allinone":       anything,
 	"internal/docgen/...":     anything,
 	"internal/programs":       anything,
-	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/discover", "internal/journald", "internal/reach/..."},
+	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/census", "internal/discover", "internal/journald", "internal/reach/..."},
 	"internal/arch":           {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/proc"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc"},
 
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
@@ -44,12 +44,14 @@ var mayImport = map[string][]string{
 	"internal/budget":       {"internal/bus", "internal/llm", "pkg/protocol"},
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
+	"internal/census":     {"pkg/protocol", "internal/reach/host"},
 	"internal/discover":   {"pkg/protocol", "internal/reach/host"},
 	"internal/correlate":  {},
 	"internal/triage":     {"pkg/protocol"},
 	"internal/intake":     {"pkg/protocol"},
 	"internal/detect":     {},
 	"internal/redact":     {},
+	"internal/topology":   {"pkg/protocol", "internal/keys"},
 	"internal/reach/...":  {},
 	"internal/reach/logs": {"internal/reach/logtemplate"},
 	// The one place that runs a program for a skill.

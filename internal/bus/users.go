@@ -110,7 +110,7 @@ func Roles() []Role {
 				api("CONSUMER.CREATE", under(names(), ".>")...), api("CONSUMER.NAMES", names()...), api("CONSUMER.LIST", names()...)),
 			Subscribe: concat([]string{
 				investigate, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
-				protocol.NodeSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
+				protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
 			}, discovery(CoordinatorService), inbox),
 		},
 		{

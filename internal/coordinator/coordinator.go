@@ -19,6 +19,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	dependencies "github.com/fleetlens/fleetlens/internal/topology"
 	"github.com/fleetlens/fleetlens/internal/triage"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -39,6 +40,8 @@ type Config struct {
 	Alerts intake.Config // where alerts of other systems are taken
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
+	// Topology is a file with dependencies of nodes; empty: only those that sockets show.
+	Topology string
 }
 
 // DefaultConfig returns the defaults.
@@ -57,6 +60,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Triage.Repeat, "triage-repeat", c.Triage.Repeat, "after how long a problem that never ended is investigated again")
 	fs.IntVar(&c.Triage.MaxPerHour, "max-triggers-per-hour", c.Triage.MaxPerHour, "groups an hour that may be investigated with a model, in the whole fleet; the rules analyst has the rest")
 	c.Alerts.Flags(fs)
+	fs.StringVar(&c.Topology, "topology", c.Topology, "`file` (YAML) with who depends on whom, beside what the nodes' connections show")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
 
@@ -73,6 +77,11 @@ func (c *Config) Validate() error {
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
 		if err := c.Recurring[name].validate(); err != nil {
 			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
+		}
+	}
+	if c.Topology != "" {
+		if _, err := dependencies.Load(c.Topology); err != nil {
+			errs = append(errs, fmt.Errorf("--topology: %w", err))
 		}
 	}
 	return errors.Join(errs...)
@@ -126,6 +135,14 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stopFleet()
+	if c.topology, err = newTopology(deps.Bus, deps.Log, c.fleet, cfg.Topology); err != nil {
+		return err
+	}
+	stopTopology, err := c.topology.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopTopology()
 	stop, err := c.serve(ctx)
 	if err != nil {
 		return err
@@ -153,6 +170,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		own := lease{conn: deps.Bus, log: deps.Log, key: triageLease, name: cfg.Name + "/" + protocol.NewID()[:8], ttl: leaseTTL}
 		g.Go(func() error { return own.run(ctx, desk.lead) })
 	}
+	g.Go(func() error { c.topology.refresh(ctx); return nil })
 	g.Go(func() error {
 		return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle)
 	})
@@ -183,11 +201,12 @@ func (c *coordinator) setup(ctx context.Context, opts bus.SetupOptions) error {
 type coordinator struct {
 	cfg Config
 	Deps
-	words   []protocol.Words
-	analyst agent.Decider // goes on where a model cannot
-	fleet   *fleet
-	created time.Time // of the request stream: part of the ids of requests without one
-	tells   tells
+	words    []protocol.Words
+	analyst  agent.Decider // goes on where a model cannot
+	fleet    *fleet
+	topology *topology
+	created  time.Time // of the request stream: part of the ids of requests without one
+	tells    tells
 }
 
 // skillInfos returns the skills of the words, each once, in order.

@@ -2,7 +2,9 @@ package coordinator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/pkg/agent"
@@ -21,3 +23,37 @@ func NewOperators(ctx context.Context, conn *bus.Conn, investigation string) (op
 func CustomWords(ctx context.Context, conn *bus.Conn, log *slog.Logger, known []protocol.Words, nodes []protocol.Heartbeat) []protocol.Words {
 	return newFleet(conn, log, known).custom(ctx, nodes)
 }
+
+// Evidence is what a coordinator knows of a fleet besides its findings.
+type Evidence struct {
+	f *fleet
+	t *topology
+}
+
+// Gather starts reading what the fleet says of itself.
+func Gather(ctx context.Context, conn *bus.Conn, log *slog.Logger, file string) (e Evidence, stop func(), err error) {
+	e.f = newFleet(conn, log, nil)
+	if e.t, err = newTopology(conn, log, e.f, file); err != nil {
+		return e, nil, err
+	}
+	stopFleet, err := e.f.start(ctx)
+	if err != nil {
+		return e, nil, err
+	}
+	stopTopology, err := e.t.start(ctx)
+	return e, func() { stopTopology(); stopFleet() }, err
+}
+
+// Read reads what the streams have that was not seen.
+func (e Evidence) Read(ctx context.Context) error { return errors.Join(e.f.read(ctx), e.t.read(ctx)) }
+
+// Edges returns who depends on whom.
+func (e Evidence) Edges(now time.Time) []Edge { return e.t.edges(now) }
+
+// Changes returns what was done to nodes.
+func (e Evidence) Changes(ctx context.Context, nodes []string, since time.Time) ([]protocol.Change, error) {
+	return e.f.changes(ctx, nodes, since)
+}
+
+// Overview returns the fleet as a model sees it.
+func (e Evidence) Overview(ctx context.Context) (any, error) { return e.f.Overview(ctx, nil, nil) }

@@ -354,11 +354,18 @@ func (f *fleet) skewed(s selection) map[string]string {
 	return out
 }
 
-// events returns the latest anomalies and changes of the nodes, oldest first.
+// recently is how far back an overview looks for changes.
+const recently = 2 * time.Hour
+
+// events returns the latest anomalies, and the changes of the last two hours, of the
+// nodes, oldest first: so many of either that a storm of the one does not hide the other.
 func (f *fleet) events(ctx context.Context, s selection) ([]string, error) {
 	in := map[string]bool{}
 	for _, h := range s.nodes {
 		in[h.Node] = true
+	}
+	if len(in) == 0 {
+		return nil, nil
 	}
 	state, err := f.conn.StreamState(ctx, bus.Events)
 	if err != nil {
@@ -369,17 +376,24 @@ func (f *fleet) events(ctx context.Context, s selection) ([]string, error) {
 		from = state.LastSeq - 500
 	}
 	var out []string
-	for m, err := range f.conn.Range(ctx, bus.Events, ">", from) {
+	for m, err := range f.conn.Range(ctx, bus.Events, "anomalies.>", from) {
 		if err != nil {
 			return nil, err
 		}
 		if a, err := protocol.Decode[protocol.Anomaly](m.Data); err == nil && in[a.Node] {
-			out = append(out, fmt.Sprintf("%s anomaly on %s/%s: %s.%s is %g, usually %g", a.DetectedAt.Format(time.RFC3339), a.Node, a.Target, a.Skill, a.Metric, a.Value, a.Baseline))
-		} else if c, err := protocol.Decode[protocol.Change](m.Data); err == nil && in[c.Node] {
-			out = append(out, fmt.Sprintf("%s change on %s: %s: %s", c.At.Format(time.RFC3339), c.Node, c.What, c.Text))
+			out = append(out, fmt.Sprintf("%s anomaly on %s/%s: %s.%s is %g, usually %g", f.eventTime(a.Node, a.DetectedAt).UTC().Format(time.RFC3339), a.Node, a.Target, a.Skill, a.Metric, a.Value, a.Baseline))
 		}
 	}
-	return out[max(0, len(out)-maxListed):], nil
+	out = out[max(0, len(out)-maxListed):]
+	changes, err := f.changes(ctx, slices.Collect(maps.Keys(in)), time.Now().Add(-recently))
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range changes[max(0, len(changes)-maxListed):] {
+		out = append(out, fmt.Sprintf("%s change on %s: %s: %s", c.At.UTC().Format(time.RFC3339), c.Node, c.What, c.Text))
+	}
+	slices.Sort(out) // each begins with its time
+	return out, nil
 }
 
 func head(list []string) []string {

@@ -9,13 +9,22 @@ import (
 	"github.com/fleetlens/fleetlens/internal/triage"
 )
 
-var _ triage.Map = (*fleet)(nil)
+// A ground is what triage sees of the fleet.
+type ground struct {
+	*fleet
+	*topology
+}
+
+var _ triage.Map = ground{}
 
 // Near implements triage.Map.
-func (f *fleet) Near(string) []string { return nil }
+func (g ground) Near(name string) []string { return g.topology.near(name) }
 
 // Labels implements triage.Map. A label that every node has tells nothing.
-func (f *fleet) Labels(name string) map[string]string {
+func (g ground) Labels(name string) map[string]string { return g.fleet.telling(name) }
+
+// telling returns the labels of a node that not every node has.
+func (f *fleet) telling(name string) map[string]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := f.nodes[name]
@@ -62,8 +71,8 @@ func (f *fleet) known(names []string) []string {
 	return out
 }
 
-// labels returns the labels of a node; nil of one that is not known.
-func (f *fleet) labels(name string) map[string]string {
+// labelsOf returns the labels of a node; nil of one that is not known.
+func (f *fleet) labelsOf(name string) map[string]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := f.nodes[name]; n != nil {

@@ -32,6 +32,7 @@ type desk struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	fleet *fleet
+	links *topology
 	opts  triage.Options
 	tells tells
 
@@ -57,7 +58,7 @@ const (
 )
 
 func (c *coordinator) newDesk() *desk {
-	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, opts: c.cfg.Triage, tells: c.tells}
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, opts: c.cfg.Triage, tells: c.tells}
 }
 
 // lead does the triage until ctx ends.
@@ -102,7 +103,7 @@ func (d *desk) load(ctx context.Context) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.board = triage.NewBoard(d.opts, kept, ledger.Triggers, d.fleet)
+	d.board = triage.NewBoard(d.opts, kept, ledger.Triggers, ground{d.fleet, d.links})
 	d.ledger = ledger
 	d.changed, d.saved, d.silent, d.since = map[string]*triage.Group{}, make(chan struct{}), map[string]time.Time{}, time.Now()
 	return nil
@@ -285,6 +286,9 @@ func (d *desk) ask(ctx context.Context, now time.Time) error {
 // maxAskedNodes is how many nodes of a group an investigation looks into.
 const maxAskedNodes = 200
 
+// maxNeeded is how many nodes that those of a group depend on are looked into with them.
+const maxNeeded = 20
+
 // request is what is asked about a group. The caller holds the lock.
 func (d *desk) request(g *triage.Group, model bool) protocol.Request {
 	r := protocol.Request{
@@ -301,12 +305,7 @@ func (d *desk) request(g *triage.Group, model bool) protocol.Request {
 	for _, n := range g.Names() {
 		r.Nodes = appendNew(r.Nodes, n)
 	}
-	for _, n := range slices.Clone(r.Nodes) {
-		for _, other := range d.fleet.Near(n) {
-			r.Nodes = appendNew(r.Nodes, other)
-		}
-	}
-	r.Nodes = d.fleet.known(r.Nodes)
+	r.Nodes = d.fleet.known(append(r.Nodes, d.links.needs(r.Nodes, maxNeeded)...))
 	if len(r.Nodes) > maxAskedNodes {
 		r.Nodes = r.Nodes[:maxAskedNodes]
 	}

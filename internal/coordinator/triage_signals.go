@@ -196,7 +196,7 @@ func (d *desk) silencedBy(s triage.Signal) string {
 		if time.Now().Before(q.Until) &&
 			(len(q.Nodes) == 0 || slices.Contains(q.Nodes, s.Node)) &&
 			(len(q.Skills) == 0 || slices.Contains(q.Skills, s.Note.Operator)) &&
-			(len(q.Labels) == 0 || hasLabels(d.fleet.labels(s.Node), q.Labels)) {
+			(len(q.Labels) == 0 || hasLabels(d.fleet.labelsOf(s.Node), q.Labels)) {
 			return q.ID
 		}
 	}

@@ -41,6 +41,7 @@ type Config struct {
 	CallTimeout time.Duration // of one callback
 	Level       string        // what callbacks may do: observe, events or trace
 	Discover    bool          // say what could be targets; none is added
+	Survey      time.Duration // between two looks for changes and links; no flag: it must be a minute to see short connections
 	State       string        // folder for what must outlast a restart; empty: nothing is kept
 	Redact      bool          // secrets in what leaves the host are replaced; off only for tests
 	Proc        string        // where the host's /proc is
@@ -52,7 +53,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Interval: 30 * time.Second, Heartbeat: 10 * time.Second, Buffer: 8 << 20, CallTimeout: 10 * time.Second,
-		Level: "observe", Discover: true, Redact: true, Proc: "/proc", Sys: "/sys",
+		Level: "observe", Discover: true, Survey: time.Minute, Redact: true, Proc: "/proc", Sys: "/sys",
 		State: os.Getenv("STATE_DIRECTORY"), // systemd's StateDirectory=
 	}
 }
@@ -108,7 +109,10 @@ type Deps struct {
 	Targets []skills.Target                                // what to look into besides the host
 	Node    func(ctx context.Context) (skills.Node, error) // for get_node_info
 	// Look, when set, finds what could be targets. One call at a time is made.
-	Look     func(ctx context.Context) ([]protocol.Proposal, error)
+	Look func(ctx context.Context) ([]protocol.Proposal, error)
+	// Changes, when set, finds what changed on the host, Links whom it talks to.
+	Changes  ChangeFinder
+	Links    LinkReader
 	Identity Identity
 	Version  string
 	// Telemetry is where signals go; the zero value is nowhere.
@@ -153,6 +157,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if cfg.Discover && deps.Look != nil {
 		g.Go(func() error { p.discover(ctx); return nil })
 	}
+	g.Go(func() error { p.survey(ctx); return nil })
 	for _, t := range p.targets {
 		g.Go(func() error { p.watch(ctx, t); return nil })
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lines reads standard output that holds JSON and nothing else, one value a line.
@@ -78,6 +79,9 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"nodes", "--colour"}, 2, "--colour"},
 		{[]string{"nodes", "--log-level", "loud"}, 2, "loud"},
 		{[]string{"nodes", "--creds", "/nowhere"}, 2, "/nowhere"},
+		{[]string{"topology", "--topology", "/nowhere.yaml"}, 2, "/nowhere.yaml"},
+		{[]string{"changes", "--help"}, 0, "nats pub changes."},
+		{[]string{"anomalies", "--since", "soon"}, 2, "--since"},
 		{[]string{"investigate"}, 2, "arg(s)"},
 		{[]string{"investigate", "--local", "  "}, 2, "reason"},
 		{[]string{"investigate", "--local", "why?", "--deadline", "-1s"}, 2, "deadline"},
@@ -239,6 +243,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		}
 	}
 
+	f.eventsAreListed(cli)
 	alone := lines(t, cli("operate", "is memory short?", "--skill", "os", "--json"))
 	if len(alone) != 1 || alone[0]["outcome"] != "done" || alone[0]["state"] != "critical" || len(alone[0]["targets"].([]any)) != 2 {
 		t.Errorf("an operator alone: %v", alone)
@@ -263,6 +268,59 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	}
 	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "MESSAGES") {
 		t.Errorf("people read %s", a.stdout)
+	}
+}
+
+// eventsAreListed checks the commands that list changes, anomalies and dependencies.
+func (f *fleet) eventsAreListed(cli func(args ...string) answer) {
+	t := f.t
+	t.Helper()
+	for _, args := range [][]string{{"changes"}, {"anomalies"}} {
+		if a := cli(args...); a.code != 0 || a.stdout != "" || !strings.Contains(a.stderr, "no "+args[0]) {
+			t.Errorf("without any %s: %+v", args[0], a)
+		}
+	}
+	at := time.Now().UTC().Format(time.RFC3339)
+	for subject, body := range map[string]string{
+		"changes.web-1.github-actions": `{"id":"run-4711","node":"web-1","source":"github-actions","what":"deploy","text":"checkout v1.4.2","at":"` + at + `"}`,
+		"changes.db-1.ansible":         `{"id":"run-4712","node":"db-1","source":"ansible","what":"deploy","from":"15.1","to":"15.2","at":"` + at + `"}`,
+		"anomalies.web-1.host.os":      `{"id":"a1","node":"web-1","target":"host","kind":"host","skill":"os","metric":"memory_used_pct","value":97.25,"unit":"percent","baseline":41,"score":55.5,"severity":"critical","detected_at":"` + at + `"}`,
+		"links.web-1":                  `{"node":"web-1","addresses":["10.0.0.1"],"peers":[{"address":"10.0.0.2","port":5432,"process":"checkout","connections":3}],"at":"` + at + `"}`,
+		"links.db-1":                   `{"node":"db-1","addresses":["10.0.0.2"],"listens":[{"port":5432,"process":"postgres"}],"at":"` + at + `"}`,
+	} {
+		if _, err := f.js.Publish(t.Context(), subject, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := lines(t, cli("changes", "--json", "--since", "2h")); len(list) != 2 {
+		t.Errorf("the changes are %v", list)
+	}
+	if list := lines(t, cli("changes", "--json", "--node", "web-1")); len(list) != 1 || list[0]["id"] != "run-4711" {
+		t.Errorf("the changes of web-1 are %v", list)
+	}
+	if list := lines(t, cli("anomalies", "--json")); len(list) != 1 || list[0]["id"] != "a1" {
+		t.Errorf("the anomalies are %v", list)
+	}
+	if list := lines(t, cli("topology", "--json")); len(list) != 1 || list[0]["from"] != "web-1" || list[0]["to"] != "db-1" {
+		t.Errorf("the topology is %v", list)
+	}
+	if list := lines(t, cli("topology", "--json", "--node", "web-9")); len(list) != 0 {
+		t.Errorf("the topology of another node is %v", list)
+	}
+	file := filepath.Join(t.TempDir(), "fleet.yaml")
+	if err := os.WriteFile(file, []byte("- {from: role=web, to: cache}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, says := range map[[3]string]string{
+		{"changes"}:                      "checkout v1.4.2",
+		{"changes", "--node", "db-1"}:    "15.1 to 15.2",
+		{"anomalies"}:                    "os.memory_used_pct  97.25 percent  41 percent  55.5",
+		{"topology"}:                     "checkout to postgres on port 5432 (3)",
+		{"topology", "--topology", file}: "given by hand",
+	} {
+		if a := cli(slices.DeleteFunc(args[:], func(s string) bool { return s == "" })...); a.code != 0 || !strings.Contains(a.stdout, says) {
+			t.Errorf("%v: people read %q, want %q", args, a.stdout, says)
+		}
 	}
 }
 
@@ -317,6 +375,8 @@ func TestProgramsRefuseWrongSettings(t *testing.T) {
 		{"operator", []string{"--config", "/nowhere.yaml"}, "/nowhere.yaml"},
 		{"operator", []string{"--model", "oracle"}, "oracle"},
 		{"coordinator", []string{"--replicas", "9"}, "--replicas"},
+		{"coordinator", []string{"--topology", "/nowhere.yaml"}, "--topology"},
+		{"probe", []string{"--watch-file", "nginx.conf"}, "--watch-file"},
 		{"coordinator", []string{"--threshold", "os.sorcery=1:2"}, "sorcery"},
 	} {
 		t.Run(tt.program+" "+strings.Join(tt.args, " "), func(t *testing.T) {

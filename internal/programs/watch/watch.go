@@ -3,16 +3,24 @@
 package watch
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/spf13/pflag"
 
+	"github.com/fleetlens/fleetlens/internal/census"
 	"github.com/fleetlens/fleetlens/internal/discover"
 	"github.com/fleetlens/fleetlens/internal/journald"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	"github.com/fleetlens/fleetlens/pkg/skills/custom"
@@ -24,7 +32,8 @@ type Settings struct {
 	probe.Config
 	Targets all.Targets
 	Logs    logs.Config
-	Custom  string // folder of skills in YAML files; empty: none
+	Custom  string   // folder of skills in YAML files; empty: none
+	Files   []string // configuration files whose changes are said: paths or patterns
 
 	clients all.Clients
 	more    []skills.Skill // that the program brings
@@ -40,6 +49,7 @@ func New(more ...skills.Skill) *Settings {
 func (s *Settings) Flags(fs *pflag.FlagSet) {
 	s.Config.Flags(fs)
 	fs.StringVar(&s.Custom, "custom-skills", s.Custom, "`folder` with skills of one's own, a YAML file each")
+	fs.StringSliceVar(&s.Files, "watch-file", s.Files, "configuration file, or `pattern` of files (/etc/nginx/*.conf), whose changes are published: that it changed, its size, time and owner, never what it says; may be given again, or several with commas")
 }
 
 // Sections implements proc.Settings.
@@ -50,6 +60,11 @@ func (s *Settings) Sections() map[string]any {
 // Validate implements proc.Settings.
 func (s *Settings) Validate() error {
 	err := errors.Join(s.Config.Validate(), s.Targets.Validate(), s.Logs.Validate())
+	for _, pattern := range s.Files {
+		if wrong := census.CheckPattern(pattern); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("--watch-file: %w", wrong))
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -86,5 +101,32 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 		found.Names = append(found.Names, t.Name)
 	}
 	d.Look = discover.New(found).Look
+	watching := census.New(census.Config{Node: s.Node, Host: machine, Files: s.Files, Targets: s.ports()})
+	d.Links = watching
+	d.Changes = func(ctx context.Context, keep probe.Keeper) ([]protocol.Change, func() error, error) {
+		return watching.Changes(ctx, keep)
+	}
 	return d, nil
+}
+
+// ports returns the targets of this machine by the port where they listen.
+func (s *Settings) ports() map[int]string {
+	out := map[int]string{}
+	add := func(name string, addresses []string) {
+		for _, at := range addresses {
+			where, digits, err := net.SplitHostPort(at)
+			port, err2 := strconv.ParseUint(digits, 10, 16)
+			ip, err3 := netip.ParseAddr(where)
+			if err == nil && err2 == nil && (where == "localhost" || err3 == nil && ip.IsLoopback()) {
+				out[int(port)] = name
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets.Go)) {
+		add(name, s.Targets.Go[name].Addresses())
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets.Postgres)) {
+		add(name, s.Targets.Postgres[name].Addresses())
+	}
+	return out
 }

@@ -17,6 +17,10 @@ const maxProgram = 4 << 20
 type GoProgram struct {
 	Go   string // the release it was built with: go1.26.0
 	Path string // of its main package: example.com/shop/cmd/checkout; empty for some test programs
+	// Version is that of its main module: v1.4.2; empty or (devel) where the build did not know it.
+	Version string
+	// Revision is what was checked out when it was built; empty: unknown.
+	Revision string
 }
 
 // errNoGo is told of programs that are not written in Go.
@@ -48,7 +52,13 @@ func (r *Reader) GoProgram(pid int32) (p GoProgram, err error) {
 	if err != nil {
 		return GoProgram{}, err
 	}
-	return GoProgram{Go: info.GoVersion, Path: info.Path}, nil
+	p = GoProgram{Go: info.GoVersion, Path: info.Path, Version: info.Main.Version}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			p.Revision = s.Value
+		}
+	}
+	return p, nil
 }
 
 // A limitedReaderAt ends when so many bytes were read.
