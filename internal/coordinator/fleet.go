@@ -268,7 +268,7 @@ func (f *fleet) rows(ctx context.Context, skill string, targets []protocol.Targe
 		if err != nil {
 			continue
 		}
-		words, ok := f.wordsOf(skill, snap.Kind)
+		words, ok := wordsOf(f.words, skill, snap.Kind)
 		if !ok {
 			continue
 		}
@@ -284,15 +284,6 @@ func (f *fleet) rows(ctx context.Context, skill string, targets []protocol.Targe
 		}
 	}
 	return rows, crossed, nil
-}
-
-func (f *fleet) wordsOf(skill, kind string) (protocol.Words, bool) {
-	for _, w := range f.words {
-		if w.Skill == skill && w.Kind == kind {
-			return w, true
-		}
-	}
-	return protocol.Words{}, false
 }
 
 // An overview is the fleet as a model sees it.

@@ -3,10 +3,12 @@ package coordinator
 import (
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/triage"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // A ground is what triage sees of the fleet.
@@ -79,6 +81,31 @@ func (f *fleet) labelsOf(name string) map[string]string {
 		return n.beat.Labels
 	}
 	return nil
+}
+
+// A targetSkill is a skill of a target.
+type targetSkill struct {
+	protocol.HeartbeatTarget
+	skill string
+}
+
+// targetsOf returns the targets of a node that have one of the skills.
+func (f *fleet) targetsOf(name string, skills []string) []targetSkill {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.nodes[name]
+	if n == nil {
+		return nil
+	}
+	var out []targetSkill
+	for _, t := range n.beat.Targets {
+		for _, s := range skills {
+			if slices.Contains(t.Skills, s) {
+				out = append(out, targetSkill{t, s})
+			}
+		}
+	}
+	return out
 }
 
 // named returns the node that another system means by a host's name, which may have a

@@ -147,6 +147,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	defer stop()
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
 		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Asks: inv, Schedules: schedules{inv.Bus}, TraceID: traceID,
+		Causes: causes{conn: inv.Bus, fleet: inv.fleet, topology: inv.topology, words: inv.words, id: inv.id},
 	})
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{

@@ -28,8 +28,8 @@ type topology struct {
 	seq  uint64 // of the last links read from the stream
 	last []Edge
 	next map[string][]string // the nodes next to each node, by last
-	at   time.Time     // when last was made
-	took time.Duration // to make it
+	at   time.Time           // when last was made
+	took time.Duration       // to make it
 }
 
 // newTopology returns one that knows what stands in a file; without a name, nothing.

@@ -77,7 +77,7 @@ func (d *desk) ofAnomaly(a protocol.Anomaly) triage.Signal {
 		Kind: triage.Anomaly, Key: a.Skill + "." + a.Metric, Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet,
 		Note: protocol.Notification{
 			ID: a.ID, RunID: "detector." + a.Node, Operator: a.Skill, Node: a.Node, Target: a.Target, AnomalyType: a.Metric, Severity: a.Severity,
-			Context: context, Observation: says, Snapshots: []protocol.Snapshot{}, Verified: true, DetectedAt: a.DetectedAt, Origin: protocol.OriginAnomaly,
+			Context: context, Observation: says, Snapshots: []protocol.Snapshot{}, Verified: true, DetectedAt: a.DetectedAt, Since: a.Since, Origin: protocol.OriginAnomaly,
 			Evidence: []protocol.Evidence{{
 				Address: a.ID + "#" + a.Metric, Node: a.Node, Target: a.Target, Name: a.Metric, Value: a.Value, Unit: a.Unit, Baseline: &baseline, Series: a.Series,
 			}},

@@ -79,6 +79,24 @@ func (g *Group) asks() bool {
 	return open > 0 || len(g.From) > 1
 }
 
+// With returns the nodes that have one of the keys, in order.
+func (g *Group) With(keys []string) []string {
+	var bits uint32
+	for _, k := range keys {
+		if i := slices.Index(g.Keys, k); i >= 0 {
+			bits |= 1 << i
+		}
+	}
+	var out []string
+	for n, have := range g.Nodes {
+		if have&bits != 0 {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // add takes a signal in.
 func (g *Group) add(s Signal, labels map[string]string, now time.Time) Verdict {
 	g.LastAt = now

@@ -31,6 +31,9 @@ type Ranking struct {
 	Fleet    int            `json:"fleet_nodes"`
 	Groups   []FindingGroup `json:"groups"`
 	Causes   []RankedCause  `json:"causes"`
+	Why      string         `json:"why,omitempty"` // how the ranking came about
+	// Together are the nodes that show the same as the first cause: it is theirs together.
+	Together []string `json:"together,omitempty"`
 	// None says why no cause is named; empty: there is one.
 	None string `json:"none,omitempty"`
 }

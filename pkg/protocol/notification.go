@@ -63,6 +63,7 @@ type Notification struct {
 	Verified        bool       `json:"verified"`          // every figure was found in the evidence
 	Figures         []Figure   `json:"figures,omitempty"` // the fact check's answer for each number
 	DetectedAt      time.Time  `json:"detected_at"`
+	Since           time.Time  `json:"since,omitzero"` // when it began, where that is known
 	TraceID         string     `json:"trace_id,omitempty"`
 	Origin          string     `json:"origin,omitempty"` // where it comes from when no operator's run sent it
 }

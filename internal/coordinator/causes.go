@@ -1,0 +1,302 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/correlate"
+	"github.com/fleetlens/fleetlens/internal/triage"
+	"github.com/fleetlens/fleetlens/pkg/agent"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// causes ranks what may be behind the findings of one investigation.
+type causes struct {
+	conn     *bus.Conn
+	fleet    *fleet
+	topology *topology
+	words    []protocol.Words
+	id       string // of the investigation
+}
+
+var _ agent.Causes = causes{}
+
+// How long a group is waited for that still grows: its nodes publish at different
+// moments of their interval.
+const (
+	grownFor   = 15 * time.Second
+	growsAtMax = time.Minute // after it was asked about
+)
+
+// mostNodes is how many nodes of a group an insight names; the rest is counted.
+const mostNodes = 1000
+
+// Rank implements agent.Causes.
+func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, error) {
+	now := time.Now().UTC()
+	r := agent.Ranking{Groups: []agent.FindingGroup{}, Causes: []agent.RankedCause{}}
+	findings := q.Findings
+	var group *triage.Group
+	if q.Group != "" {
+		g, err := readGroup(ctx, c.conn, q.Group)
+		if err != nil {
+			return r, err
+		}
+		group = g
+		r.Growing = now.Sub(g.GrownAt) < grownFor && now.Sub(g.AskedAt) < growsAtMax
+		r.Joined = g.Notes(c.id)
+		for _, n := range r.Joined {
+			if !slices.ContainsFunc(findings, func(known protocol.Notification) bool { return known.ID == n.ID }) {
+				findings = append(findings, n)
+			}
+		}
+	}
+	c.words = slices.Concat(c.words, q.Custom)
+	labels := c.fleet.labels()
+	r.Fleet = len(labels)
+	r.Groups = c.groups(findings, group, labels)
+	affected := map[string]bool{}
+	further := 0
+	for _, g := range r.Groups {
+		for _, n := range g.Nodes {
+			affected[n] = true
+		}
+		further = max(further, g.Affected-len(g.Nodes))
+	}
+	r.Affected = len(affected) + further
+	ranking, err := c.rank(ctx, findings, now, labels)
+	if err != nil {
+		return r, err
+	}
+	return ranked(r, ranking), nil
+}
+
+// ranked puts what correlate says into the words of agents.
+func ranked(r agent.Ranking, from correlate.Ranking) agent.Ranking {
+	if from.None {
+		r.None = from.Why
+		return r
+	}
+	r.Why, r.Together = from.Why, from.Together
+	for _, cause := range from.Causes {
+		out := agent.RankedCause{Node: cause.Node, Score: cause.Score, Share: cause.Share, Reasons: cause.Reasons, Onset: cause.Onset}
+		if len(cause.Metrics) > 0 {
+			out.Metric = cause.Metrics[0].Metric
+		}
+		if ch := cause.Change; ch != nil {
+			out.Change = &protocol.Change{Node: ch.Node, At: ch.Time, What: ch.Kind, Text: ch.Text}
+		}
+		r.Causes = append(r.Causes, out)
+	}
+	return r
+}
+
+// groups puts findings together by what is short and by who depends on whom, and adds
+// the nodes of the triage group of which no example was kept.
+func (c causes) groups(findings []protocol.Notification, group *triage.Group, labels map[string]map[string]string) []agent.FindingGroup {
+	list := make([]correlate.Finding, len(findings))
+	for i, n := range findings {
+		list[i] = correlate.Finding{
+			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: c.resource(n.Operator, n.AnomalyType), Severity: n.Severity.Rank(),
+			At: c.fleet.eventTime(n.Node, n.DetectedAt),
+		}
+	}
+	all := make([]string, 0, len(labels))
+	for n := range labels {
+		all = append(all, n)
+	}
+	out := []agent.FindingGroup{}
+	for _, g := range correlate.Relate(list, c.calls()) {
+		f := agent.FindingGroup{Relation: protocol.Correlation(g.Relation), Cause: g.Cause, Why: g.Why}
+		var keys []string
+		for _, finding := range g.Findings {
+			f.NotificationIDs = append(f.NotificationIDs, finding.ID)
+			f.Nodes = append(f.Nodes, finding.Node)
+			keys = append(keys, finding.Skill+"."+finding.Check)
+		}
+		further := 0
+		if group != nil {
+			f.Nodes = append(f.Nodes, group.With(keys)...)
+			if group.Further > 0 {
+				further = group.Further
+			}
+		}
+		slices.Sort(f.Nodes)
+		f.Nodes = slices.Compact(f.Nodes)
+		f.Affected = len(f.Nodes) + further
+		f.Described = correlate.Describe(f.Nodes, labels, all).String()
+		f.Nodes = f.Nodes[:min(mostNodes, len(f.Nodes))]
+		out = append(out, f)
+	}
+	return out
+}
+
+// resource returns what a check is about; empty where that is not known.
+func (c causes) resource(skill, metric string) string {
+	for _, w := range c.words {
+		if w.Skill != skill {
+			continue
+		}
+		for _, check := range w.Checks {
+			if check.Metric == metric && check.Resource != "" {
+				return check.Resource
+			}
+		}
+	}
+	return ""
+}
+
+func (c causes) calls() []correlate.Edge {
+	edges := c.topology.edges(time.Now())
+	out := make([]correlate.Edge, len(edges))
+	for i, e := range edges {
+		out[i] = correlate.Edge{Caller: e.From, Callee: e.To}
+	}
+	return out
+}
+
+// Bounds of what is read for one ranking.
+const (
+	rankNodes  = 60
+	rankNeeded = 20               // of them, nodes that only others depend on
+	rankSkills = 4                // of each node
+	lookBack   = time.Hour        // of changes before the incident
+	leadTime   = 90 * time.Second // from when trouble begins to when a check or detector sees it
+)
+
+// rank reads what the nodes of findings published, and ranks the nodes.
+func (c causes) rank(ctx context.Context, findings []protocol.Notification, now time.Time, labels map[string]map[string]string) (correlate.Ranking, error) {
+	var nodes []string
+	skills := []string{"os"}
+	began := now
+	for _, n := range findings {
+		if !slices.Contains(nodes, n.Node) && len(nodes) < rankNodes-rankNeeded && labels[n.Node] != nil {
+			nodes = append(nodes, n.Node)
+		}
+		if !slices.Contains(skills, n.Operator) && len(skills) < rankSkills && c.known(n.Operator) {
+			skills = append(skills, n.Operator)
+		}
+		if at := c.fleet.eventTime(n.Node, onset(n)); at.Before(began) {
+			began = at
+		}
+	}
+	if len(nodes) == 0 {
+		return correlate.Ranking{None: true, Why: "no cause found: the findings are of no node that is known"}, nil
+	}
+	nodes = append(nodes, c.topology.needs(nodes, rankNeeded)...)
+	if alone := len(nodes) == 1; alone { // its peers tell what is usual
+		nodes = append(nodes, c.peers(nodes[0], labels)...)
+	}
+	changes, err := c.fleet.changes(ctx, nodes, began.Add(-lookBack))
+	if err != nil {
+		return correlate.Ranking{}, err
+	}
+	window := frame{began: began.Add(-leadTime), now: now}
+	if err := c.read(ctx, &window, nodes, skills); err != nil {
+		return correlate.Ranking{}, err
+	}
+	cs := window.build()
+	cs.Calls = c.calls()
+	for _, ch := range changes {
+		cs.Changes = append(cs.Changes, correlate.Change{Node: ch.Node, Time: ch.At, Kind: ch.What, Text: ch.Text})
+	}
+	cs.Onsets = map[string]correlate.Onset{}
+	cs.Peers = map[string]string{}
+	for _, n := range nodes {
+		if role := roleOf(labels[n]); role != "" {
+			cs.Peers[n] = role
+		}
+	}
+	for _, n := range findings {
+		switch n.Origin {
+		case protocol.OriginAnomaly, protocol.OriginSilence:
+			at := correlate.Onset{Time: c.fleet.eventTime(n.Node, onset(n)), Within: 30 * time.Second}
+			if have, ok := cs.Onsets[n.Node]; !ok || at.Time.Before(have.Time) {
+				cs.Onsets[n.Node] = at
+			}
+		case protocol.OriginAlert:
+			if cs.Alert == nil && labels[n.Node] != nil {
+				cs.Alert = &correlate.Alert{Node: n.Node, Metric: string(correlate.ClassOf(n.AnomalyType)), Time: n.DetectedAt}
+			}
+		}
+	}
+	return correlate.Rank(cs), nil
+}
+
+// onset returns when the trouble of a finding began, as its own evidence tells.
+func onset(n protocol.Notification) time.Time {
+	if n.Origin == protocol.OriginAnomaly && !n.Since.IsZero() {
+		return n.Since
+	}
+	return n.DetectedAt
+}
+
+func (c causes) known(skill string) bool {
+	return slices.ContainsFunc(c.words, func(w protocol.Words) bool { return w.Skill == skill })
+}
+
+// fewPeers is how many nodes of its role one node is compared with.
+const fewPeers = 8
+
+func (c causes) peers(node string, labels map[string]map[string]string) []string {
+	role := roleOf(labels[node])
+	var out []string
+	if role == "" {
+		return nil
+	}
+	for n := range labels {
+		if n != node && roleOf(labels[n]) == role {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(fewPeers, len(out))]
+}
+
+// roleLabels are the labels by which nodes are told to be alike, the most usual first.
+var roleLabels = []string{"role", "app", "service", "job", "component", "tier", "group"}
+
+func roleOf(labels map[string]string) string {
+	for _, k := range roleLabels {
+		if v := labels[k]; v != "" {
+			return k + "=" + v
+		}
+	}
+	return ""
+}
+
+// read puts what the stream holds of nodes into the frame.
+func (c causes) read(ctx context.Context, f *frame, nodes, skills []string) error {
+	for _, node := range nodes {
+		for _, t := range c.fleet.targetsOf(node, skills) {
+			for m, err := range c.conn.Range(ctx, bus.Snapshots, protocol.SnapshotSubject(node, t.Name, t.skill), 0) {
+				if errors.Is(err, bus.ErrNotFound) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+				s, err := protocol.Decode[protocol.Snapshot](m.Data)
+				if err != nil {
+					continue
+				}
+				words, ok := wordsOf(c.words, s.Skill, s.Kind)
+				if ok {
+					f.add(s, words, c.fleet.eventTime(node, s.CapturedAt))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func wordsOf(list []protocol.Words, skill, kind string) (protocol.Words, bool) {
+	i := slices.IndexFunc(list, func(w protocol.Words) bool { return w.Skill == skill && w.Kind == kind })
+	if i < 0 {
+		return protocol.Words{}, false
+	}
+	return list[i], true
+}
