@@ -219,7 +219,7 @@ func enumerate(list []string) string {
 
 // programs compares what a service runs with what it ran. s is filled in.
 func (l *look) programs(key string, old service, s *service, same bool) {
-	program, gone := l.program(s.PID, old.Program)
+	program, file := l.program(s.PID, old.Program)
 	s.Program = program
 	target := l.cfg.Targets[s.Port]
 	switch {
@@ -234,21 +234,17 @@ func (l *look) programs(key string, old service, s *service, same bool) {
 			What: whatBinary, Target: target, At: at, From: old.Program.String(), To: program.String(),
 			Text: fmt.Sprintf("%s runs another program than before: %s", s.called(), program.Path),
 		}, l.now.Boot, key, fmt.Sprint(s.PID, s.Start), program.String())
-	case gone && (!same || !old.Replaced):
-		s.Replaced = true
-		text := "was removed from the disk"
-		at := l.at
-		if p, err := onDisk(l.cfg.Host.Path(program.Path)); err == nil {
-			text, at = "was replaced on the disk", p
+	case file.Gone && (!same || !old.Replaced):
+		text, at := "was removed from the disk", l.at
+		if !file.Instead.IsZero() {
+			text, at = "was replaced on the disk", file.Instead
 		}
 		l.report(protocol.Change{
 			What: whatBinary, Target: target, At: at, From: program.String(),
 			Text: fmt.Sprintf("%s: its program %s %s; process %d goes on with the old one until it is started again", s.called(), program.Path, text, s.PID),
 		}, l.now.Boot, key, fmt.Sprint(s.PID, s.Start), "replaced")
 	}
-	if same && gone {
-		s.Replaced = true
-	}
+	s.Replaced = file.Gone
 }
 
 // keepGone keeps the services that are not there any more: they may come back.

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // owner returns the name of a user of the machine, its number when it has none.
@@ -32,15 +31,6 @@ func userName(r io.Reader, uid uint32) string {
 		}
 	}
 	return ""
-}
-
-// onDisk returns when a file was written.
-func onDisk(name string) (time.Time, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return st.ModTime().UTC(), nil
 }
 
 // matches reports whether a path is one of the patterns' files.

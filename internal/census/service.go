@@ -158,22 +158,21 @@ func first(scan *host.Scan, p *host.Process) *host.Process {
 	return p
 }
 
-// program reads what a service runs; nil when this process may not. gone tells that
-// its path leads elsewhere now. known is what was known before: the version is not
-// read again.
-func (c *Census) program(pid int32, known *executable) (e *executable, gone bool) {
+// program reads what a service runs; nil when this process may not. known is what
+// was known before: the version is not read again.
+func (c *Census) program(pid int32, known *executable) (*executable, host.Executable) {
 	x, err := c.cfg.Host.Executable(pid)
 	if err != nil || x.ModTime.IsZero() {
-		return nil, false
+		return nil, host.Executable{}
 	}
-	e = &executable{Path: x.Path, Size: x.Size, Changed: x.ModTime}
+	e := &executable{Path: x.Path, Size: x.Size, Changed: x.ModTime}
 	if known != nil && known.same(*e) {
-		return known, x.Gone
+		return known, x
 	}
 	if p, err := c.cfg.Host.GoProgram(pid); err == nil {
 		e.Version = versionOf(p)
 	}
-	return e, x.Gone
+	return e, x
 }
 
 // versionOf returns how a Go program calls its version, in at most a few words.

@@ -20,6 +20,9 @@ type Executable struct {
 	Gone    bool
 	Size    int64     // bytes; 0 with a zero ModTime: it could not be read
 	ModTime time.Time // UTC
+	// Instead is when the file was written that is at the path of one that is gone,
+	// in the process's own filesystem; zero: there is none.
+	Instead time.Time
 }
 
 // Executable reads what a process runs. It needs the right to look at the process,
@@ -37,6 +40,11 @@ func (r *Reader) Executable(pid int32) (Executable, error) {
 		e.Size, e.ModTime = st.Size(), st.ModTime().UTC()
 	} else if !e.Gone {
 		return Executable{}, err
+	}
+	if e.Gone {
+		if st, err := os.Stat(r.proc(strconv.Itoa(int(pid)) + "/root" + e.Path)); err == nil {
+			e.Instead = st.ModTime().UTC()
+		}
 	}
 	return e, nil
 }
