@@ -10,6 +10,7 @@
 //	go run ./test/bench fleet     one script that asks fifty probes
 //	go run ./test/bench lua       a small script in the sandbox, beside gopher-lua alone
 //	go run ./test/bench loghub FOLDER  log templates on labelled logs, beside a plain Drain
+//	go run ./test/bench nab FOLDER     anomalies on labelled series, scored as the Numenta benchmark does
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds,
@@ -56,7 +57,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), serverCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
 	return root
 }
 
