@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -24,9 +25,11 @@ const itself = "anomaly"
 // A Detector watches the metrics of one node. Time comes from its callers and may
 // stand still or jump. It is not safe for concurrent use.
 //
-// A metric escalates when ConsecutiveRequired samples of it in a row are
-// anomalous; or, one sample sooner, when as many metrics of a snapshot are.
-// It is told once, and again only after it was usual for Cooldown.
+// A metric escalates when ConsecutiveRequired samples of it in a row are anomalous
+// and either two more metrics of the snapshot are so too, or its score is above the
+// threshold by the logarithm of the number of metrics: of many, one is always
+// strange. It is told once, and again only after it was usual for Cooldown and for
+// Rearm samples.
 type Detector struct {
 	options   Options
 	threshold float64
@@ -41,6 +44,10 @@ type Detector struct {
 	odd       []*series         // kept between snapshots to spare the allocation
 	oddNames  []Name
 }
+
+// several is how many metrics that are anomalous together need no more than the
+// threshold.
+const several = 3
 
 // A topic is a skill of a target.
 type topic struct{ target, skill string }
@@ -70,6 +77,9 @@ func (d *Detector) Snapshot(target, skill string, at time.Time, samples []Sample
 		return nil
 	}
 	ms := at.UnixMilli()
+	if d.now-ms >= setBack {
+		d.rewind(ms)
+	}
 	d.now = max(d.now, ms)
 	d.odd, d.oddNames = d.odd[:0], d.oddNames[:0]
 	for i := range samples {
@@ -82,18 +92,25 @@ func (d *Detector) Snapshot(target, skill string, at time.Time, samples []Sample
 		if !ok {
 			continue
 		}
-		s.judge(ms, x, d.threshold)
-		if s.told != nil && ms-s.lastOdd >= d.options.Cooldown.Milliseconds() {
+		s.judge(ms, x, d.threshold, math.Log(float64(len(d.series))))
+		if s.told != nil && s.calm >= Rearm && ms-s.lastOdd >= d.options.Cooldown.Milliseconds() {
 			s.told = nil
 		}
 		if s.learned < d.options.LearningDuration.Milliseconds() || d.state(ms) == Learning {
-			s.inARow = 0
+			s.inARow, s.byItself = 0, 0
 		}
 		if s.inARow > 0 && s.told == nil {
 			d.odd, d.oddNames = append(d.odd, s), append(d.oddNames, name)
 		}
 	}
 	return d.escalate(topic{target, skill}, ms)
+}
+
+// rewind makes at the present after the clock was set back.
+func (d *Detector) rewind(at int64) {
+	d.before += max(0, d.now-d.start)
+	d.start, d.now, d.told, d.triggers = at, at, 0, nil
+	clear(d.asked)
 }
 
 // of returns the series of a metric, nil when there is no room for it.
@@ -126,18 +143,15 @@ func (d *Detector) makeRoom() bool {
 // escalate returns the odd series of a snapshot that are to be told.
 func (d *Detector) escalate(t topic, at int64) []Anomaly {
 	need := d.options.ConsecutiveRequired
-	var nearly int
+	together := 0
 	for _, s := range d.odd {
-		if s.inARow >= need-1 {
-			nearly++
+		if s.inARow >= need {
+			together++
 		}
-	}
-	if need > 1 && nearly >= need {
-		need--
 	}
 	var out []Anomaly
 	for i, s := range d.odd {
-		if s.inARow < need {
+		if s.byItself < need && (s.inARow < need || together < several) {
 			continue
 		}
 		s.told = s.anomaly(d.oddNames[i], at, d.threshold, d.options.History.Milliseconds())

@@ -9,6 +9,6 @@
 // model for each metric of a node and decides what is told: it learns, counts
 // anomalous samples of each metric, escalates, and is quiet for a while.
 //
-// What a metric costs, which tests hold: at most 3 KiB in memory with all
+// What a metric costs, which tests hold: at most 3.5 KiB in memory with all
 // calendars filled, at most 200 bytes on disk with a usual name.
 package detect

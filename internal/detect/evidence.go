@@ -36,7 +36,6 @@ func bin(f float64) (k int, part float64) {
 func (e *evidence) surprise(f float64) float64 {
 	k, part := bin(f)
 	above := float64(e.count[k]) * (1 - part)
-	highest := 0
 	var sum int
 	for i := k + 1; i < bins; i++ {
 		sum += int(e.count[i])
@@ -44,7 +43,8 @@ func (e *evidence) surprise(f float64) float64 {
 	above += float64(sum)
 	p := -math.Log((above + 0.5) / (float64(e.n) + 1))
 	if sum == 0 && e.n > fewest {
-		for highest = k; highest > 0 && e.count[highest] == 0; highest-- {
+		highest := k
+		for ; highest > 0 && e.count[highest] == 0; highest-- {
 		}
 		if beyond := float64(k) + part - float64(highest) - 1; beyond > 0 {
 			p += beyond * math.Ln2 / 4

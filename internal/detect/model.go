@@ -13,8 +13,7 @@ const (
 	fewest  = 20   // before anything is judged by its course
 	little  = 0.1  // deviations that are no distance
 
-	// Rearm is after how many samples below the threshold a single metric may be
-	// told again by a caller that judges scores itself.
+	// Rearm is after how many usual samples a metric may be told again.
 	Rearm = 120
 )
 
@@ -51,10 +50,10 @@ type Model struct {
 	calendar calendar
 	seasonal mean // distance from the calendar
 
-	rank  [features]evidence
-	last  [window]float64
-	own   float64 // the sample's own surprise, not averaged
-	alone float64 // what of it owes nothing to the samples before
+	rank     [features]evidence
+	last     [window]float64
+	own      float64 // the sample's own surprise, not averaged
+	untimely float64 // what of it is by the calendar
 }
 
 // A mean is a running mean that becomes slow.
@@ -104,12 +103,12 @@ func (m *Model) Observe(t int64, x, floor float64) float64 {
 	m.own = 0
 	var by [features]float64
 	for i := range f {
-		if f[i] >= 0 {
+		if f[i] != cannotTell {
 			by[i] = max(0, m.rank[i].surprise(f[i])-expected)
 			m.own += by[i]
 		}
 	}
-	m.alone = max(by[byStill], by[byRun], by[byCalendar])
+	m.untimely = by[byCalendar]
 	copy(m.last[:], m.last[1:])
 	m.last[window-1] = m.own
 
@@ -130,7 +129,9 @@ func (m *Model) features(t int64, x, floor float64) (f [features]float64) {
 	m.near, m.nearSq = moments(m.near, m.nearSq, x, rate(m.n, horizon))
 
 	f[byLevel] = math.Abs(m.fast-m.level) / s
-	f[byStill] = max(0, -math.Log((math.Sqrt(m.nearSq)+0.003*s)/(math.Sqrt(m.vary)+0.003*s)))
+	if moves := math.Sqrt(m.vary); moves > floor {
+		f[byStill] = max(0, math.Log((moves+0.003*s)/(math.Sqrt(m.nearSq)+0.003*s)))
+	}
 	if math.Abs(x-m.prev) < same {
 		m.run++
 	} else {
@@ -160,6 +161,19 @@ func (m *Model) Baseline(floor float64) (typical, deviation float64) {
 const expected = 1
 
 // Threshold returns the score from which on a sample is anomalous: that of two
-// unlike features of which each is as surprising as z deviations of a normal
-// distribution, to both sides. It is 9.8 at 3. z is at least 1.
-func Threshold(z float64) float64 { return 2 * (-math.Log(math.Erfc(z/math.Sqrt2)) - expected) }
+// unlike features of which each is as unlikely as z deviations of a normal
+// distribution, to both sides: 11.8 at 3. It is a little more than that, since of
+// each surprise what is usual is taken off.
+func Threshold(z float64) float64 { return -2 * math.Log(math.Erfc(z/math.Sqrt2)) }
+
+// ripe is after how many samples a metric meets the full threshold: a day at the
+// default interval.
+const ripe = 2880
+
+// ripeness is what part of the threshold a metric with n samples must reach: what
+// one feature can surprise by, for n values before, over what it can when ripe. A
+// young metric could not reach the threshold otherwise.
+func ripeness(n uint32) float64 {
+	most := func(n float64) float64 { return math.Log(2*n+2) - expected }
+	return max(0, min(1, most(float64(n))/most(ripe)))
+}

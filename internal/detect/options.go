@@ -25,8 +25,8 @@ type Options struct {
 	// ConsecutiveRequired is how many samples of one metric in a row must be
 	// anomalous.
 	ConsecutiveRequired int // consecutive_required
-	// Cooldown is for how long a metric must be usual before it is told again, and
-	// how long an escalation takes in others of its skill.
+	// Cooldown is for how long a metric must be usual at least before it is told
+	// again, and how long an escalation takes in others of its skill.
 	Cooldown         time.Duration // cooldown_ms
 	History          time.Duration // history_minutes: how far back recent samples are kept
 	AutoTrigger      bool          // auto_trigger: whether an anomaly asks for an investigation

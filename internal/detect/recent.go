@@ -57,9 +57,11 @@ func (r *recent) thin(oldest int64) {
 			continue
 		}
 		if i < r.n-recentNew {
-			if skip = !skip; skip {
+			if skip {
+				skip = false
 				continue
 			}
+			skip = true
 		}
 		if kept == 0 {
 			base = at

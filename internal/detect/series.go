@@ -47,8 +47,25 @@ type series struct {
 
 	since   int64 // first sample that was odd, 0: it is usual
 	lastOdd int64
+	calm    int // samples that were not anomalous, since one was
 	inARow  int // anomalous samples
-	told    *Anomaly
+	// byItself counts those of them that are enough without another metric.
+	byItself int
+	told     *Anomaly
+}
+
+// largest is what a measurement can be: more is taken for a fault of the source.
+const largest = 1e30
+
+// setBack is how far back in milliseconds time goes when it is the clock that was
+// set and not a sample that is late.
+const setBack = 3_600_000
+
+// rewind makes at the present after the clock was set back.
+func (s *series) rewind(at int64) {
+	s.seen, s.fed = at-1, at-1<<40 // a gap longer than any
+	s.recent.n = 0
+	s.since, s.inARow, s.byItself, s.told = 0, 0, 0, nil
 }
 
 // gap is after how many usual steps a sample stands alone.
@@ -59,8 +76,14 @@ const gap = 5
 // first after a counter was reset or a gap.
 func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 	x := in.Value
-	if math.IsNaN(x) || math.IsInf(x, 0) || s.seen != 0 && at < s.seen {
+	if !(math.Abs(x) <= largest) {
 		return 0, false
+	}
+	if at < s.seen {
+		if s.seen-at < setBack {
+			return 0, false
+		}
+		s.rewind(at)
 	}
 	if s.counter != in.Counter {
 		*s = series{} // it is another metric now
@@ -79,7 +102,7 @@ func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 	late := !first && s.pace(dt, o)
 	if late || first {
 		s.model.Interrupt()
-		s.inARow = 0
+		s.inARow, s.byItself = 0, 0
 	} else {
 		s.learned += dt
 	}
@@ -91,7 +114,7 @@ func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 	if first || late || grown < 0 {
 		return 0, false
 	}
-	s.floor = in.Floor / o.CollectionInterval.Seconds()
+	s.floor /= o.CollectionInterval.Seconds()
 	s.value = grown / (float64(dt) / 1000)
 	s.recent.add(at, s.value, o.History.Milliseconds())
 	return s.value, true
@@ -110,32 +133,49 @@ func (s *series) pace(dt int64, o *Options) (late bool) {
 	return late
 }
 
-// clearly is how surprising one sample must be to be odd by itself: one in seven
-// is so by chance.
+// slight is the share of its usual value by which a metric that has a floor may move
+// without anybody calling it a change.
+const slight = 0.005
+
+// clearly is how surprising a sample must be for its time of day and week to be odd
+// by that: one in twenty is so by chance.
 const clearly = 2
 
 // judge takes x into the model and counts anomalous samples in a row. It needs
 // both the score, which looks back over some samples, and a sample that is odd
-// itself: what follows a single spike is not anomalous.
-func (s *series) judge(at int64, x, threshold float64) {
-	score := s.model.Observe(at/1000, x, s.floor)
+// itself, far from what is typical or wrong for its time: what follows a single spike
+// is not anomalous, nor is a metric that stands still where it usually is. extra is what the score must
+// have above the threshold for the metric to be anomalous by itself.
+func (s *series) judge(at int64, x, threshold, extra float64) {
+	share := ripeness(s.model.n)
+	threshold, extra = threshold*share, extra*share
+	s.calm++
+	floor := s.floor
+	if floor > 0 {
+		floor = max(floor, slight*math.Abs(s.typical))
+	}
+	score := s.model.Observe(at/1000, x, floor)
 	s.spread.add(x)
 	if score < threshold/2 && s.model.own < threshold/2 {
-		s.typical, s.deviation = s.model.Baseline(s.floor)
+		s.typical, s.deviation = s.model.Baseline(floor)
 		s.before = s.model.fast
-		s.since, s.inARow = 0, 0
+		s.since, s.inARow, s.byItself = 0, 0, 0
 		return
 	}
 	if s.since == 0 {
 		s.since = at
 	}
-	odd := Anomalous(x, s.before, s.deviation, 0, 1) || Anomalous(x, s.typical, s.deviation, 0, 2) || s.model.alone >= clearly
+	odd := s.model.untimely >= clearly || Anomalous(x, s.before, s.deviation, 0, 2) || Anomalous(x, s.typical, s.deviation, 0, 2)
 	if score < threshold || !odd {
-		s.inARow = 0
+		s.inARow, s.byItself = 0, 0
 		return
 	}
 	s.inARow++
-	s.lastOdd = at
+	s.byItself++
+	if score < threshold+extra {
+		s.byItself = 0
+	}
+	s.lastOdd, s.calm = at, 0
 }
 
 // A Direction says where a metric went.

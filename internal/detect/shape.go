@@ -5,6 +5,7 @@ import "math"
 const (
 	shapeLen  = 12 // samples of a shape
 	shapesMax = 16
+	relearn   = shapeLen * shapesMax // courses seen before they are judged again
 )
 
 // shapes are the typical courses of the last few samples: the nearest takes a
@@ -13,6 +14,7 @@ type shapes struct {
 	known  []shape // at most shapesMax
 	last   [shapeLen]float32
 	filled int // of last
+	quiet  int // courses that are only learned, after a restart
 	usual  mean
 }
 
@@ -41,12 +43,24 @@ func (s *shapes) add(x, scale float64, ready bool) float64 {
 		s.keep()
 		return cannotTell
 	}
+	if s.quiet > 0 {
+		s.quiet--
+		s.learn(near, math.Sqrt(square/shapeLen)/scale > 1.5*s.usual.value)
+		return cannotTell
+	}
 	distance := math.Sqrt(square/shapeLen) / scale
 	far := distance > 1.5*s.usual.value
 	strange := s.usual.ratio(distance, little)
+	s.learn(near, far)
+	return strange
+}
+
+// learn makes the last course a known one when it is far from all, else the
+// nearest moves towards it.
+func (s *shapes) learn(near int, far bool) {
 	if far {
 		s.keep()
-		return strange
+		return
 	}
 	p := &s.known[near]
 	p.weight++
@@ -54,7 +68,6 @@ func (s *shapes) add(x, scale float64, ready bool) float64 {
 	for i := range p.at {
 		p.at[i] += a * (s.last[i] - p.at[i])
 	}
-	return strange
 }
 
 func (s *shapes) nearest() (near int, square float64) {
