@@ -44,7 +44,8 @@ func (e *evidence) surprise(f float64) float64 {
 	p := -math.Log((above + 0.5) / (float64(e.n) + 1))
 	if sum == 0 && e.n > fewest {
 		highest := k
-		for ; highest > 0 && e.count[highest] == 0; highest-- {
+		for highest > 0 && e.count[highest] == 0 {
+			highest--
 		}
 		if beyond := float64(k) + part - float64(highest) - 1; beyond > 0 {
 			p += beyond * math.Ln2 / 4
