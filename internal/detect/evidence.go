@@ -30,18 +30,24 @@ func bin(f float64) (k int, part float64) {
 	return int(b), b - math.Floor(b)
 }
 
-// surprise returns −ln of the share of the history that is at least f, and takes
-// f into it. Beyond everything seen it grows with ln f, as in Pareto's tail with
-// exponent 1 (a heavy one): a short history could not be surprised otherwise.
+// surprise returns −ln of the share of the history that is at least f, but no less
+// than expected, and takes f into the history. Beyond everything seen it grows with
+// ln f, as in Pareto's tail with exponent 1 (a heavy one): a short history could not
+// be surprised otherwise.
 func (e *evidence) surprise(f float64) float64 {
 	k, part := bin(f)
-	above := float64(e.count[k]) * (1 - part)
-	var sum int
-	for i := k + 1; i < bins; i++ {
-		sum += int(e.count[i])
+	p := e.rank(k, part)
+	e.add(uint8(k))
+	return p
+}
+
+func (e *evidence) rank(k int, part float64) float64 {
+	sum := e.above(k)
+	above := float64(e.count[k])*(1-part) + float64(sum) + 0.5
+	if above*math.E >= float64(e.n)+1 {
+		return expected // or less: most values end here and save the logarithm
 	}
-	above += float64(sum)
-	p := -math.Log((above + 0.5) / (float64(e.n) + 1))
+	p := -math.Log(above / (float64(e.n) + 1))
 	if sum == 0 && e.n > fewest {
 		highest := k
 		for highest > 0 && e.count[highest] == 0 {
@@ -51,8 +57,22 @@ func (e *evidence) surprise(f float64) float64 {
 			p += beyond * math.Ln2 / 4
 		}
 	}
-	e.add(uint8(k))
 	return p
+}
+
+// above returns how many values are in bins above k.
+func (e *evidence) above(k int) int {
+	var sum int
+	if k >= bins/2 {
+		for _, c := range e.count[k+1:] {
+			sum += int(c)
+		}
+		return sum
+	}
+	for _, c := range e.count[:k+1] {
+		sum += int(c)
+	}
+	return int(e.n) - sum
 }
 
 func (e *evidence) add(k uint8) {

@@ -2,10 +2,9 @@ package detect
 
 import "math"
 
-// The parameters of a model, all in samples. They were chosen on the public
-// series of the Numenta benchmark as the middle of wide plains: horizons from 16
-// to 28, re-arming after 60 to 150 samples and a window of 4 to 8 score within
-// two points of these.
+// The parameters of a model, all in samples. They were chosen on public series of
+// the Numenta benchmark, where they lie on a plain: horizons of 16 to 28, windows of
+// 4 to 8 and re-arming after 60 to 150 samples score within 1.5 points of each other.
 const (
 	horizon = 20   // of the present level and of the present variance
 	slow    = 4000 // of the baseline: a level shift is half absorbed after 2800 samples

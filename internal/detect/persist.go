@@ -116,6 +116,7 @@ func unmarshalV1(r *reader) (Name, *series) {
 	n := Name{r.text(), r.text(), r.text()}
 	s := &series{counter: r.uint(1) == 1}
 	s.fed = int64(r.uint(math.MaxInt64/1000)) * 1000
+	s.raw = math.Inf(1) // the counter goes on from the next sample
 	s.seen, s.learned = s.fed, int64(r.uint(math.MaxInt64/1000))*1000
 	m := &s.model
 	m.n = uint32(r.uint(math.MaxUint32))

@@ -173,6 +173,25 @@ func TestWhatCannotBeReadIsAnErrorAndLeavesTheDetectorAsItWas(t *testing.T) {
 	}
 }
 
+func TestACounterGoesOnFromTheFirstSampleAfterARestart(t *testing.T) {
+	d, now := learned(t)
+	again := newDetector(t, func(o *detect.Options) { o.CollectionInterval = 5 * time.Minute })
+	if err := again.Restore(d.Marshal()); err != nil {
+		t.Fatal(err)
+	}
+	requests := named("requests")
+	before, _ := again.Baseline(requests)
+	for i, total := range []float64{9e9, 9e9 + 1500} {
+		again.Snapshot("host", "os", now.Add(time.Duration(i+1)*5*time.Minute), []detect.Sample{{Metric: "requests", Counter: true, Value: total}})
+		if b, _ := again.Baseline(requests); b.Count != before.Count+i {
+			t.Errorf("after %d samples %d were judged", i+1, b.Count-before.Count)
+		}
+	}
+	if p, _ := again.Latest(requests); p.Value != 5 {
+		t.Errorf("the rate is %v", p.Value)
+	}
+}
+
 func TestRestoreKeepsTheLimits(t *testing.T) {
 	d, _ := learned(t)
 	few := newDetector(t, func(o *detect.Options) { o.MaxMetrics = 2 })

@@ -144,8 +144,9 @@ const clearly = 2
 // judge takes x into the model and counts anomalous samples in a row. It needs
 // both the score, which looks back over some samples, and a sample that is odd
 // itself, far from what is typical or wrong for its time: what follows a single spike
-// is not anomalous, nor is a metric that stands still where it usually is. extra is what the score must
-// have above the threshold for the metric to be anomalous by itself.
+// is not anomalous, nor is a metric that stands still where it usually is. extra is
+// what the score must have above the threshold for the metric to be anomalous by
+// itself.
 func (s *series) judge(at int64, x, threshold, extra float64) {
 	share := ripeness(s.model.n)
 	threshold, extra = threshold*share, extra*share
@@ -203,7 +204,7 @@ type Anomaly struct {
 	Baseline  float64 // what is typical
 	Deviation float64 // what it usually is off by, at least its floor
 	Distance  float64 // of Value from Baseline, in deviations
-	Score     float64 // how surprising: compare it with Threshold
+	Score     float64 // how surprising: see Threshold, of which a young metric needs a part
 	Direction Direction
 	Severity  Severity
 	Since     time.Time // the first odd sample

@@ -76,7 +76,9 @@ func (s *shapes) nearest() (near int, square float64) {
 		var sum float64
 		for j, v := range s.known[i].at {
 			d := float64(v - s.last[j])
-			sum += d * d
+			if sum += d * d; sum >= square {
+				break
+			}
 		}
 		if sum < square {
 			near, square = i, sum

@@ -71,7 +71,7 @@ windowed_gaussian  NAB's detector of that name, with the same rule of quiet
 windowed_gaussian_plain  the same as NAB runs it: each row above the threshold is told
 
 at_default is the product as it runs: its own threshold, several samples in a row,
-its cooldown.`,
+its cooldown. With --host it runs for that much longer than other benchmarks.`,
 		Example: `  go run ./test/bench nab ../shared/data/nab
   go run ./test/bench nab --host 60m FOLDER`,
 		Args: cobra.ExactArgs(1),
