@@ -13,6 +13,7 @@
 //	go run ./test/bench storm     anomalies of 10,000 probes while who leads the triage is killed
 //	go run ./test/bench petshop FOLDER  root causes of injected faults, beside plain rivals
 //	go run ./test/bench rank DIR  root causes of labelled cases in a neutral format
+//	go run ./test/bench nab FOLDER     anomalies on labelled series, scored as the Numenta benchmark does
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds
@@ -65,6 +66,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), serverCommand())
 	root.AddCommand(stormCommand(), stormCoordinator(), stormOperator())
 	root.AddCommand(petshopCommand(), rankCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
 	return root
 }
 

@@ -1,0 +1,209 @@
+package detect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// A State is what a detector does with what it sees.
+type State string
+
+// States. They are the node's; each metric learns and cools down for itself.
+const (
+	Learning State = "learning" // nothing is told yet
+	Active   State = "active"
+	// Cooldown follows an escalation. Other metrics are watched as ever: a second
+	// fault is told too.
+	Cooldown State = "cooldown"
+)
+
+// itself is the skill that tells of this package, which is not watched.
+const itself = "anomaly"
+
+// A Detector watches the metrics of one node. Time comes from its callers and may
+// stand still or jump. It is not safe for concurrent use.
+//
+// A metric escalates when ConsecutiveRequired samples of it in a row are anomalous
+// and either two more metrics of the snapshot are so too, or its score is above the
+// threshold by the logarithm of the number of metrics: of many, one is always
+// strange. It is told once, and again only after it was usual for Cooldown and for
+// Rearm samples.
+type Detector struct {
+	options   Options
+	threshold float64
+	start     int64
+	before    int64 // learned before a restart
+	now       int64
+	series    map[Name]*series
+	ignored   map[Name]struct{} // for want of room, as many as are watched at most
+	told      int64             // when something last escalated, 0: never
+	asked     map[topic]int64   // when a skill of a target last escalated
+	triggers  []int64           // of the last hour
+	odd       []*series         // kept between snapshots to spare the allocation
+	oddNames  []Name
+}
+
+// several is how many metrics that are anomalous together need no more than the
+// threshold.
+const several = 3
+
+// A topic is a skill of a target.
+type topic struct{ target, skill string }
+
+// New returns a detector that begins to learn at start. The options must be valid.
+func New(o Options, start time.Time) (*Detector, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	o.Skills = slices.Clone(o.Skills)
+	return &Detector{
+		options: o, threshold: Threshold(o.ZThreshold), start: start.UnixMilli(), now: start.UnixMilli(),
+		series: map[Name]*series{}, ignored: map[Name]struct{}{}, asked: map[topic]int64{},
+	}, nil
+}
+
+// Watches says whether the metrics of a skill are watched.
+func (d *Detector) Watches(skill string) bool {
+	return d.options.Enabled && skill != itself && (len(d.options.Skills) == 0 || slices.Contains(d.options.Skills, skill))
+}
+
+// Snapshot takes in what a skill read of a target at a time and returns what is to
+// be told of it, mostly nothing. What is missing in it, late or no finite number is
+// left out, never taken for zero.
+func (d *Detector) Snapshot(target, skill string, at time.Time, samples []Sample) []Anomaly {
+	if !d.Watches(skill) {
+		return nil
+	}
+	ms := at.UnixMilli()
+	if d.now-ms >= setBack {
+		d.rewind(ms)
+	}
+	d.now = max(d.now, ms)
+	d.odd, d.oddNames = d.odd[:0], d.oddNames[:0]
+	for i := range samples {
+		name := Name{target, skill, samples[i].Metric}
+		s := d.of(name)
+		if s == nil {
+			continue
+		}
+		x, ok := s.take(ms, samples[i], &d.options)
+		if !ok {
+			continue
+		}
+		s.judge(ms, x, d.threshold, math.Log(float64(len(d.series))))
+		if s.told != nil && s.calm >= Rearm && ms-s.lastOdd >= d.options.Cooldown.Milliseconds() {
+			s.told = nil
+		}
+		if s.learned < d.options.LearningDuration.Milliseconds() || d.state(ms) == Learning {
+			s.inARow, s.byItself = 0, 0
+		}
+		if s.inARow > 0 && s.told == nil {
+			d.odd, d.oddNames = append(d.odd, s), append(d.oddNames, name)
+		}
+	}
+	return d.escalate(topic{target, skill}, ms)
+}
+
+// rewind makes at the present after the clock was set back.
+func (d *Detector) rewind(at int64) {
+	d.before += max(0, d.now-d.start)
+	d.start, d.now, d.told, d.triggers = at, at, 0, nil
+	clear(d.asked)
+}
+
+// of returns the series of a metric, nil when there is no room for it.
+func (d *Detector) of(name Name) *series {
+	if s := d.series[name]; s != nil {
+		return s
+	}
+	if len(d.series) >= d.options.MaxMetrics && !d.makeRoom() {
+		if len(d.ignored) < d.options.MaxMetrics {
+			d.ignored[name] = struct{}{}
+		}
+		return nil
+	}
+	delete(d.ignored, name)
+	s := &series{}
+	d.series[name] = s
+	return s
+}
+
+// makeRoom drops metrics that were not seen for a day.
+func (d *Detector) makeRoom() bool {
+	for name, s := range d.series {
+		if d.now-s.seen > (24 * time.Hour).Milliseconds() {
+			delete(d.series, name)
+		}
+	}
+	return len(d.series) < d.options.MaxMetrics
+}
+
+// escalate returns the odd series of a snapshot that are to be told.
+func (d *Detector) escalate(t topic, at int64) []Anomaly {
+	need := d.options.ConsecutiveRequired
+	together := 0
+	for _, s := range d.odd {
+		if s.inARow >= need {
+			together++
+		}
+	}
+	var out []Anomaly
+	for i, s := range d.odd {
+		if s.byItself < need && (s.inARow < need || together < several) {
+			continue
+		}
+		s.told = s.anomaly(d.oddNames[i], at, d.threshold, d.options.History.Milliseconds())
+		out = append(out, *s.told)
+	}
+	if out == nil {
+		return nil
+	}
+	trigger, why := d.trigger(t, at)
+	for i := range out {
+		out[i].Trigger, out[i].Why = trigger, why
+		d.series[out[i].Name].told.Trigger, d.series[out[i].Name].told.Why = trigger, why
+	}
+	d.told, d.asked[t] = at, at
+	slices.SortStableFunc(out, func(a, b Anomaly) int { return cmp.Compare(b.Score, a.Score) })
+	return out
+}
+
+// Why an anomaly triggers nothing.
+const (
+	WhyOff     = "auto_trigger is off"
+	WhyJoins   = "it joins the escalation of its skill before"
+	WhyLimited = "max_triggers_per_hour is reached"
+)
+
+// trigger says whether an escalation asks for an investigation, and counts it.
+func (d *Detector) trigger(t topic, at int64) (bool, string) {
+	if !d.options.AutoTrigger {
+		return false, WhyOff
+	}
+	if last, ok := d.asked[t]; ok && at-last < d.options.Cooldown.Milliseconds() {
+		return false, WhyJoins
+	}
+	d.expire(at)
+	if len(d.triggers) >= d.options.MaxTriggers {
+		return false, WhyLimited
+	}
+	d.triggers = append(d.triggers, at)
+	return true, ""
+}
+
+// expire forgets triggers older than an hour.
+func (d *Detector) expire(at int64) {
+	d.triggers = slices.DeleteFunc(d.triggers, func(t int64) bool { return at-t >= time.Hour.Milliseconds() })
+}
+
+func (d *Detector) state(at int64) State {
+	switch {
+	case at-d.start+d.before < d.options.LearningDuration.Milliseconds():
+		return Learning
+	case d.told != 0 && at-d.told < d.options.Cooldown.Milliseconds():
+		return Cooldown
+	}
+	return Active
+}
