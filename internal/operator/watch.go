@@ -32,8 +32,8 @@ const watchBatch = 128
 func (w *watcher) run(ctx context.Context, names []string) error {
 	var wg sync.WaitGroup
 	for _, skill := range names {
-		if skill == protocol.CustomSkill {
-			continue
+		if !slices.ContainsFunc(w.words, func(k protocol.Words) bool { return k.Skill == skill && len(k.Checks) > 0 }) {
+			continue // there is nothing to evaluate
 		}
 		wg.Go(func() {
 			_ = w.conn.Batches(ctx, bus.Watched(skill), watchBatch, func(ctx context.Context, batch []bus.Msg) error { return w.look(ctx, skill, batch) })

@@ -106,8 +106,10 @@ type Deps struct {
 	Log     *slog.Logger
 	Bus     *bus.Conn
 	Skills  []skills.Skill
-	Targets []skills.Target                                // what to look into besides the host
-	Node    func(ctx context.Context) (skills.Node, error) // for get_node_info
+	Targets []skills.Target // what to look into besides the host
+	// Detector, when set, watches the numbers of all snapshots.
+	Detector *Detector
+	Node     func(ctx context.Context) (skills.Node, error) // for get_node_info
 	// Look, when set, finds what could be targets. One call at a time is made.
 	Look func(ctx context.Context) ([]protocol.Proposal, error)
 	// Changes, when set, finds what changed on the host, Links whom it talks to.
@@ -152,6 +154,11 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	defer stop()
 
 	g, ctx := errgroup.WithContext(ctx)
+	if p.Detector != nil {
+		if kept := p.state; p.Detector.restore(kept, p.Log) {
+			g.Go(func() error { p.Detector.keep(ctx, kept, p.Log); return nil })
+		}
+	}
 	g.Go(func() error { p.outbox.run(ctx); return nil })
 	g.Go(func() error { return p.beat(ctx) })
 	if cfg.Discover && deps.Look != nil {
@@ -218,22 +225,22 @@ const patience = time.Second
 // them together: one waking of the probe, not one for each skill. A source that is
 // slow is not waited for; its snapshot follows when it is there.
 func (p *probe) round(ctx context.Context, t *target) {
-	var ready []protocol.Snapshot
+	var ready []taken
 	slow := time.NewTimer(patience)
 	defer slow.Stop()
 	for _, src := range t.sources {
-		taken := make(chan *protocol.Snapshot, 1)
-		go func() { taken <- p.try(ctx, src) }()
+		there := make(chan *protocol.Snapshot, 1)
+		go func() { there <- p.try(ctx, src) }()
 		slow.Reset(patience)
 		select {
-		case snap := <-taken:
+		case snap := <-there:
 			if snap != nil {
-				ready = append(ready, *snap)
+				ready = append(ready, taken{*snap, src})
 			}
 		case <-slow.C:
 			go func() {
-				if snap := <-taken; snap != nil {
-					p.publish(*snap)
+				if snap := <-there; snap != nil {
+					p.publish(taken{*snap, src})
 				}
 			}()
 		}
@@ -283,18 +290,18 @@ func (p *probe) collect(ctx context.Context, src *source) (protocol.Snapshot, er
 	case <-ctx.Done():
 		return protocol.Snapshot{}, fmt.Errorf("the snapshot before this one still hangs: %w", ctx.Err())
 	}
-	type taken struct {
+	type answer struct {
 		data skills.Data
 		err  error
 	}
-	done := make(chan taken, 1)
+	done := make(chan answer, 1)
 	go func() {
 		defer func() { <-src.taking }()
-		var t taken
+		var t answer
 		t.err = safely(func() (err error) { t.data, err = src.Snapshot(ctx); return err })
 		done <- t
 	}()
-	var t taken
+	var t answer
 	select {
 	case t = <-done:
 	case <-ctx.Done():
@@ -316,12 +323,23 @@ func (p *probe) collect(ctx context.Context, src *source) (protocol.Snapshot, er
 	return snap, nil
 }
 
-func (p *probe) publish(snaps ...protocol.Snapshot) {
-	list := make([]bus.Outgoing, len(snaps))
-	for i, snap := range snaps {
-		list[i] = bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt}
+// publish sends snapshots, and what the detector finds in them.
+func (p *probe) publish(taken ...taken) {
+	var list, found []bus.Outgoing
+	for _, t := range taken {
+		snap := t.snapshot
+		list = append(list, bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt})
+		if p.Detector != nil {
+			found = append(found, p.Detector.look(snap, t.of.watched)...)
+		}
 	}
-	p.outbox.add(list...)
+	p.outbox.add(append(list, found...)...)
+}
+
+// taken is a snapshot and the source that it is of.
+type taken struct {
+	snapshot protocol.Snapshot
+	of       *source
 }
 
 // safely turns a panic of a source into an error: it cannot end the probe.

@@ -23,10 +23,11 @@ type target struct {
 
 // A source is one source of a skill on one target.
 type source struct {
-	skill  string
-	target protocol.TargetRef
-	words  protocol.Words
-	hash   string // of the words
+	skill   string
+	target  protocol.TargetRef
+	words   protocol.Words
+	hash    string // of the words
+	watched []watched
 	skills.Source
 
 	taking  chan struct{}          // holds one token: a snapshot is never taken twice at a time
@@ -59,7 +60,7 @@ func openSource(s skills.Skill, src skills.Source, t protocol.TargetRef) *source
 		src = src.Open(t.Target)
 	}
 	words := s.Words(src)
-	return &source{skill: s.Name, Source: src, words: words, hash: words.Hash(), taking: make(chan struct{}, 1), target: t}
+	return &source{skill: s.Name, Source: src, words: words, hash: words.Hash(), taking: make(chan struct{}, 1), target: t, watched: watchedOf(src)}
 }
 
 // sources returns the sources of all targets.

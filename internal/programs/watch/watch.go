@@ -32,12 +32,14 @@ type Settings struct {
 	probe.Config
 	Targets all.Targets
 	Logs    logs.Config
+	Anomaly Anomaly
 	Custom  string   // folder of skills in YAML files; empty: none
 	Files   []string // configuration files whose changes are said: paths or patterns
 
-	clients all.Clients
-	more    []skills.Skill // that the program brings
-	custom  []skills.Skill // that stand in Custom
+	clients  all.Clients
+	detector *probe.Detector // nil: nothing is watched
+	more     []skills.Skill  // that the program brings
+	custom   []skills.Skill  // that stand in Custom
 }
 
 // New returns the defaults of a probe with more skills than those of all.Skills.
@@ -54,7 +56,7 @@ func (s *Settings) Flags(fs *pflag.FlagSet) {
 
 // Sections implements proc.Settings.
 func (s *Settings) Sections() map[string]any {
-	return map[string]any{"targets": &s.Targets, "logs": &s.Logs}
+	return map[string]any{"targets": &s.Targets, "logs": &s.Logs, "anomaly": &s.Anomaly}
 }
 
 // Validate implements proc.Settings.
@@ -67,6 +69,15 @@ func (s *Settings) Validate() error {
 	}
 	if err != nil {
 		return err
+	}
+	options, err := s.Anomaly.options(s.Interval)
+	if err != nil {
+		return err
+	}
+	if s.detector = nil; options.Enabled {
+		if s.detector, err = probe.NewDetector(options); err != nil {
+			return err
+		}
 	}
 	s.clients = s.Targets.Open()
 	if s.Custom == "" {
@@ -83,7 +94,11 @@ func (s *Settings) Validate() error {
 // Skills returns the skills of this host and of its targets, then those of the program and of Custom.
 // Validate comes first.
 func (s *Settings) Skills() []skills.Skill {
-	list := all.Skills(all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Clients: s.clients, Logs: s.Logs, Journal: journald.Open})
+	o := all.Options{Proc: s.Proc, Sys: s.Sys, Root: s.Root, Clients: s.clients, Logs: s.Logs, Journal: journald.Open}
+	if s.detector != nil {
+		o.Detector = s.detector
+	}
+	list := all.Skills(o)
 	return slices.Concat(list, s.more, s.custom)
 }
 
@@ -93,7 +108,7 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 	if d.Identity, err = probe.ReadIdentity(s.Proc, s.Root); err != nil {
 		return d, err
 	}
-	d.Skills, d.Targets = s.Skills(), s.Targets.List()
+	d.Skills, d.Targets, d.Detector = s.Skills(), s.Targets.List(), s.detector
 	machine := host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root})
 	d.Node = hostos.Node(machine, s.Node)
 	found := discover.Config{Host: machine, Watched: s.Targets.Addresses()}

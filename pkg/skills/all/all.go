@@ -11,6 +11,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
+	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
 	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
@@ -32,6 +33,8 @@ type Options struct {
 	Root    string       // where the machine's root is mounted, when it is not the process's own
 	Logs    logs.Config  // which logs are read
 	Journal logs.Journal // opens the machine's journal; nil where it is not read
+	// Detector is the node's own; nil where nothing watches its metrics.
+	Detector anomaly.Monitor
 	// Clients are the targets besides the host, see [Targets.Open].
 	Clients
 }
@@ -62,6 +65,7 @@ func Skills(o Options) []skills.Skill {
 		gc.Skill(o.Go),
 		tracer.Skill(o.Go),
 		postgres.Skill(o.Postgres),
+		anomaly.Skill(o.Detector),
 	}
 }
 

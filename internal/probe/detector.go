@@ -1,0 +1,208 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/detect"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
+)
+
+// A Detector watches the numbers of a node's snapshots. It is safe for concurrent use.
+type Detector struct {
+	options detect.Options
+
+	mu sync.Mutex
+	d  *detect.Detector
+}
+
+var _ anomaly.Monitor = (*Detector)(nil)
+
+// NewDetector returns a detector that begins to learn now.
+func NewDetector(o detect.Options) (*Detector, error) {
+	d, err := detect.New(o, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &Detector{options: o, d: d}, nil
+}
+
+// look takes a snapshot in and returns what is to be told of it.
+func (w *Detector) look(s protocol.Snapshot, of []watched) []bus.Outgoing {
+	samples := make([]detect.Sample, 0, len(of))
+	for _, m := range of {
+		if v, ok := s.Data[m.name].(float64); ok {
+			samples = append(samples, detect.Sample{Metric: m.name, Counter: m.counter, Floor: m.floor, Value: v})
+		}
+	}
+	w.mu.Lock()
+	found := w.d.Snapshot(s.Target, s.Skill, s.CapturedAt, samples)
+	w.mu.Unlock()
+	var out []bus.Outgoing
+	for _, a := range found {
+		said := toProtocol(a, s, of)
+		out = append(out, bus.Outgoing{Subject: protocol.AnomalySubject(s.Node, s.Target, s.Skill), Body: said, ID: said.ID, At: said.DetectedAt, Dedupe: true})
+	}
+	return out
+}
+
+// watched is a metric of a source as the detector judges it.
+type watched struct {
+	name    string
+	unit    protocol.Unit
+	counter bool
+	floor   float64
+}
+
+// watchedOf returns what the detector judges of a source.
+func watchedOf(src skills.Source) []watched {
+	var out []watched
+	for _, m := range src.Metrics {
+		if m.Kind == protocol.Info {
+			continue
+		}
+		var levels []float64
+		for _, c := range src.Checks {
+			if c.Metric == m.Name && c.Warn != nil {
+				levels = append(levels, *c.Warn)
+			}
+		}
+		out = append(out, watched{m.Name, m.Unit, m.Kind == protocol.Counter, detect.Floor(string(m.Unit), levels...)})
+	}
+	return out
+}
+
+// toProtocol says an anomaly to the fleet. A counter is said as its rate.
+func toProtocol(a detect.Anomaly, s protocol.Snapshot, of []watched) protocol.Anomaly {
+	out := protocol.Anomaly{
+		ID:   protocol.EffectID("anomaly", s.Node, s.Target, s.Skill, a.Name.Metric, a.Since.UTC().Format(time.RFC3339Nano)),
+		Node: s.Node, Target: s.Target, Kind: s.Kind, Skill: s.Skill, Metric: a.Name.Metric, Value: skills.Round(a.Value, 4),
+		Baseline: skills.Round(a.Baseline, 4), Score: skills.Round(a.Score, 2), Deviations: skills.Round(a.Distance, 2), Severity: protocol.Severity(a.Severity),
+		Quiet: !a.Trigger, Since: a.Since, DetectedAt: a.At, Series: points(a.Recent),
+	}
+	for _, m := range of {
+		if m.name != a.Name.Metric {
+			continue
+		}
+		out.Unit = m.unit
+		if m.counter {
+			out.Unit = rateOf(m.unit)
+		}
+	}
+	return out
+}
+
+// rateOf returns the unit of a rate a second.
+func rateOf(u protocol.Unit) protocol.Unit {
+	if u == protocol.Bytes {
+		return protocol.BytesPerSecond
+	}
+	return protocol.PerSecond
+}
+
+func points(list []detect.Point) []protocol.Point {
+	out := make([]protocol.Point, len(list))
+	for i, p := range list {
+		out[i] = protocol.Point{At: p.At.UnixMilli(), Value: skills.Round(p.Value, 4)}
+	}
+	return out
+}
+
+// Status implements anomaly.Monitor.
+func (w *Detector) Status() anomaly.Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	st := w.d.Status(time.Now())
+	out := anomaly.Status{
+		State: string(st.State), LearningElapsedMS: st.LearningElapsed.Milliseconds(), ConsecutiveCount: st.ConsecutiveCount,
+		LearningStartTime: st.LearningStart.UTC().Format(time.RFC3339), CollectionIntervalMS: st.CollectionInterval.Milliseconds(),
+		AutoTrigger: st.AutoTrigger, TriggersInLastHour: st.TriggersInLastHour,
+		LearningDurationMS: w.options.LearningDuration.Milliseconds(), ZThreshold: w.options.ZThreshold, ConsecutiveRequired: w.options.ConsecutiveRequired,
+		CooldownMS: w.options.Cooldown.Milliseconds(), MaxTriggersPerHour: w.options.MaxTriggers,
+		Metrics: st.Metrics, MetricsIgnored: st.Ignored, Anomalies: st.Anomalies, HostScore: st.HostScore,
+	}
+	if !st.CooldownStart.IsZero() {
+		out.CooldownStartTime = st.CooldownStart.UTC().Format(time.RFC3339)
+	}
+	return out
+}
+
+// Baselines implements anomaly.Monitor.
+func (w *Detector) Baselines() []anomaly.Baseline {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := []anomaly.Baseline{}
+	for _, b := range w.d.Baselines() {
+		line := anomaly.Baseline{
+			Target: b.Name.Target, Skill: b.Name.Skill, Metric: b.Name.Metric, Mean: b.Mean, StdDev: b.StdDev, P50: b.P50, P95: b.P95, P99: b.P99,
+			SampleCount: b.Count, Score: b.Score, LastUpdated: b.LastUpdated.UTC().Format(time.RFC3339),
+		}
+		if p, ok := w.d.Latest(b.Name); ok {
+			line.Value = p.Value
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+// Anomalies implements anomaly.Monitor.
+func (w *Detector) Anomalies() []anomaly.Anomaly {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := []anomaly.Anomaly{}
+	for _, a := range w.d.Anomalies(time.Now()) {
+		out = append(out, anomaly.Anomaly{
+			Target: a.Name.Target, Skill: a.Name.Skill, Metric: a.Name.Metric, Value: a.Value, Baseline: a.Baseline, Deviations: a.Distance, Score: a.Score,
+			Severity: protocol.Severity(a.Severity), Since: a.Since.UTC().Format(time.RFC3339), Told: a.Trigger, Why: a.Why, Series: points(a.Recent),
+		})
+	}
+	return out
+}
+
+// Series implements anomaly.Monitor.
+func (w *Detector) Series(target, skill, metric string) []protocol.Point {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.d.Recent(detect.Name{Target: target, Skill: skill, Metric: metric}, time.Now())
+	if list == nil {
+		return nil
+	}
+	return points(list)
+}
+
+// baselinesFile is where baselines are kept in the probe's state folder.
+const baselinesFile = "baselines"
+
+// restore takes up the baselines of before a restart. What cannot be read is learned anew;
+// a file of a later version stays for whoever wrote it.
+func (w *Detector) restore(s state, log *slog.Logger) (keep bool) {
+	saved, err := s.read(baselinesFile)
+	if err == nil && saved != nil {
+		w.mu.Lock()
+		err = w.d.Restore(saved)
+		w.mu.Unlock()
+	}
+	if err != nil {
+		log.Warn("baselines are learned anew", "err", err)
+	}
+	return !errors.Is(err, detect.ErrNewer)
+}
+
+// keep saves the baselines now and then until ctx ends, and once more then.
+func (w *Detector) keep(ctx context.Context, s state, log *slog.Logger) {
+	for ended := s == "" || w.options.AutoSaveInterval == 0; !ended; {
+		ended = !sleep(ctx, w.options.AutoSaveInterval)
+		w.mu.Lock()
+		raw := w.d.Marshal()
+		w.mu.Unlock()
+		if err := s.write(baselinesFile, raw); err != nil {
+			log.Warn("baselines were not saved", "err", err)
+		}
+	}
+}
