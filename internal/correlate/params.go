@@ -34,6 +34,8 @@ const (
 	minShift = 4.0
 	// noiseShift is what such noise is taken for.
 	noiseShift = 3.0
+	// mostShift is what any larger shift is taken for: nobody reads on beyond.
+	mostShift = 1e6
 	// decisiveShift is from where on a shifted resource speaks for itself.
 	decisiveShift = 8.0
 	// silentShift is what a node is worth that stopped reporting: more than a shift

@@ -135,12 +135,15 @@ func (g *gauge) shift(values []float64) (z, mean float64) {
 	rise, fall := (up-g.med)/g.sigma, (g.med-down)/g.sigma
 	switch {
 	case g.dir < 0:
-		return max(0, fall), down
+		return clip(fall), down
 	case g.dir == 0 && fall/2 > rise:
-		return max(0, fall/2), down
+		return clip(fall / 2), down
 	}
-	return max(0, rise), up
+	return clip(rise), up
 }
+
+// clip keeps a shift between none and most.
+func clip(z float64) float64 { return min(max(z, 0), mostShift) }
 
 // spiked returns how many of n rows may be spikes.
 func spiked(n int) int { return (n + spikes/2) / spikes }

@@ -92,7 +92,7 @@ func TestRankReadsWhatIsDocumented(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %v %v", s.Node, s.Metric, s.Baseline, s.Incident))
 	}
 	got = append(got, fmt.Sprint(c.input.Calls, c.input.Alert.Node, c.input.Alert.Time.Unix(), c.truth, c.input.BaselineTimes[1].UnixMilli()))
-	want := []string{"10.0.0.1:9100 cpu [1 2] [3]", "b latency_p90 [NaN 0.25] []", "new errors [] [1000]", "[{b 10.0.0.1:9100}]b 1700000040 [10.0.0.1:9100] 1700000015500"}
+	want := []string{"10.0.0.1:9100 cpu [1 2] [3]", "b latency_p90 [NaN 0.25] []", "new errors [] [1000]", "[{b 10.0.0.1:9100}]b1700000040 [10.0.0.1:9100] 1700000015500"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
