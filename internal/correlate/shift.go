@@ -55,22 +55,37 @@ func (c *Case) gauges() []*gauge {
 	return out
 }
 
-// comparePeers gives a series without baseline its peers instead: the nodes of its
-// role that have the metric, when they are enough to tell what is usual.
+// comparePeers gives a series without baseline its peers instead: what the nodes of its
+// role have of the metric in the incident, when they are enough to tell what is usual.
+// Sigma is of the deviation alone, which bad nodes among few do not move.
 func (c *Case) comparePeers(gauges []*gauge) {
 	type group struct{ role, metric string }
-	means := map[group][]float64{}
+	of := func(g *gauge) group { return group{c.Peers[g.Node], g.Metric} }
+	nodes, pooled := map[group]int{}, map[group][]float64{}
 	for _, g := range gauges {
 		if v := present(g.Incident); len(v) > 0 {
-			k := group{c.Peers[g.Node], g.Metric}
-			means[k] = append(means[k], meanOf(v))
+			nodes[of(g)]++
+			pooled[of(g)] = append(pooled[of(g)], v...)
 		}
 	}
+	type usual struct{ med, sigma float64 }
+	known := map[group]usual{}
 	for _, g := range gauges {
-		if m := means[group{c.Peers[g.Node], g.Metric}]; g.empty && len(m) >= minPeers {
-			g.med, g.sigma = robust(m)
-			g.empty, g.peers = false, true
+		k := of(g)
+		if !g.empty || nodes[k] < minPeers {
+			continue
 		}
+		u, ok := known[k]
+		if !ok {
+			u.med = quantile(present(pooled[k]), 0.5)
+			for i, v := range pooled[k] {
+				pooled[k][i] = math.Abs(v - u.med)
+			}
+			u.sigma = 1.4826 * quantile(present(pooled[k]), 0.5)
+			known[k] = u
+		}
+		g.med, g.sigma = u.med, u.sigma
+		g.empty, g.peers = false, true
 	}
 }
 
