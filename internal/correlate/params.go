@@ -51,6 +51,9 @@ const (
 	quietQuantile = 0.95
 	// shortBaseline is the number of rows below which a baseline says nothing.
 	shortBaseline = 4
+	// fewRows widens sigma by so many parts of the number of rows: by half for ten, as
+	// the tail of Student's distribution does, and by nothing to speak of for hundreds.
+	fewRows = 5.0
 
 	// commonNodes is how many nodes must share a metric for what they have in common
 	// to be taken off each.

@@ -34,7 +34,9 @@ func (c *Case) gauges() []*gauge {
 		g.Baseline, g.Incident = rows(s.Baseline, base), rows(s.Incident, now)
 		g.dir = direction(s.Metric, g.Class)
 		g.med, g.sigma = robust(g.Baseline)
-		g.empty = len(present(g.Baseline)) < shortBaseline
+		n := len(present(g.Baseline))
+		g.empty = n < shortBaseline
+		g.sigma *= 1 + fewRows/float64(max(n, 1)) // few rows have not shown all they vary
 		for _, v := range g.Incident {
 			if math.Abs(v) > tops[s.Metric] {
 				tops[s.Metric] = math.Abs(v)
