@@ -47,7 +47,7 @@ func (c *Case) gauges() []*gauge {
 	slices.SortStableFunc(out, func(a, b *gauge) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Metric, b.Metric))
 	})
-	c.comparePeers(out)
+	c.comparePeers(out, base)
 	for _, g := range out {
 		if !g.empty {
 			g.sigma = g.floor(tops[g.Metric])
@@ -59,8 +59,8 @@ func (c *Case) gauges() []*gauge {
 
 // comparePeers gives a series without baseline its peers instead: what the nodes of its
 // role have of the metric in the incident, when they are enough to tell what is usual.
-// Sigma is of the deviation alone, which bad nodes among few do not move.
-func (c *Case) comparePeers(gauges []*gauge) {
+// Nodes without a role are nobody's peers, unless there is no baseline at all. Sigma is of the deviation alone, which bad nodes among few do not move.
+func (c *Case) comparePeers(gauges []*gauge, baseline int) {
 	type group struct{ role, metric string }
 	of := func(g *gauge) group { return group{c.Peers[g.Node], g.Metric} }
 	nodes, pooled := map[group]int{}, map[group][]float64{}
@@ -74,7 +74,7 @@ func (c *Case) comparePeers(gauges []*gauge) {
 	known := map[group]usual{}
 	for _, g := range gauges {
 		k := of(g)
-		if !g.empty || nodes[k] < minPeers {
+		if !g.empty || nodes[k] < minPeers || k.role == "" && baseline > 0 {
 			continue
 		}
 		u, ok := known[k]

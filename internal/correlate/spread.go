@@ -280,10 +280,20 @@ func (s *scene) byTime(p *suspect, strong []*suspect) {
 	case p.recovered() && lasts:
 		p.score *= over
 		p.reasons = append(p.reasons, "is back to normal while others are not")
-	case len(s.BaselineTimes) > 0 && !p.onset.IsZero() && p.onset.Add(p.within).Before(s.BaselineTimes[0]):
+	case s.older(p):
 		p.score *= over
 		p.reasons = append(p.reasons, "began before the baseline, so it is not what changed")
 	}
+}
+
+// older reports whether a detector saw a node's trouble begin before the baseline did,
+// which came before the incident, as it does outside of recordings.
+func (s *scene) older(p *suspect) bool {
+	o, told := s.Onsets[p.node]
+	if !told || len(s.BaselineTimes) == 0 || len(s.IncidentTimes) == 0 || s.IncidentTimes[0].Before(s.BaselineTimes[0]) {
+		return false
+	}
+	return o.Time.Add(max(0, o.Within)).Before(s.BaselineTimes[0])
 }
 
 // recovered reports whether all that spoke for a suspect is over.
