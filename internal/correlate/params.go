@@ -19,6 +19,9 @@ const (
 	// relFloor is the least sigma as a share of the baseline: a change of less than
 	// this is no news, however constant the metric was.
 	relFloor = 0.05
+	// scaleFloor is the same as a share of what nodes usually have of the metric: an idle
+	// node that does a little is far from its own baseline, and of no account.
+	scaleFloor = 0.01
 	// rateFloor is the least sigma of an error rate or availability: half a point.
 	rateFloor = 0.005
 	// pointFloor is the least sigma of a metric in per cent.

@@ -48,10 +48,30 @@ func (c *Case) gauges() []*gauge {
 		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Metric, b.Metric))
 	})
 	c.comparePeers(out, base)
+	scales := scalesOf(out)
 	for _, g := range out {
 		if !g.empty {
-			g.sigma = g.floor(tops[g.Metric])
+			g.sigma = max(g.floor(tops[g.Metric]), scaleFloor*scales[g.Metric])
 			g.judge()
+		}
+	}
+	return out
+}
+
+// scalesOf returns how large a metric usually is, the median over the nodes that have
+// it, where they are enough to tell.
+func scalesOf(gauges []*gauge) map[string]float64 {
+	sizes := map[string][]float64{}
+	for _, g := range gauges {
+		if !g.empty {
+			sizes[g.Metric] = append(sizes[g.Metric], math.Abs(g.med))
+		}
+	}
+	out := map[string]float64{}
+	for metric, list := range sizes {
+		if len(list) >= commonNodes {
+			slices.Sort(list)
+			out[metric] = quantile(list, 0.5)
 		}
 	}
 	return out
