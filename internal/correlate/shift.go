@@ -214,11 +214,18 @@ type claim struct {
 	worth float64 // evidence over what nodes have in common
 }
 
-// peak returns the largest shift of a suspect, of resources only if so asked.
+// tells reports whether a claim says more than noise and more than what all nodes have
+// in common. More or fewer requests are no trouble by themselves.
+func (c *claim) tells() bool {
+	return c.Class != Requests && c.z >= minShift && c.worth >= evidence(minShift)
+}
+
+// peak returns the largest shift of a suspect that tells anything, of resources only if
+// so asked.
 func (s *suspect) peak(resourcesOnly bool) float64 {
 	z := 0.0
 	for class, c := range s.byClass {
-		if c.worth > 0 && (!resourcesOnly || resource(class)) {
+		if c.tells() && (!resourcesOnly || resource(class)) {
 			z = max(z, c.z)
 		}
 	}

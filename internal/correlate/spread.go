@@ -144,7 +144,7 @@ func (s *scene) setOnset(p *suspect) {
 	p.within = 2 * s.step() // the row before may have been half of it, and so may noise
 	first := math.MaxInt
 	for _, c := range p.byClass {
-		if c.onset >= 0 && c.z >= minShift {
+		if c.onset >= 0 && c.tells() {
 			first = min(first, c.onset)
 		}
 	}
@@ -302,7 +302,7 @@ func (s *suspect) recovered() bool {
 		return false
 	}
 	for _, c := range s.byClass {
-		if c.z >= minShift && c.worth > 0 && !c.over {
+		if c.tells() && !c.over {
 			return false
 		}
 	}
