@@ -197,11 +197,11 @@ func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
 				t.Errorf("%d of %d are right, want 95 %%", right, all)
 			}
 			for seed := range uint64(4) {
-				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9, load: 1 + 0.1*float64(seed)}
+				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9, load: 1 + 0.05*float64(seed)}
 				c := play(rand.New(rand.NewPCG(seed, 9)), f, "", 60, 1)
 				tt.with(&c, f)
 				if r := correlate.Rank(c); !r.None {
-					t.Errorf("nothing is wrong, but %v: %s", r.Together, r.Why)
+					t.Errorf("nothing is wrong, but %v: %s", r.Together, r.Causes[0].Reasons)
 				}
 			}
 		})
