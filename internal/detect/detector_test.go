@@ -240,11 +240,13 @@ func TestTriggersAreLimitedAndCanBeOff(t *testing.T) {
 		for i := 60; i < 200; i++ {
 			d.Snapshot("host", "skill1", at(i), gauge(10))
 		}
-		if n := d.Status(at(200)).TriggersInLastHour; n != 0 {
-			t.Errorf("%d triggers after more than an hour", n)
-		}
 		if told := fault(d, "skill1", 200); len(told) != 1 || !told[0].Trigger {
 			t.Errorf("told %+v", told)
+		}
+		for _, tt := range []struct{ i, want int }{{212, 1}, {400, 0}} {
+			if n := d.Status(at(tt.i)).TriggersInLastHour; n != tt.want {
+				t.Errorf("%d triggers in the hour before %s, want %d", n, at(tt.i), tt.want)
+			}
 		}
 	})
 }
@@ -354,6 +356,9 @@ func TestTheLatestSampleIsTheSecondOfTwoEvenInTheSameMillisecond(t *testing.T) {
 		d.Snapshot("host", "os", start.Add(after), gauge(2))
 		if p, ok := d.Latest(named("m")); !ok || p.Value != 2 || p.At != start.Add(after) {
 			t.Errorf("%s later: %+v", after, p)
+		}
+		if recent := d.Recent(named("m"), start.Add(after)); recent[len(recent)-1].Value != 2 {
+			t.Errorf("%s later the recent samples are %+v", after, recent)
 		}
 		d.Forget(named("m"))
 	}
