@@ -39,7 +39,9 @@ func ProbeConfig(interval time.Duration) probe.Config {
 // count samples.
 func DetectOptions(interval time.Duration) detect.Options {
 	o := detect.DefaultOptions()
-	scale := func(d time.Duration) time.Duration { return time.Duration(float64(d) * float64(interval) / float64(o.CollectionInterval)) }
+	scale := func(d time.Duration) time.Duration {
+		return time.Duration(float64(d) * float64(interval) / float64(o.CollectionInterval))
+	}
 	o.Cooldown, o.History, o.LearningDuration = scale(o.Cooldown), scale(o.History), scale(o.LearningDuration)
 	o.CollectionInterval = interval
 	return o

@@ -74,7 +74,7 @@ func (j *judge) score() *Score {
 			continue // it says that nothing is wrong
 		}
 		s.Insights++
-		named := rootsOf(i.Insight)
+		named := j.script.rootsOf(i.Insight)
 		s.Named = append(s.Named, named...)
 		s.Says = append(s.Says, says(i.Insight))
 		label = label || j.script.Truth.Label != "" && strings.Contains(i.Summary+i.RootCauseHypothesis, j.script.Truth.Label)
@@ -141,13 +141,34 @@ func (j *judge) truth() (roots []string, touched map[string]bool, begin time.Tim
 	return slices.Compact(roots), touched, begin
 }
 
-// begins is how a hypothesis names the node at which it begins.
-var begins = regexp.MustCompile(`It begins at ([A-Za-z0-9_.-]*[A-Za-z0-9_])`)
+// How a hypothesis names where it begins: at a node, or at several by a label or by name.
+var (
+	beginsAt      = regexp.MustCompile(`It begins at ([A-Za-z0-9_.-]*[A-Za-z0-9_]): `)
+	beginsAtLabel = regexp.MustCompile(`It begins at \d+ nodes at once, those with (\S+)=(\S+?)(?: and (\S+)=(\S+?))?: `)
+	beginsAtNames = regexp.MustCompile(`It begins at \d+ nodes at once \((.*?)(?: and \d+ more)?\): `)
+)
 
-// rootsOf returns the nodes that an insight says it begins with: those of the first
-// links of its chain that are no symptoms, else the one that its hypothesis names. One
-// that names none says of its nodes that they have the same trouble: it is all of them.
-func rootsOf(i protocol.Insight) []string {
+// rootsOf returns the nodes that an insight says it begins with: those that its hypothesis
+// names, by a label those that have it; else those of the links of its chain that are no
+// symptoms. One that names none says of its nodes that they have the same trouble: it is
+// all of them.
+func (p *Plan) rootsOf(i protocol.Insight) []string {
+	text := i.RootCauseHypothesis
+	if m := beginsAtLabel.FindStringSubmatch(text); m != nil {
+		var out []string
+		for _, n := range p.Nodes {
+			if n.Labels[m[1]] == m[2] && (m[3] == "" || n.Labels[m[3]] == m[4]) {
+				out = append(out, n.Name)
+			}
+		}
+		return out
+	}
+	if m := beginsAtNames.FindStringSubmatch(text); m != nil {
+		return strings.Split(m[1], ", ")
+	}
+	if m := beginsAt.FindStringSubmatch(text); m != nil {
+		return []string{m[1]}
+	}
 	var out []string
 	for _, l := range i.Chain {
 		if l.Role != "symptom" && l.Node != "" && !slices.Contains(out, l.Node) {
@@ -156,9 +177,6 @@ func rootsOf(i protocol.Insight) []string {
 	}
 	if len(out) > 0 {
 		return out
-	}
-	if m := begins.FindStringSubmatch(i.RootCauseHypothesis); m != nil {
-		return []string{m[1]}
 	}
 	return i.Nodes
 }
