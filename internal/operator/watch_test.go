@@ -28,7 +28,7 @@ func (b *bench) told(nodes int) []protocol.Notification {
 	for begin := time.Now(); ; {
 		var out []protocol.Notification
 		seen := map[string]bool{}
-		for m, err := range b.Range(b.t.Context(), bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Watching), 0) {
+		for m, err := range b.Range(b.t.Context(), bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), 0) {
 			if err != nil {
 				b.t.Fatal(err)
 			}
