@@ -55,7 +55,7 @@ func (c *Case) strongest() (best *account, at int, target string) {
 	for _, t := range targets {
 		for _, class := range kinds {
 			a := c.open(class, t)
-			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline || !a.counted && !(a.graph && named) {
+			if a == nil || len(present(a.base[a.target].bad)) < shortBaseline || !a.counted && (!a.graph || !named) {
 				continue // without counts, calls and an alert nobody knows what adds up to what
 			}
 			if target == "" {

@@ -150,12 +150,16 @@ func (c *Case) badUnits(class Class) map[string]Series {
 	return failed
 }
 
-// counts reports whether errors are counts of requests rather than shares or per
-// cent: above one or whole everywhere, and hardly ever more than the requests.
+// counts reports whether errors are counts of requests rather than shares or, by
+// their name, per cent: above one or whole everywhere, and hardly ever more than the
+// requests.
 func counts(failed, requests map[string]Series) bool {
 	whole, rows, fit := true, 0, 0
 	for n, s := range failed {
 		r, known := requests[n]
+		if percent(s.Metric) {
+			return false
+		}
 		values, of := slices.Concat(s.Baseline, s.Incident), slices.Concat(r.Baseline, r.Incident)
 		for i, v := range values {
 			whole = whole && (math.IsNaN(v) || v == math.Trunc(v))

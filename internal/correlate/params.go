@@ -19,6 +19,9 @@ const (
 	// relFloor is the least sigma as a share of the baseline: a change of less than
 	// this is no news, however constant the metric was.
 	relFloor = 0.05
+	// scaleFloor is the same as a share of what nodes usually have of the metric: an idle
+	// node that does a little is far from its own baseline, and of no account.
+	scaleFloor = 0.01
 	// rateFloor is the least sigma of an error rate or availability: half a point.
 	rateFloor = 0.005
 	// pointFloor is the least sigma of a metric in per cent.
@@ -34,6 +37,8 @@ const (
 	minShift = 4.0
 	// noiseShift is what such noise is taken for.
 	noiseShift = 3.0
+	// mostShift is what any larger shift is taken for: nobody reads on beyond.
+	mostShift = 1e6
 	// decisiveShift is from where on a shifted resource speaks for itself.
 	decisiveShift = 8.0
 	// silentShift is what a node is worth that stopped reporting: more than a shift
@@ -49,6 +54,9 @@ const (
 	quietQuantile = 0.95
 	// shortBaseline is the number of rows below which a baseline says nothing.
 	shortBaseline = 4
+	// fewRows widens sigma by so many parts of the number of rows: by half for ten, as
+	// the tail of Student's distribution does, and by nothing to speak of for hundreds.
+	fewRows = 5.0
 
 	// commonNodes is how many nodes must share a metric for what they have in common
 	// to be taken off each.

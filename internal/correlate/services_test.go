@@ -1,6 +1,7 @@
 package correlate_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -27,6 +28,7 @@ type fault struct {
 	name                      string
 	cpu, memory, disk         float64 // factors, reached at the end by memory and at once by the others
 	delay, errors, throughput float64 // seconds more for each request, share that fails, factor of what comes through
+	load                      float64 // factor of what comes in, 0 for 1
 }
 
 var faults = []fault{
@@ -76,6 +78,7 @@ func play(rng *rand.Rand, f fault, root string, rows int, noise float64) correla
 			}
 		}
 		if bad {
+			load["front"] *= cmp.Or(f.load, 1)
 			load["front"] *= 0.5 + 0.5*f.throughput
 		}
 		for range nodes { // callers come before callees after as many rounds
@@ -124,7 +127,7 @@ func play(rng *rand.Rand, f fault, root string, rows int, noise float64) correla
 				value["mem"] *= 1 + (f.memory-1)*since
 				value["diskio"] *= f.disk
 			}
-			for m, v := range value {
+			for m, v := range value { // in any order: nothing is drawn here
 				s := series[n][m]
 				if bad {
 					s.Incident = append(s.Incident, v)
@@ -178,7 +181,7 @@ func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			right, all := 0, 0
 			for _, f := range faults {
-				for seed, root := range []string{"catalog", "checkout", "pay", "money", "cache"} {
+				for seed, root := range []string{"catalog", "checkout", "pay", "cache"} {
 					c := play(rand.New(rand.NewPCG(uint64(seed), 7)), f, root, 60, 1)
 					tt.with(&c, f)
 					r := correlate.Rank(c)
@@ -193,12 +196,12 @@ func TestRankFindsTheServiceThatIsAtFault(t *testing.T) {
 			if 20*right < 19*all {
 				t.Errorf("%d of %d are right, want 95 %%", right, all)
 			}
-			for seed := range uint64(8) {
-				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9}
+			for seed := range uint64(4) {
+				f := fault{cpu: 1, memory: 1, disk: 1, throughput: 1, delay: 1e-9, load: 1 + 0.05*float64(seed)}
 				c := play(rand.New(rand.NewPCG(seed, 9)), f, "", 60, 1)
 				tt.with(&c, f)
 				if r := correlate.Rank(c); !r.None {
-					t.Errorf("nothing is wrong, but %v: %s", r.Together, r.Why)
+					t.Errorf("nothing is wrong, but %v: %s", r.Together, r.Causes[0].Reasons)
 				}
 			}
 		})

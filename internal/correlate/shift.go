@@ -34,7 +34,9 @@ func (c *Case) gauges() []*gauge {
 		g.Baseline, g.Incident = rows(s.Baseline, base), rows(s.Incident, now)
 		g.dir = direction(s.Metric, g.Class)
 		g.med, g.sigma = robust(g.Baseline)
-		g.empty = len(present(g.Baseline)) < shortBaseline
+		n := len(present(g.Baseline))
+		g.empty = n < shortBaseline
+		g.sigma *= 1 + fewRows/float64(max(n, 1)) // few rows have not shown all they vary
 		for _, v := range g.Incident {
 			if math.Abs(v) > tops[s.Metric] {
 				tops[s.Metric] = math.Abs(v)
@@ -45,32 +47,67 @@ func (c *Case) gauges() []*gauge {
 	slices.SortStableFunc(out, func(a, b *gauge) int {
 		return cmp.Or(strings.Compare(a.Node, b.Node), strings.Compare(a.Metric, b.Metric))
 	})
-	c.comparePeers(out)
+	c.comparePeers(out, base)
+	scales := scalesOf(out)
 	for _, g := range out {
 		if !g.empty {
-			g.sigma = g.floor(tops[g.Metric])
+			g.sigma = max(g.floor(tops[g.Metric]), scaleFloor*scales[g.Metric])
 			g.judge()
 		}
 	}
 	return out
 }
 
-// comparePeers gives a series without baseline its peers instead: the nodes of its
-// role that have the metric, when they are enough to tell what is usual.
-func (c *Case) comparePeers(gauges []*gauge) {
-	type group struct{ role, metric string }
-	means := map[group][]float64{}
+// scalesOf returns how large a metric usually is, the median over the nodes that have
+// it, where they are enough to tell.
+func scalesOf(gauges []*gauge) map[string]float64 {
+	sizes := map[string][]float64{}
 	for _, g := range gauges {
-		if v := present(g.Incident); len(v) > 0 {
-			k := group{c.Peers[g.Node], g.Metric}
-			means[k] = append(means[k], meanOf(v))
+		if !g.empty {
+			sizes[g.Metric] = append(sizes[g.Metric], math.Abs(g.med))
 		}
 	}
-	for _, g := range gauges {
-		if m := means[group{c.Peers[g.Node], g.Metric}]; g.empty && len(m) >= minPeers {
-			g.med, g.sigma = robust(m)
-			g.empty, g.peers = false, true
+	out := map[string]float64{}
+	for metric, list := range sizes {
+		if len(list) >= commonNodes {
+			slices.Sort(list)
+			out[metric] = quantile(list, 0.5)
 		}
+	}
+	return out
+}
+
+// comparePeers gives a series without baseline its peers instead: what the nodes of its
+// role have of the metric in the incident, when they are enough to tell what is usual.
+// Nodes without a role are nobody's peers, unless there is no baseline at all. Sigma is of the deviation alone, which bad nodes among few do not move.
+func (c *Case) comparePeers(gauges []*gauge, baseline int) {
+	type group struct{ role, metric string }
+	of := func(g *gauge) group { return group{c.Peers[g.Node], g.Metric} }
+	nodes, pooled := map[group]int{}, map[group][]float64{}
+	for _, g := range gauges {
+		if v := present(g.Incident); len(v) > 0 {
+			nodes[of(g)]++
+			pooled[of(g)] = append(pooled[of(g)], v...)
+		}
+	}
+	type usual struct{ med, sigma float64 }
+	known := map[group]usual{}
+	for _, g := range gauges {
+		k := of(g)
+		if !g.empty || nodes[k] < minPeers || k.role == "" && baseline > 0 {
+			continue
+		}
+		u, ok := known[k]
+		if !ok {
+			u.med = quantile(present(pooled[k]), 0.5)
+			for i, v := range pooled[k] {
+				pooled[k][i] = math.Abs(v - u.med)
+			}
+			u.sigma = 1.4826 * quantile(present(pooled[k]), 0.5)
+			known[k] = u
+		}
+		g.med, g.sigma = u.med, u.sigma
+		g.empty, g.peers = false, true
 	}
 }
 
@@ -135,12 +172,15 @@ func (g *gauge) shift(values []float64) (z, mean float64) {
 	rise, fall := (up-g.med)/g.sigma, (g.med-down)/g.sigma
 	switch {
 	case g.dir < 0:
-		return max(0, fall), down
+		return clip(fall), down
 	case g.dir == 0 && fall/2 > rise:
-		return max(0, fall/2), down
+		return clip(fall / 2), down
 	}
-	return max(0, rise), up
+	return clip(rise), up
 }
+
+// clip keeps a shift between none and most.
+func clip(z float64) float64 { return min(max(z, 0), mostShift) }
 
 // spiked returns how many of n rows may be spikes.
 func spiked(n int) int { return (n + spikes/2) / spikes }
@@ -174,11 +214,18 @@ type claim struct {
 	worth float64 // evidence over what nodes have in common
 }
 
-// peak returns the largest shift of a suspect, of resources only if so asked.
+// tells reports whether a claim says more than noise and more than what all nodes have
+// in common. More or fewer requests are no trouble by themselves.
+func (c *claim) tells() bool {
+	return c.Class != Requests && c.z >= minShift && c.worth >= evidence(minShift)
+}
+
+// peak returns the largest shift of a suspect that tells anything, of resources only if
+// so asked.
 func (s *suspect) peak(resourcesOnly bool) float64 {
 	z := 0.0
 	for class, c := range s.byClass {
-		if c.worth > 0 && (!resourcesOnly || resource(class)) {
+		if c.tells() && (!resourcesOnly || resource(class)) {
 			z = max(z, c.z)
 		}
 	}

@@ -144,7 +144,7 @@ func (s *scene) setOnset(p *suspect) {
 	p.within = 2 * s.step() // the row before may have been half of it, and so may noise
 	first := math.MaxInt
 	for _, c := range p.byClass {
-		if c.onset >= 0 && c.z >= minShift {
+		if c.onset >= 0 && c.tells() {
 			first = min(first, c.onset)
 		}
 	}
@@ -280,10 +280,20 @@ func (s *scene) byTime(p *suspect, strong []*suspect) {
 	case p.recovered() && lasts:
 		p.score *= over
 		p.reasons = append(p.reasons, "is back to normal while others are not")
-	case len(s.BaselineTimes) > 0 && !p.onset.IsZero() && p.onset.Add(p.within).Before(s.BaselineTimes[0]):
+	case s.older(p):
 		p.score *= over
 		p.reasons = append(p.reasons, "began before the baseline, so it is not what changed")
 	}
+}
+
+// older reports whether a detector saw a node's trouble begin before the baseline did,
+// which came before the incident, as it does outside of recordings.
+func (s *scene) older(p *suspect) bool {
+	o, told := s.Onsets[p.node]
+	if !told || len(s.BaselineTimes) == 0 || len(s.IncidentTimes) == 0 || s.IncidentTimes[0].Before(s.BaselineTimes[0]) {
+		return false
+	}
+	return o.Time.Add(max(0, o.Within)).Before(s.BaselineTimes[0])
 }
 
 // recovered reports whether all that spoke for a suspect is over.
@@ -292,7 +302,7 @@ func (s *suspect) recovered() bool {
 		return false
 	}
 	for _, c := range s.byClass {
-		if c.z >= minShift && c.worth > 0 && !c.over {
+		if c.tells() && !c.over {
 			return false
 		}
 	}

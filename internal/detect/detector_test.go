@@ -523,6 +523,43 @@ func TestAnAnomalyTellsWhatWhereAndSinceWhen(t *testing.T) {
 	}
 }
 
+// host returns n metrics of noise, each sample of which leans on those before.
+func host(n int) func() []detect.Sample {
+	r := rand.New(rand.NewPCG(31, 31))
+	samples := make([]detect.Sample, n)
+	lean := make([]float64, n)
+	return func() []detect.Sample {
+		for k := range samples {
+			lean[k] = 0.9*lean[k] + r.NormFloat64()
+			samples[k] = detect.Sample{Metric: fmt.Sprint("m", k), Floor: 1, Value: 50 + lean[k]}
+		}
+		return samples
+	}
+}
+
+func TestAHostOfManyNoisyMetricsIsQuiet(t *testing.T) {
+	d := newDetector(t, nil)
+	next := host(45)
+	if told := feed(d, 0, 2*2880, func(int) []detect.Sample { return next() }); len(told) > 2 {
+		t.Errorf("45 metrics of noise were told %d times in two days", len(told))
+	}
+}
+
+func TestOneMetricOfManyIsToldWhenItIsFarOff(t *testing.T) {
+	d := newDetector(t, nil)
+	next := host(45)
+	told := feed(d, 0, 315, func(i int) []detect.Sample {
+		s := next()
+		if i >= 300 {
+			s[7].Value += 20 // about nine deviations
+		}
+		return s
+	})
+	if len(told) != 1 || told[0].Metric != "m7" || told[0].Distance < 6 {
+		t.Errorf("told %+v", told)
+	}
+}
+
 func TestAFallIsToldAsDown(t *testing.T) {
 	d := newDetector(t, nil)
 	next := noise(6)

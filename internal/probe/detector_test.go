@@ -52,7 +52,6 @@ func short(t *testing.T) *probe.Detector {
 	return d
 }
 
-// Behaviour: 128, 129, 133, 137.
 func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T) {
 	server := natstest.Run(t)
 	conn := natstest.Setup(t, server, "test")

@@ -164,7 +164,7 @@ func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*
 				break
 			}
 			windows++
-			any := false
+			alarm := false
 			for _, metric := range []string{"availability", "latency"} {
 				c := caseOf(level.healthy.window(from, from+healthyRows))
 				c.Calls = level.calls
@@ -172,10 +172,10 @@ func measurePetshop(ctx context.Context, levels []petshop, explain io.Writer) (*
 				if r := judged(c); !r.None {
 					fmt.Fprintf(explain, "%s healthy rows from %d, %s: %v: %s\n", level.traffic, from, metric, causeNames(r)[0], r.Why)
 					perMetric[metric]++
-					any = true
+					alarm = true
 				}
 			}
-			if any {
+			if alarm {
 				raised++
 			}
 		}
