@@ -283,14 +283,19 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	links := protocol.Links{Node: "db-1", Addresses: []string{"192.0.2.21"}, At: time.Now().UTC()}
+	if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.LinksSubject("db-1"), Body: links}); err != nil {
+		t.Fatal(err)
+	}
 	alert("HighLatency", map[string]string{"instance": "web-1:9100"})
+	alert("HighLatency", map[string]string{"instance": "192.0.2.21:9100"})
 	alert("HighLatency", map[string]string{"instance": "elsewhere:9100"})
 	r := next(t, asked, "request")
-	if !slices.Equal(r.Nodes, []string{"web-1.example.net"}) || !strings.Contains(r.Reason, "alert.HighLatency on web-1.example.net: HighLatency: p99 is 2.1 s") {
+	if !slices.Equal(r.Nodes, []string{"web-1.example.net", "db-1"}) || !strings.Contains(r.Reason, "alert.HighLatency on 2 nodes: HighLatency: p99 is 2.1 s") {
 		t.Errorf("request %+v", r)
 	}
 	notes := next(t, seen, "investigation").Request.Notifications
-	if len(notes) != 2 || notes[0].Verified || notes[0].Origin != protocol.OriginAlert || notes[1].Node != "fleet" {
+	if len(notes) != 3 || notes[0].Verified || notes[0].Origin != protocol.OriginAlert || notes[2].Node != "fleet" {
 		t.Errorf("it began with %+v", notes)
 	}
 }
