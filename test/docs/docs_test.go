@@ -107,3 +107,19 @@ func TestPathsInTheDocumentsExist(t *testing.T) {
 		}
 	}
 }
+
+func TestTheArchitectureNamesEveryPackage(t *testing.T) {
+	text := read(t, "docs/architecture.md")
+	for _, top := range []string{"pkg", "internal"} {
+		entries, err := os.ReadDir(filepath.Join(repo, top))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			name := regexp.MustCompile("`(" + top + "/)?" + e.Name() + "[/`]")
+			if e.IsDir() && !name.MatchString(text) {
+				t.Errorf("docs/architecture.md does not name %s/%s", top, e.Name())
+			}
+		}
+	}
+}
