@@ -33,6 +33,7 @@ type desk struct {
 	log   *slog.Logger
 	fleet *fleet
 	links *topology
+	names []string // of the skills there are
 	opts  triage.Options
 	tells tells
 
@@ -44,6 +45,7 @@ type desk struct {
 	counted  bool          // the ledger changed
 	saved    chan struct{} // closed when what changed until now is kept
 	silenced []protocol.Silence
+	people   uint64               // how far silences were read
 	silent   map[string]time.Time // nodes that are silent, with their last beat
 	since    time.Time            // from when on silence is judged
 }
@@ -58,7 +60,11 @@ const (
 )
 
 func (c *coordinator) newDesk() *desk {
-	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, opts: c.cfg.Triage, tells: c.tells}
+	var names []string
+	for _, s := range skillInfos(c.words) {
+		names = append(names, s.Name)
+	}
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, names: names, opts: c.cfg.Triage, tells: c.tells}
 }
 
 // lead does the triage until ctx ends.
@@ -98,6 +104,7 @@ func (d *desk) load(ctx context.Context) error {
 	if d.revision[triageLedger], err = d.conn.ReadState(ctx, triageLedger, &ledger); err != nil {
 		return err
 	}
+	d.silenced, d.people = nil, 0
 	if err := d.readSilences(ctx); err != nil {
 		return err
 	}
@@ -120,6 +127,8 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 				return err
 			}
 		case s.Key != "" && time.Since(m.Time) < stale:
+			// What a probe kept while NATS was away tells of something that is over.
+			s.Quiet = s.Quiet || time.Since(s.At) > stale
 			list = append(list, s)
 		}
 	}
@@ -311,8 +320,16 @@ func (d *desk) request(g *triage.Group, model bool) protocol.Request {
 	if len(r.Nodes) > maxAskedNodes {
 		r.Nodes = r.Nodes[:maxAskedNodes]
 	}
+	if len(r.Nodes) > fewNodes { // to look into all of everything would take too long
+		r.Skills = slices.DeleteFunc(append(g.Skills(), "os"), func(s string) bool { return !slices.Contains(d.names, s) })
+		slices.Sort(r.Skills)
+		r.Skills = slices.Compact(r.Skills)
+	}
 	return r
 }
+
+// fewNodes is how many nodes are looked into with every skill there is.
+const fewNodes = 20
 
 func appendNew(list []string, s string) []string {
 	if s == "" || len(list) >= 2*maxAskedNodes || slices.Contains(list, s) {
