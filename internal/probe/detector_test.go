@@ -56,11 +56,15 @@ func furnace(heat *atomic.Int64) skills.Skill {
 	}
 }
 
+// every is how often these tests take snapshots. A machine that is busy is late, and what
+// comes late by five times this stands alone to a detector.
+const every = 20 * time.Millisecond
+
 // short is a detector that learns in a second.
 func short(t *testing.T) *probe.Detector {
 	t.Helper()
 	o := detect.DefaultOptions()
-	o.CollectionInterval, o.LearningDuration, o.AutoSaveInterval = 10*time.Millisecond, time.Second, 50*time.Millisecond
+	o.CollectionInterval, o.LearningDuration, o.AutoSaveInterval = every, time.Second, 50*time.Millisecond
 	d, err := probe.NewDetector(o)
 	if err != nil {
 		t.Fatal(err)
@@ -85,10 +89,13 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 	stop := watch(first)
 	told := func(name signals.Metric, attrs ...string) float64 { t.Helper(); return tells.Sum(t, name, attrs...) }
 	until(t, "it to tell that it learns", func() bool { return told(signals.DetectorState, "state=learning") == 1 })
-	until(t, "the end of learning", func() bool { return first.Status().State == "active" && first.Status().LearningElapsedMS > 3000 })
+	until(t, "the end of learning", func() bool {
+		list := first.Baselines()
+		return first.Status().State == "active" && len(list) == 4 && list[0].SampleCount > 200
+	})
 	heat.Store(400)
 	found := map[string]protocol.Anomaly{}
-	until(t, "three anomalies", func() bool {
+	until(t, "an anomaly", func() bool {
 		for m, err := range conn.Range(t.Context(), bus.Events, protocol.AnomalySubject("web-1", "host", "furnace"), 0) {
 			if err != nil {
 				t.Fatal(err)
@@ -99,14 +106,14 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 			}
 			found[a.Metric] = a
 		}
-		return len(found) >= 3
+		return len(found) > 0
 	})
-	a := found["degrees"]
-	if a.Value < 500 || a.Baseline < 180 || a.Baseline > 220 || a.Score < 5 || a.Deviations < 10 || a.Since.After(a.DetectedAt) || len(a.Series) == 0 {
-		t.Errorf("anomaly %+v", a)
-	}
 	asked := 0
 	for _, a := range found {
+		usual := map[string]float64{"degrees": 200, "draught": 50, "smoke": 20}[a.Metric]
+		if a.Value < 1.5*usual || a.Baseline < 0.8*usual || a.Baseline > 1.2*usual || a.Score < 5 || a.Deviations < 10 || a.Since.After(a.DetectedAt) || len(a.Series) == 0 {
+			t.Errorf("anomaly %+v", a)
+		}
 		if !a.Quiet {
 			asked++
 		}
@@ -117,15 +124,17 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 	if _, ok := found["logs_burnt"]; ok {
 		t.Error("a counter that grows steadily is an anomaly")
 	}
-	if a, l, c := told(signals.DetectorState, "state=active"), told(signals.DetectorState, "state=learning"), told(signals.DetectorState, "state=cooldown"); l != 0 || a+c != 1 || c != 1 {
+	if a, l, c := told(signals.DetectorState, "state=active"), told(signals.DetectorState, "state=learning"), told(signals.DetectorState, "state=cooldown"); a != 0 || l != 0 || c != 1 {
 		t.Errorf("its state is told as active %v, learning %v, cooldown %v", a, l, c)
 	}
-	until(t, "what was found to be told", func() bool { return told(signals.Anomalies, "skill=furnace") >= 3 })
-	if n := told(signals.Escalations, "result=asked"); n < 1 || n > float64(len(found)) {
+	if n := told(signals.Anomalies, "skill=furnace"); n < float64(len(found)) {
+		t.Errorf("%v anomalies are told of %d", n, len(found))
+	}
+	if n := told(signals.Escalations, "result=asked"); n != 1 {
 		t.Errorf("%v escalations are told to have asked", n)
 	}
-	if n := told(signals.OddSamples, "skill=furnace"); n < 9 {
-		t.Errorf("of three metrics that were odd three times each %v odd samples are told", n)
+	if n := told(signals.OddSamples, "skill=furnace"); n < 3 {
+		t.Errorf("of a metric that was odd three times %v odd samples are told", n)
 	}
 	until(t, "baselines to be saved while it runs", func() bool { return told(signals.Baselines, "verb=save", "result=ok") >= 2 })
 	if b, err := os.ReadFile(filepath.Join(folder, "baselines")); err != nil || len(b) == 0 {
@@ -153,7 +162,7 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 func watching(t *testing.T, server *natsd.Server, folder string, d probe.Deps) (stop func()) {
 	t.Helper()
 	cfg := probe.DefaultConfig()
-	cfg.Node, cfg.Interval, cfg.State = "web-1", 10*time.Millisecond, folder
+	cfg.Node, cfg.Interval, cfg.State = "web-1", every, folder
 	if d.Log == nil {
 		d.Log = natstest.Log(t)
 	}

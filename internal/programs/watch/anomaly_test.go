@@ -97,7 +97,7 @@ func TestAWrongSettingOfTheDetectorIsNamed(t *testing.T) {
 		"{z_threshold: high}":                              "anomaly: ",
 		"{enabled: maybe}":                                 "anomaly: ",
 		"{learning_duration_ms: 2h}":                       "anomaly: ",
-		"{learning_duration_ms: 9223372036854775807}":      "anomaly: learning_duration_ms: ",
+		"{learning_duration_ms: 9223372036854775807}":      "anomaly: learning_duration_ms: 9223372036854775807 is more than a year",
 		"{z_threshold: 99, max_triggers_per_hour: -1}":     "max_triggers_per_hour: ",
 	} {
 		t.Run(yaml, func(t *testing.T) {
