@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -82,7 +83,8 @@ More probes and operators may join from other processes.`,
 	http.Flags(cmd.Flags(), proc.Addresses["fleetlens"])
 	l.coordinator.Alerts.Flags(cmd.Flags())
 	cmd.Flags().IntVar(&l.coordinator.Triage.MaxPerHour, "max-triggers-per-hour", l.coordinator.Triage.MaxPerHour, "groups an hour that may be investigated with a model; the rules analyst has the rest")
-	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in (default: a temporary one, removed at the end)")
+	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in, the probe's baselines too (default: a temporary one, removed at the end)")
+	cmd.Flags().StringVar(&l.coordinator.Topology, "topology", "", "`file` (YAML) with who depends on whom, beside what the nodes' connections show")
 	cmd.Flags().StringVar(&host, "listen", "127.0.0.1", "`host` to listen on")
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -91,6 +93,9 @@ More probes and operators may join from other processes.`,
 			return proc.UsageError{Err: err}
 		}
 		o.DataDir, o.Listen, o.Port = data, host, port
+		if data != "" && o.Probe.State == "" {
+			o.Probe.State = filepath.Join(data, "probe")
+		}
 		return proc.Observed(cmd.Context(), "fleetlens", http, o.Log, func(ctx context.Context, watched proc.Observing) error {
 			o.Log, o.Telemetry = watched.Log, watched.Providers
 			stack, err := allinone.Start(ctx, o)

@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/allinone":       anything,
 	"internal/docgen/...":     anything,
 	"internal/programs":       anything,
-	"internal/programs/watch": {"pkg/...", "internal/probe", "internal/detect", "internal/census", "internal/discover", "internal/journald", "internal/reach/..."},
+	"internal/programs/watch": {"pkg/...", "internal/keys", "internal/probe", "internal/detect", "internal/census", "internal/discover", "internal/journald", "internal/reach/..."},
 	"internal/arch":           {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},

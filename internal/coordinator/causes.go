@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,11 +68,46 @@ func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, err
 		further = max(further, g.Affected-len(g.Nodes))
 	}
 	r.Affected = len(affected) + further
-	ranking, err := c.rank(ctx, findings, now, labels)
+	looked := c.lookedAt(findings, labels)
+	ranking, err := c.rank(ctx, findings, looked, now, labels)
 	if err != nil {
 		return r, err
 	}
-	return ranked(r, ranking), nil
+	r = ranked(r, ranking)
+	r.Together = withOthers(r.Together, looked, r.Groups)
+	if len(r.Together) > 1 {
+		r.Described = correlate.Describe(r.Together, labels, slices.Collect(maps.Keys(labels))).String()
+	}
+	return r, nil
+}
+
+// allOf is the share of a group's nodes of which a cause must be shown for it to be that
+// of all of them.
+const allOf = 0.9
+
+// withOthers adds to the nodes of a cause those of a group that were not looked at for want
+// of room, when nearly all that were have it.
+func withOthers(together, looked []string, groups []agent.FindingGroup) []string {
+	if len(together) < 2 {
+		return together
+	}
+	out := slices.Clone(together)
+	for _, g := range groups {
+		seen, have := 0, 0
+		for _, n := range g.Nodes {
+			if slices.Contains(looked, n) {
+				seen++
+				if slices.Contains(together, n) {
+					have++
+				}
+			}
+		}
+		if seen > 0 && float64(have) >= allOf*float64(seen) {
+			out = append(out, slices.DeleteFunc(slices.Clone(g.Nodes), func(n string) bool { return slices.Contains(looked, n) })...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // ranked puts what correlate says into the words of agents.
@@ -134,7 +170,8 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 	return out
 }
 
-// resource returns what a check is about; empty where that is not known.
+// resource returns what a finding is about: what its check says, else what the name of
+// its metric tells; empty where neither is known.
 func (c causes) resource(skill, metric string) string {
 	for _, w := range c.words {
 		if w.Skill != skill {
@@ -146,7 +183,7 @@ func (c causes) resource(skill, metric string) string {
 			}
 		}
 	}
-	return ""
+	return correlate.ResourceOf(metric)
 }
 
 func (c causes) calls() []correlate.Edge {
@@ -161,21 +198,29 @@ func (c causes) calls() []correlate.Edge {
 // Bounds of what is read for one ranking.
 const (
 	rankNodes  = 60
-	rankNeeded = 20               // of them, nodes that only others depend on
-	rankSkills = 4                // of each node
-	lookBack   = time.Hour        // of changes before the incident
-	leadTime   = 90 * time.Second // from when trouble begins to when a check or detector sees it
+	rankNeeded = 20        // of them, nodes that only others depend on
+	rankSkills = 4         // of each node
+	lookBack   = time.Hour // of changes before the incident
+	leadRows   = 3         // from when trouble begins to when a check or detector sees it
 )
 
-// rank reads what the nodes of findings published, and ranks the nodes.
-func (c causes) rank(ctx context.Context, findings []protocol.Notification, now time.Time, labels map[string]map[string]string) (correlate.Ranking, error) {
+// lookedAt returns the nodes of findings that are ranked, as many as there is room for.
+func (c causes) lookedAt(findings []protocol.Notification, labels map[string]map[string]string) []string {
 	var nodes []string
-	skills := []string{"os"}
-	began := now
 	for _, n := range findings {
 		if !slices.Contains(nodes, n.Node) && len(nodes) < rankNodes-rankNeeded && labels[n.Node] != nil {
 			nodes = append(nodes, n.Node)
 		}
+	}
+	return nodes
+}
+
+// rank reads what the nodes of findings published, and ranks the nodes.
+func (c causes) rank(ctx context.Context, findings []protocol.Notification, nodes []string, now time.Time, labels map[string]map[string]string) (correlate.Ranking, error) {
+	nodes = slices.Clone(nodes)
+	skills := []string{"os"}
+	began := now
+	for _, n := range findings {
 		if !slices.Contains(skills, n.Operator) && len(skills) < rankSkills && c.known(n.Operator) {
 			skills = append(skills, n.Operator)
 		}
@@ -194,10 +239,12 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, now 
 	if err != nil {
 		return correlate.Ranking{}, err
 	}
-	window := frame{began: began.Add(-leadTime), now: now}
+	window := frame{began: began, now: now}
 	if err := c.read(ctx, &window, nodes, skills); err != nil {
 		return correlate.Ranking{}, err
 	}
+	step := window.step() // probes may report each second or each hour
+	window.began = began.Add(-leadRows * step)
 	cs := window.build()
 	cs.Calls = c.calls()
 	for _, ch := range changes {
@@ -213,7 +260,7 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, now 
 	for _, n := range findings {
 		switch n.Origin {
 		case protocol.OriginAnomaly, protocol.OriginSilence:
-			at := correlate.Onset{Time: c.fleet.eventTime(n.Node, onset(n)), Within: 30 * time.Second}
+			at := correlate.Onset{Time: c.fleet.eventTime(n.Node, onset(n)), Within: step}
 			if have, ok := cs.Onsets[n.Node]; !ok || at.Time.Before(have.Time) {
 				cs.Onsets[n.Node] = at
 			}

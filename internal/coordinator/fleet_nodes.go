@@ -109,11 +109,8 @@ func (f *fleet) targetsOf(name string, skills []string) []targetSkill {
 }
 
 // named returns the node that another system means by a host's name, which may have a
-// port or a domain; empty when it is none, or may be several.
+// domain or lack one; empty when it is none, or may be several.
 func (f *fleet) named(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
 	if host == "" {
 		return ""
 	}

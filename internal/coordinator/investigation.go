@@ -225,6 +225,7 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 			return nil, sub, err
 		}
 		sub.Request.Notifications = append(sub.Request.Notifications, g.Notes(inv.id)...)
+		signals.Emit(ctx, signals.TriageAsked, signals.Text(signals.AttrReason, inv.req.Reason), signals.AttrCount.Int(len(inv.req.Nodes)))
 	}
 	return decider, sub, nil
 }

@@ -19,6 +19,7 @@ type tells struct {
 	tracer         trace.Tracer
 	investigations metric.Int64Counter
 	signals        metric.Int64Counter
+	asked          metric.Int64Counter
 	leading        metric.Int64UpDownCounter
 }
 
@@ -26,12 +27,25 @@ func newTells(p signals.Providers) tells {
 	return tells{
 		agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations),
 		signals: signals.Counter(p.Meter(), signals.TriageSignals), leading: signals.UpDown(p.Meter(), signals.TriageLeading),
+		asked: signals.Counter(p.Meter(), signals.TriageRequests),
 	}
 }
 
 // triaged counts what became of a signal.
 func (t tells) triaged(ctx context.Context, result string) {
 	t.signals.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(signals.LabelResult.String(result))))
+}
+
+// triageAsked counts an investigation that triage asked for, or could not.
+func (t tells) triageAsked(ctx context.Context, model bool, err error) {
+	result := "model"
+	switch {
+	case err != nil:
+		result = "failed"
+	case !model:
+		result = "rules"
+	}
+	t.asked.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(signals.LabelResult.String(result))))
 }
 
 // traced returns ctx within the span of the investigation. It is in a trace in any

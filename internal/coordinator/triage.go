@@ -272,7 +272,9 @@ func (d *desk) ask(ctx context.Context, now time.Time) error {
 		d.mu.Unlock()
 		// The request goes first: its id keeps it from being asked twice by whoever finds
 		// the group not yet marked.
-		if _, err := d.conn.Publish(ctx, bus.Outgoing{Subject: protocol.RequestSubject, Body: r, ID: r.ID, Dedupe: true}); err != nil {
+		_, err := d.conn.Publish(ctx, bus.Outgoing{Subject: protocol.RequestSubject, Body: r, ID: r.ID, Dedupe: true})
+		d.tells.triageAsked(ctx, model, err)
+		if err != nil {
 			return err
 		}
 		if err := d.saveLedger(ctx); err != nil {

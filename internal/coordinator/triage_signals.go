@@ -1,9 +1,11 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,7 +103,11 @@ var nodeLabels = []string{"node", "host", "hostname", "nodename", "kubernetes_no
 func (d *desk) ofAlert(a protocol.Alert) triage.Signal {
 	node := ""
 	for _, label := range nodeLabels {
-		if node = d.fleet.named(a.Labels[label]); node != "" {
+		host := a.Labels[label]
+		if h, _, err := net.SplitHostPort(host); err == nil { // what Prometheus scrapes
+			host = h
+		}
+		if node = cmp.Or(d.fleet.named(host), d.links.links.NodeAt(host)); node != "" {
 			break
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 )
 
 // anomaly reports one of a node's pantry.
@@ -76,6 +78,7 @@ func gives(seen chan<- agent.CoordinatorSubject) func(string) (agent.Decider, er
 
 func quickly(c *coordinator.Config, _ *coordinator.Deps) { c.Triage.Settle = 200 * time.Millisecond }
 
+// Behaviour: defect 23.
 func TestAnomaliesOfSeveralNodesAreOneRequest(t *testing.T) {
 	b := newBench(t)
 	for i := range 3 {
@@ -130,8 +133,10 @@ func TestWhoLeadsDiesBetweenTheFirstSignalAndTheRequest(t *testing.T) {
 
 func TestTheThirdGroupOfAnHourIsForTheRules(t *testing.T) {
 	b := newBench(t)
-	asked := b.asked()
-	b.coordinate("co-1", gives(nil), quickly, func(c *coordinator.Config, _ *coordinator.Deps) { c.Triage.MaxPerHour = 2 })
+	asked, tells := b.asked(), signalstest.New()
+	b.coordinate("co-1", gives(nil), quickly, func(c *coordinator.Config, d *coordinator.Deps) {
+		c.Triage.MaxPerHour, d.Telemetry = 2, tells.Providers
+	})
 	var models []string
 	for i := range 3 {
 		node := fmt.Sprintf("n%d", i)
@@ -142,6 +147,15 @@ func TestTheThirdGroupOfAnHourIsForTheRules(t *testing.T) {
 	if !slices.Equal(models, []string{"", "", "rules"}) {
 		t.Errorf("models %q", models)
 	}
+	if m, r := tells.Sum(t, signals.TriageRequests, "result=model"), tells.Sum(t, signals.TriageRequests, "result=rules"); m != 2 || r != 1 {
+		t.Errorf("told are %v for the model and %v for the rules", m, r)
+	}
+	tells.AwaitAll(t, string(signals.Investigation), 3)
+	told := tells.Events(signals.TriageAsked)
+	if len(told) != 3 || told[0][string(signals.AttrCount)] != int64(1) || !strings.Contains(fmt.Sprint(told[0][string(signals.AttrReason)]), "pantry.metric_0 on n0") {
+		t.Errorf("the investigations begin with %v", told)
+	}
+	tells.Conforms(t)
 }
 
 func TestASilentNodeIsAskedAboutOnce(t *testing.T) {
@@ -269,14 +283,19 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	links := protocol.Links{Node: "db-1", Addresses: []string{"192.0.2.21"}, At: time.Now().UTC()}
+	if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.LinksSubject("db-1"), Body: links}); err != nil {
+		t.Fatal(err)
+	}
 	alert("HighLatency", map[string]string{"instance": "web-1:9100"})
+	alert("HighLatency", map[string]string{"instance": "192.0.2.21:9100"})
 	alert("HighLatency", map[string]string{"instance": "elsewhere:9100"})
 	r := next(t, asked, "request")
-	if !slices.Equal(r.Nodes, []string{"web-1.example.net"}) || !strings.Contains(r.Reason, "alert.HighLatency on web-1.example.net: HighLatency: p99 is 2.1 s") {
+	if !slices.Equal(r.Nodes, []string{"web-1.example.net", "db-1"}) || !strings.Contains(r.Reason, "alert.HighLatency on 2 nodes: HighLatency: p99 is 2.1 s") {
 		t.Errorf("request %+v", r)
 	}
 	notes := next(t, seen, "investigation").Request.Notifications
-	if len(notes) != 2 || notes[0].Verified || notes[0].Origin != protocol.OriginAlert || notes[1].Node != "fleet" {
+	if len(notes) != 3 || notes[0].Verified || notes[0].Origin != protocol.OriginAlert || notes[2].Node != "fleet" {
 		t.Errorf("it began with %+v", notes)
 	}
 }

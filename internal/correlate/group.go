@@ -3,6 +3,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,13 +41,48 @@ type Group struct {
 
 // causes is what a shortage of one resource does to others on the same host. It
 // follows the memory and I/O paths of the Linux kernel: reclaim writes and swaps,
-// swapping waits for disks, and waiting tasks count as load.
+// swapping waits for disks, and waiting tasks count as load. Whatever is short, what is
+// served by the host suffers.
 var causes = map[string][]string{
-	"memory":  {"swap", "disk_io", "oom", "cpu"},
-	"swap":    {"disk_io"},
-	"disk_io": {"cpu"},
-	"disk":    {"disk_io"},
-	"threads": {"cpu"},
+	"memory":  {"swap", "disk_io", "oom", "cpu", requests},
+	"swap":    {"disk_io", requests},
+	"disk_io": {"cpu", requests},
+	"disk":    {"disk_io", requests},
+	"threads": {"cpu", requests},
+	"cpu":     {requests},
+	"network": {requests},
+}
+
+// requests is what a host serves: slow, failing, or not asked for.
+const requests = "requests"
+
+// ioWords are the begins of words in the names of disk metrics that tell of its work and
+// not of its space.
+var ioWords = []string{"io", "read", "writ", "util", "busy", "await", "queue"}
+
+// ResourceOf returns what a metric tells of by its name, in the words of the checks'
+// resources; empty where the name does not tell.
+func ResourceOf(metric string) string {
+	io := slices.ContainsFunc(nameWords(metric), func(w string) bool {
+		return slices.ContainsFunc(ioWords, func(begin string) bool { return strings.HasPrefix(w, begin) })
+	})
+	switch class := ClassOf(metric); class {
+	case Latency, Errors, Availability, Requests:
+		return requests
+	case CPU, Memory, Network:
+		return string(class)
+	case Waiting:
+		if io {
+			return "disk_io"
+		}
+		return "cpu"
+	case Disk:
+		if io {
+			return "disk_io"
+		}
+		return "disk"
+	}
+	return ""
 }
 
 // reaches reports whether a shortage of a leads to one of b.
@@ -58,7 +94,8 @@ func reaches(a, b string) bool {
 func Groups(findings []Finding) []Group { return Relate(findings, nil) }
 
 // Relate puts findings into groups: the same resource on one node is one problem; a
-// shortage and what it causes on that node are one; nodes whose problems have the same
+// shortage and what it causes on that node are one, and so is what else is odd there and
+// of no known resource; nodes whose problems have the same
 // root are one; and a problem on a node is one with an earlier problem of what the node
 // calls, unless nobody else can cause it. The worst group comes first.
 func Relate(findings []Finding, calls []Edge) []Group {
@@ -113,6 +150,9 @@ func perNode(findings []Finding) []Group {
 		list := byNode[node]
 		for _, f := range list {
 			root := rootOf(f, list)
+			if f.Resource == "" {
+				root = rootOf(mainOf(f, list), list)
+			}
 			i := slices.IndexFunc(roots, func(g Group) bool { return g.Cause == root })
 			if i < 0 {
 				roots = append(roots, Group{Cause: root})
@@ -123,6 +163,32 @@ func perNode(findings []Finding) []Group {
 		out = append(out, roots...)
 	}
 	return out
+}
+
+// mainOf returns the finding that one of no known resource belongs to: the worst that
+// did not set in clearly after it, one of a known resource before others.
+func mainOf(f Finding, all []Finding) Finding {
+	best := f
+	for _, o := range all {
+		if o.At.After(f.At.Add(onsetSlack)) {
+			continue
+		}
+		known := cmp.Or(compareBool(o.Resource != "", best.Resource != ""), cmp.Compare(o.Severity, best.Severity))
+		if known > 0 || known == 0 && cmp.Or(best.At.Compare(o.At), strings.Compare(key(best), key(o))) > 0 {
+			best = o
+		}
+	}
+	return best
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // key is what makes two findings one problem.

@@ -164,17 +164,27 @@ func (s *scene) ranking(order []*suspect) Ranking {
 
 // together returns the first suspect and those that show the same: nodes that went
 // silent as well, or whose strongest metric is the same and shifted about as much, with
-// no dependency between them.
+// no dependency between them by which it could have travelled.
 func (s *scene) together(order []*suspect) []string {
 	first := order[0]
 	out := []string{first.node}
 	for _, p := range order[1:] {
-		if p.like(first) && !slices.Contains(s.sickBelow(p.node), first.node) && !slices.Contains(s.sickBelow(first.node), p.node) {
+		if !p.like(first) {
+			continue
+		}
+		if p.local() || !slices.Contains(s.sickBelow(p.node), first.node) && !slices.Contains(s.sickBelow(first.node), p.node) {
 			out = append(out, p.node)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// local reports whether what a suspect shows comes from no other node: what fills a disk
+// or the memory runs there.
+func (s *suspect) local() bool {
+	m := s.main()
+	return m != nil && (m.Class == Disk || m.Class == Memory) && !s.silent && !s.unseen
 }
 
 // like reports whether two suspects show the same. Of a resource the same shift in

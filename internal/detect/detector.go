@@ -26,9 +26,9 @@ const itself = "anomaly"
 // stand still or jump. It is not safe for concurrent use.
 //
 // A metric escalates when ConsecutiveRequired samples of it in a row are anomalous
-// and either two more metrics of the snapshot are so too, or its score is above the
-// threshold by the logarithm of the number of metrics: of many, one is always
-// strange. It is told once, and again only after it was usual for Cooldown and for
+// and either two more metrics of the snapshot are so too, or it is stranger than one
+// of many always is: its score above the threshold by the logarithm of their number,
+// or its value twice ZThreshold deviations from what is typical. It is told once, and again only after it was usual for Cooldown and for
 // Rearm samples.
 type Detector struct {
 	options   Options
@@ -92,7 +92,7 @@ func (d *Detector) Snapshot(target, skill string, at time.Time, samples []Sample
 		if !ok {
 			continue
 		}
-		s.judge(ms, x, d.threshold, math.Log(float64(len(d.series))))
+		s.judge(ms, x, limits{score: d.threshold, extra: math.Log(float64(len(d.series))), far: 2 * d.options.ZThreshold})
 		if s.told != nil && s.calm >= Rearm && ms-s.lastOdd >= d.options.Cooldown.Milliseconds() {
 			s.told = nil
 		}

@@ -58,7 +58,7 @@ func noise(seed uint64) func() float64 {
 
 func eager(o *detect.Options) { o.LearningDuration = 50 * step }
 
-// case 128
+// Behaviour: 128.
 func TestANewDetectorLearns(t *testing.T) {
 	d := newDetector(t, nil)
 	got := d.Status(start.Add(time.Second))
@@ -71,15 +71,17 @@ func TestANewDetectorLearns(t *testing.T) {
 	}
 }
 
-// case 129
+// Behaviour: 129.
 func TestAfterLearningItIsActiveAndEachMetricOfEachSkillHasABaseline(t *testing.T) {
 	d := newDetector(t, eager)
 	for i := range 51 {
 		d.Snapshot("host", "os", at(i), []detect.Sample{{Metric: "a", Value: 1}, {Metric: "b", Value: float64(i)}})
 		d.Snapshot("shop", "gc", at(i), []detect.Sample{{Metric: "c", Value: 3}})
 	}
-	if got := d.Status(at(50)).State; got != detect.Active {
-		t.Errorf("state is %s", got)
+	for i, want := range map[int]detect.State{49: detect.Learning, 50: detect.Active} {
+		if got := d.Status(at(i)).State; got != want {
+			t.Errorf("after %d of 50 steps of learning the state is %s, want %s", i, got, want)
+		}
 	}
 	var names []string
 	for _, b := range d.Baselines() {
@@ -93,13 +95,16 @@ func TestAfterLearningItIsActiveAndEachMetricOfEachSkillHasABaseline(t *testing.
 	}
 }
 
-// case 130
+// Behaviour: 130.
 func TestAsManyAnomalousSamplesAsRequiredEscalate(t *testing.T) {
 	d := newDetector(t, func(o *detect.Options) { eager(o); o.ZThreshold, o.ConsecutiveRequired = 2, 2 })
 	feed(d, 0, 60, func(int) []detect.Sample { return gauge(10) })
 	for i := 60; i < 70; i++ {
 		told := d.Snapshot("host", "os", at(i), gauge(90))
 		st := d.Status(at(i))
+		if st.State != d.State(at(i)) || st.ConsecutiveCount > 0 && d.Odd() != 1 {
+			t.Errorf("it is %s with %d odd, and says %+v", d.State(at(i)), d.Odd(), st)
+		}
 		if len(told) == 0 {
 			if st.State != detect.Active || st.ConsecutiveCount > 1 {
 				t.Fatalf("sample %d: %s with %d in a row", i, st.State, st.ConsecutiveCount)
@@ -114,7 +119,7 @@ func TestAsManyAnomalousSamplesAsRequiredEscalate(t *testing.T) {
 	t.Error("nothing escalated")
 }
 
-// case 131
+// Behaviour: 131.
 func TestAUsualSampleResetsTheCount(t *testing.T) {
 	d := newDetector(t, func(o *detect.Options) { eager(o); o.ConsecutiveRequired = 5 })
 	feed(d, 0, 60, func(int) []detect.Sample { return gauge(10) })
@@ -134,7 +139,7 @@ func TestAUsualSampleResetsTheCount(t *testing.T) {
 	}
 }
 
-// case 132
+// Behaviour: 132.
 func TestCooldownEndsByItself(t *testing.T) {
 	d := newDetector(t, eager)
 	feed(d, 0, 60, func(int) []detect.Sample { return gauge(10) })
@@ -151,7 +156,7 @@ func TestCooldownEndsByItself(t *testing.T) {
 	}
 }
 
-// case 133
+// Behaviour: 133.
 func TestSamplesOfAllSkillsAreKeptAsTheyAre(t *testing.T) {
 	d := newDetector(t, nil)
 	d.Snapshot("host", "os", start, []detect.Sample{{Metric: "a", Value: 1.5}, {Metric: "b", Value: -2}})
@@ -170,7 +175,7 @@ func TestSamplesOfAllSkillsAreKeptAsTheyAre(t *testing.T) {
 	}
 }
 
-// case 134
+// Behaviour: 134.
 func TestASkillThatGivesNothingLeavesTheOthersAlone(t *testing.T) {
 	d := newDetector(t, eager)
 	for i := range 60 {
@@ -195,7 +200,7 @@ func fault(d *detect.Detector, skill string, from int) []detect.Anomaly {
 	return out
 }
 
-// case 135
+// Behaviour: 135.
 func TestTriggersAreLimitedAndCanBeOff(t *testing.T) {
 	learned := func(change func(*detect.Options)) *detect.Detector {
 		d := newDetector(t, func(o *detect.Options) { eager(o); change(o) })
@@ -235,16 +240,18 @@ func TestTriggersAreLimitedAndCanBeOff(t *testing.T) {
 		for i := 60; i < 200; i++ {
 			d.Snapshot("host", "skill1", at(i), gauge(10))
 		}
-		if n := d.Status(at(200)).TriggersInLastHour; n != 0 {
-			t.Errorf("%d triggers after more than an hour", n)
-		}
 		if told := fault(d, "skill1", 200); len(told) != 1 || !told[0].Trigger {
 			t.Errorf("told %+v", told)
+		}
+		for _, tt := range []struct{ i, want int }{{212, 1}, {400, 0}} {
+			if n := d.Status(at(tt.i)).TriggersInLastHour; n != tt.want {
+				t.Errorf("%d triggers in the hour before %s, want %d", n, at(tt.i), tt.want)
+			}
 		}
 	})
 }
 
-// case 136
+// Behaviour: 136, defect 23.
 func TestCountersAreJudgedByTheirRateAndAResetIsNoSample(t *testing.T) {
 	d := newDetector(t, eager)
 	total := 1e9
@@ -276,7 +283,7 @@ func TestCountersAreJudgedByTheirRateAndAResetIsNoSample(t *testing.T) {
 	}
 }
 
-// case 136
+// Behaviour: 136, defect 23.
 func TestWhatIsNoNumberIsNoSample(t *testing.T) {
 	d := newDetector(t, nil)
 	for i, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1e300} {
@@ -287,7 +294,7 @@ func TestWhatIsNoNumberIsNoSample(t *testing.T) {
 	}
 }
 
-// case 137
+// Behaviour: 137, defect 24.
 func TestBaselinesFromBeforeARestartShortenLearning(t *testing.T) {
 	d := newDetector(t, nil)
 	next := noise(1)
@@ -321,7 +328,7 @@ func TestBaselinesFromBeforeARestartShortenLearning(t *testing.T) {
 	}
 }
 
-// case 123
+// Behaviour: 123.
 func TestRecentSamplesAreInOrderAndOfTheirMetricOnly(t *testing.T) {
 	d := newDetector(t, nil)
 	d.Snapshot("host", "os", start, gauge(1))
@@ -338,7 +345,7 @@ func TestRecentSamplesAreInOrderAndOfTheirMetricOnly(t *testing.T) {
 	}
 }
 
-// case 124
+// Behaviour: 124.
 func TestTheLatestSampleIsTheSecondOfTwoEvenInTheSameMillisecond(t *testing.T) {
 	d := newDetector(t, nil)
 	if _, ok := d.Latest(named("m")); ok {
@@ -350,11 +357,14 @@ func TestTheLatestSampleIsTheSecondOfTwoEvenInTheSameMillisecond(t *testing.T) {
 		if p, ok := d.Latest(named("m")); !ok || p.Value != 2 || p.At != start.Add(after) {
 			t.Errorf("%s later: %+v", after, p)
 		}
+		if recent := d.Recent(named("m"), start.Add(after)); recent[len(recent)-1].Value != 2 {
+			t.Errorf("%s later the recent samples are %+v", after, recent)
+		}
 		d.Forget(named("m"))
 	}
 }
 
-// case 125
+// Behaviour: 125.
 func TestForgettingOneMetricLeavesTheOthers(t *testing.T) {
 	d := newDetector(t, nil)
 	if got := d.Names(); len(got) != 0 {
@@ -371,7 +381,7 @@ func TestForgettingOneMetricLeavesTheOthers(t *testing.T) {
 	}
 }
 
-// case 126
+// Behaviour: 126, defect 21.
 func TestSamplesOlderThanTheHistoryAreGoneAndThereAreNeverMoreThanSixty(t *testing.T) {
 	d := newDetector(t, nil)
 	for i := range 5000 {
@@ -400,7 +410,7 @@ func TestSamplesOlderThanTheHistoryAreGoneAndThereAreNeverMoreThanSixty(t *testi
 	}
 }
 
-// case 127
+// Behaviour: 127.
 func TestABaselineFollowsItsMetricAndCanBeForgotten(t *testing.T) {
 	d := newDetector(t, nil)
 	if _, ok := d.Baseline(named("m")); ok {
@@ -416,13 +426,18 @@ func TestABaselineFollowsItsMetricAndCanBeForgotten(t *testing.T) {
 	if b, _ := d.Baseline(named("m")); b.Count != 2 || b.Mean != 6 || b.StdDev != 1 || b.LastUpdated != at(1) {
 		t.Errorf("of 5 and 7: %+v", b)
 	}
+	d.Snapshot("host", "os", at(1), []detect.Sample{{Metric: "n"}, {Metric: "o"}})
+	if list := d.Baselines(); len(list) != 3 || list[0].Name != named("m") || list[0].Mean != 6 {
+		t.Errorf("of three metrics: %+v", list)
+	}
 	d.Forget(named("m"))
 	d.Forget(named("m"))
-	if _, ok := d.Baseline(named("m")); ok {
-		t.Error("a forgotten metric has a baseline")
+	if _, ok := d.Baseline(named("m")); ok || len(d.Baselines()) != 2 {
+		t.Error("a forgotten metric has a baseline, or others went with it")
 	}
 }
 
+// Behaviour: defect 23.
 func TestThreeDifferentMetricsInARowNeverEscalate(t *testing.T) {
 	d := newDetector(t, eager)
 	usual := func() []detect.Sample {
@@ -457,6 +472,7 @@ func TestOneSpikeIsNotTold(t *testing.T) {
 	}
 }
 
+// Behaviour: 121, defect 23.
 func TestAConstantFires(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -520,6 +536,43 @@ func TestAnAnomalyTellsWhatWhereAndSinceWhen(t *testing.T) {
 	}
 	if got := d.Anomalies(at(3009).Add(time.Hour)); len(got) != 0 {
 		t.Errorf("an hour later there is %+v", got)
+	}
+}
+
+// host returns n metrics of noise, each sample of which leans on those before.
+func host(n int) func() []detect.Sample {
+	r := rand.New(rand.NewPCG(31, 31))
+	samples := make([]detect.Sample, n)
+	lean := make([]float64, n)
+	return func() []detect.Sample {
+		for k := range samples {
+			lean[k] = 0.9*lean[k] + r.NormFloat64()
+			samples[k] = detect.Sample{Metric: fmt.Sprint("m", k), Floor: 1, Value: 50 + lean[k]}
+		}
+		return samples
+	}
+}
+
+func TestAHostOfManyNoisyMetricsIsQuiet(t *testing.T) {
+	d := newDetector(t, nil)
+	next := host(45)
+	if told := feed(d, 0, 2*2880, func(int) []detect.Sample { return next() }); len(told) > 2 {
+		t.Errorf("45 metrics of noise were told %d times in two days", len(told))
+	}
+}
+
+func TestOneMetricOfManyIsToldWhenItIsFarOff(t *testing.T) {
+	d := newDetector(t, nil)
+	next := host(45)
+	told := feed(d, 0, 315, func(i int) []detect.Sample {
+		s := next()
+		if i >= 300 {
+			s[7].Value += 20 // about nine deviations
+		}
+		return s
+	})
+	if len(told) != 1 || told[0].Metric != "m7" || told[0].Distance < 6 {
+		t.Errorf("told %+v", told)
 	}
 }
 
@@ -671,6 +724,7 @@ func TestSamplesCloserThanTheIntervalAreShownNotJudged(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 21.
 func TestMetricsAreBounded(t *testing.T) {
 	d := newDetector(t, func(o *detect.Options) { o.MaxMetrics = 2 })
 	three := []detect.Sample{{Metric: "a"}, {Metric: "b"}, {Metric: "c"}}

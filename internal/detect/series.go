@@ -141,15 +141,20 @@ const slight = 0.005
 // by that: one in twenty is so by chance.
 const clearly = 2
 
+// limits are what a sample must reach.
+type limits struct {
+	score float64 // to be anomalous
+	extra float64 // more of it, to be so without other metrics
+	far   float64 // deviations from what is typical that do instead of extra
+}
+
 // judge takes x into the model and counts anomalous samples in a row. It needs
 // both the score, which looks back over some samples, and a sample that is odd
 // itself, far from what is typical or wrong for its time: what follows a single spike
-// is not anomalous, nor is a metric that stands still where it usually is. extra is
-// what the score must have above the threshold for the metric to be anomalous by
-// itself.
-func (s *series) judge(at int64, x, threshold, extra float64) {
+// is not anomalous, nor is a metric that stands still where it usually is.
+func (s *series) judge(at int64, x float64, l limits) {
 	share := ripeness(s.model.n)
-	threshold, extra = threshold*share, extra*share
+	threshold := l.score * share
 	s.calm++
 	floor := s.floor
 	if floor > 0 {
@@ -173,7 +178,7 @@ func (s *series) judge(at int64, x, threshold, extra float64) {
 	}
 	s.inARow++
 	s.byItself++
-	if score < threshold+extra {
+	if score < threshold+l.extra*share && !Anomalous(x, s.typical, s.deviation, 0, l.far) {
 		s.byItself = 0
 	}
 	s.lastOdd, s.calm = at, 0

@@ -50,6 +50,13 @@ func (d *Detector) Status(at time.Time) Status {
 	return st
 }
 
+// State returns the state at a time.
+func (d *Detector) State(at time.Time) State { return d.state(at.UnixMilli()) }
+
+// Odd returns how many metrics of the last snapshot were anomalous that had not been
+// told before; while it learns there are none.
+func (d *Detector) Odd() int { return len(d.odd) }
+
 // A Baseline is what a detector knows of a metric.
 type Baseline struct {
 	Name

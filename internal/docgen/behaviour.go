@@ -52,8 +52,8 @@ func behaviourPage(root string, groups []behaviourGroup) (string, error) {
 	var b strings.Builder
 	b.WriteString(head("Behaviour", "the comments of the tests"))
 	fmt.Fprintf(&b, `Fleetlens is the fleet-wide counterpart of Beamlens. These are the cases of the
-reference behaviour (Beamlens v0.4.0) about agents and databases, and the defects of its agents, which
-must not come back. Each stands in the words of what Fleetlens does, with the tests
+reference behaviour (Beamlens v0.4.0) about agents, detectors and databases, and the defects of its
+agents and its detector, which must not come back. Each stands in the words of what Fleetlens does, with the tests
 that fail when it no longer does. A test says so itself: `+"`// Behaviour: 40, defect 7.`"+`
 above it.
 

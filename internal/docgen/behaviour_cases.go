@@ -14,13 +14,8 @@ type behaviourGroup struct {
 	cases []behaviourCase
 }
 
-// What cases await. Whoever builds it marks the tests and takes the reason away.
-const (
-	awaitsDetector = "the anomaly detector and the tracer skill"
-)
-
-// behaviourGroups returns the cases of the reference behaviour about agents and databases, then
-// its defects. A case that upstream gets wrong stands in its mended form.
+// behaviourGroups returns the cases of the reference behaviour about agents, detectors and
+// databases, then its defects. A case that upstream gets wrong stands in its mended form.
 func behaviourGroups() []behaviourGroup {
 	return []behaviourGroup{
 		{"Identifiers and records", []behaviourCase{
@@ -104,7 +99,7 @@ func behaviourGroups() []behaviourGroup {
 			{id: "68", does: "A skill is found by its short name."},
 			{id: "69", does: "A worker without a list of skills, or with an empty one, serves all it knows."},
 			{id: "70", does: "Settings of one skill reach it and leave the others as they are."},
-			{id: "71", does: "The tracer and the detector run where they are asked for.", awaits: awaitsDetector},
+			{id: "71", does: "The tracer is there where a Go service is a target, and profiles only where the host grants the level trace; the detector is there unless it is turned off, watches the skills that are named, and never itself."},
 			{id: "72", does: "Thresholds that are set for any skill are those that its operators judge by."},
 		}},
 		{"Coordinator: a run", []behaviourCase{
@@ -156,6 +151,34 @@ func behaviourGroups() []behaviourGroup {
 			{id: "114", does: "The log of a process has a level that is set where it starts."},
 			{id: "115", does: "The event of an insight carries its summary."},
 		}},
+		{"Statistics", []behaviourCase{
+			{id: "116", does: "A mean is arithmetic, and 0 of nothing."},
+			{id: "117", does: "A standard deviation is that of a population; 0 of nothing, of one value and of a constant."},
+			{id: "118", does: "A z-score counts deviations from the mean, with their sign; without a deviation it is 0."},
+			{id: "119", does: "A percentile is interpolated between ranks; 0 of nothing, of one value that value."},
+			{id: "120", does: "An exponential moving average starts at the first value and follows faster with a larger weight."},
+			{id: "121", does: "What is further off than the threshold is anomalous, on either side. A constant is so once it leaves it by more than a floor made from its unit and its checks."},
+			{id: "122", does: "A summary of samples has mean, deviation, percentiles and their number; of nothing all are 0."},
+		}},
+		{"What the detector keeps", []behaviourCase{
+			{id: "123", does: "Samples are read back oldest first, of their metric only; an unknown one has none."},
+			{id: "124", does: "The latest of two samples is the second, also in the same millisecond."},
+			{id: "125", does: "A metric that is forgotten leaves the others."},
+			{id: "126", does: "Samples older than the history are gone, and of each metric there are 60 at most."},
+			{id: "127", does: "A baseline has its metric, its samples' number and the time of the last, follows the metric, and can be forgotten. A probe without a state folder keeps none over a restart, and says so when it starts."},
+		}},
+		{"The detector", []behaviourCase{
+			{id: "128", does: "It begins to learn, and tells since when, how long, at what interval, how many samples in a row were odd, and what it asked for."},
+			{id: "129", does: "After the time of learning it is active, and each metric of each skill has a baseline."},
+			{id: "130", does: "As many anomalous samples in a row as are required escalate; one less does not."},
+			{id: "131", does: "A usual sample resets the count."},
+			{id: "132", does: "A cooldown ends by itself."},
+			{id: "133", does: "The metrics of all skills are sampled, with exact values."},
+			{id: "134", does: "A skill that gives nothing, fails or panics leaves the detector and the other skills alone."},
+			{id: "135", does: "An escalation asks for an investigation unless that is off, or was asked for as often as it may be within the last hour; it is told in any case."},
+			{id: "136", does: "What is no number is no sample; counters are judged by their rate, and a reset is no sample."},
+			{id: "137", does: "Baselines of before a restart shorten learning by the time they took."},
+		}},
 		{"Databases", []behaviourCase{
 			{id: "147", does: "Queries of 10, 20 and 30 ms are three, 20 ms on average and 30 at most; of 10, 100 and 200 ms two are slow at 50; two transactions that failed are counted."},
 			{id: "148", does: "Slow queries come slowest first, as many as asked for, each with its shape, role and database; the threshold is told, and none is listed when all were fast."},
@@ -203,6 +226,10 @@ func behaviourGroups() []behaviourGroup {
 			{id: "defect 18", does: "Lists stand in the order of the run, a completion names its skill, every tool answers, and a limit shows as the outcome."},
 			{id: "defect 19", does: "A setting reaches the skill it is for; one for a skill or metric that there is not is an error."},
 			{id: "defect 20", does: "A panic of a decider, a tool or a target costs that one attempt, and never the worker."},
+			{id: "defect 21", does: "What the detector keeps is bounded: metrics by number, and samples of each by number and age."},
+			{id: "defect 22", does: "A source that fails or panics at every snapshot does not keep the detector from learning."},
+			{id: "defect 23", does: "A constant can be anomalous, a counter is not by growing, three odd samples of three metrics are not three of one, and what is asked names the value and what is usual."},
+			{id: "defect 24", does: "Baselines are saved as often as the setting says, and used after a restart."},
 		}},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs"
+	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
@@ -26,6 +27,13 @@ var sections = []struct {
 	entry          any // what stands in it, or under a name in it
 	folder         string
 }{
+	{
+		"anomaly", "probe, fleetlens up",
+		"How the node's [detector](../anomalies-and-triage.md) is set. The proposal that Fleetlens is made from has an example with other values than these " +
+			"defaults: `collection_interval_ms: 60_000`, `learning_duration_ms: 300_000`, `z_threshold: 3.0`, `consecutive_required: 3`, `cooldown_duration_ms: 900_000`, " +
+			"`auto_trigger: true`, `max_triggers_per_hour: 3`. It may be copied as it is: five minutes of learning know no hour and no day, so expect more that is told and turns out usual.",
+		watch.Anomaly{}, "internal/programs/watch",
+	},
 	{"logs", "probe, fleetlens up", "Which logs the probe reads.", logs.Config{}, "internal/reach/logs"},
 	{"targets.go.NAME", "probe, fleetlens up", "Go services to look into, by a name of one's own.", gopprof.Config{}, "internal/reach/gopprof"},
 	{"targets.postgres.NAME", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},

@@ -10,12 +10,10 @@ type event struct {
 
 // Reasons for events without a counterpart.
 const (
-	noMessages  = "agents here receive no messages of processes: what cannot be read goes to the dead letters, see `fleetlens.bus.deadletters`"
-	noDetectors = "not yet: the detectors are not built"
-	noStore     = "not yet: the detectors are not built; their baselines will be in a file of the probe"
-	beginning   = "its start"
-	end         = "its end"
-	failing     = "its end, with `error.type` and the status"
+	noMessages = "agents here receive no messages of processes: what cannot be read goes to the dead letters, see `fleetlens.bus.deadletters`"
+	beginning  = "its start"
+	end        = "its end"
+	failing    = "its end, with `error.type` and the status"
 )
 
 func listed(name string) event        { return event{name: name, listed: true} }
@@ -23,6 +21,9 @@ func how(name, text string) event     { return event{name: name, listed: true, h
 func none(name, why string) event     { return event{name: name, listed: true, none: why} }
 func unlisted(name, why string) event { return event{name: name, none: why} }
 func unlistedBut(name string) event   { return event{name: name} }
+
+// unlistedHow is an event that is not listed, with more words on what stands for it.
+func unlistedHow(name, text string) event { return event{name: name, how: text} }
 
 // reference holds every telemetry event of Beamlens 0.4.
 var reference = []event{
@@ -56,11 +57,16 @@ var reference = []event{
 
 	unlistedBut("operator_supervisor.skill_resolution_failed"),
 
-	unlisted("anomaly.detector.metric_collection_failed", noDetectors), unlisted("anomaly.detector.baseline_calculation_failed", noDetectors),
-	unlisted("anomaly.detector.learning_complete", noDetectors), unlisted("anomaly.detector.anomaly_detected", noDetectors),
-	unlisted("anomaly.detector.escalation", noDetectors), unlisted("anomaly.detector.trigger_rate_limited", noDetectors),
-	unlisted("anomaly.detector.auto_trigger_started", noDetectors), unlisted("anomaly.detector.auto_trigger_failed", noDetectors),
-	unlisted("anomaly.detector.cooldown_started", noDetectors), unlisted("anomaly.detector.cooldown_complete", noDetectors),
-	unlisted("anomaly.baseline_store.dets_open_failed", noStore), unlisted("anomaly.baseline_store.dets_insert_failed", noStore),
-	unlisted("anomaly.baseline_store.dets_delete_failed", noStore),
+	unlistedHow("anomaly.detector.metric_collection_failed", "of the result `failed`; the log says why"),
+	unlisted("anomaly.detector.baseline_calculation_failed", "baselines are arithmetic on each sample as it comes, and cannot fail; what is no finite number is no sample"),
+	unlistedHow("anomaly.detector.learning_complete", "and a line in the log, with how long it took"),
+	unlistedBut("anomaly.detector.anomaly_detected"),
+	unlistedHow("anomaly.detector.escalation", "and a message on `anomalies.<node>.<target>.<skill>` for each metric, with its value, what is usual and its recent series"),
+	unlistedHow("anomaly.detector.trigger_rate_limited", "with the results `rules` and `limited`"),
+	unlistedHow("anomaly.detector.auto_trigger_started", "which its investigation begins with"),
+	unlistedHow("anomaly.detector.auto_trigger_failed", "of the result `failed`; the log says why"),
+	unlistedHow("anomaly.detector.cooldown_started", "and a line in the log"), unlistedHow("anomaly.detector.cooldown_complete", "and a line in the log"),
+	unlistedHow("anomaly.baseline_store.dets_open_failed", "of `restore` and the result `failed`; the log says why"),
+	unlistedHow("anomaly.baseline_store.dets_insert_failed", "of `save` and the result `failed`; the log says why"),
+	unlisted("anomaly.baseline_store.dets_delete_failed", "baselines are one file that is replaced whole: nothing is deleted from it"),
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/agent/agenttest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -48,11 +49,12 @@ type bench struct {
 	server      *natsd.Server
 	js          jetstream.JetStream
 	completions chan protocol.Completion
+	tells       map[string]*signalstest.Record // by worker
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, server: natstest.Run(t), completions: make(chan protocol.Completion, 100)}
+	b := &bench{t: t, server: natstest.Run(t), completions: make(chan protocol.Completion, 100), tells: map[string]*signalstest.Record{}}
 	b.Conn = natstest.Setup(t, b.server, "test", "pantry")
 	nc, err := nats.Connect("", nats.InProcessServer(b.server))
 	if err != nil {
@@ -104,9 +106,12 @@ func (b *bench) work(name string, deciders func(string) (agent.Decider, error), 
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	conn := natstest.Dial(b.t, b.server, "operator/"+name)
+	tells := signalstest.New()
+	b.tells[name] = tells
 	go func() {
 		ended <- operator.Run(ctx, cfg, operator.Deps{
 			Log: natstest.Log(b.t), Bus: conn, Skills: []skills.Skill{pantry()}, Deciders: deciders, Version: "v1.0.0", Ready: func() { close(ready) },
+			Telemetry: tells.Providers,
 		})
 	}()
 	stopped := false

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -45,36 +47,47 @@ func (w *watcher) run(ctx context.Context, names []string) error {
 
 // look evaluates a batch and returns when the server has what was found.
 func (w *watcher) look(ctx context.Context, skill string, batch []bus.Msg) error {
-	var waits []func() error
-	var ids []string
+	var mu sync.Mutex
+	var sent int
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(watchAtOnce)
 	for _, m := range batch {
 		found, err := w.problems(ctx, m)
 		if err != nil {
-			return err
+			return errors.Join(err, g.Wait())
 		}
 		for _, n := range found {
-			packed, err := w.conn.Pack(bus.Outgoing{
-				Subject: protocol.NotificationSubject(n.Operator, n.Node, protocol.Watching), Body: n, ID: n.ID, Dedupe: true,
-			})
-			if err != nil {
-				w.log.Error("a notification cannot be written", "node", n.Node, "skill", n.Operator, "check", n.AnomalyType, "err", err)
-				continue
-			}
-			wait, err := w.conn.PublishAsync(packed)
-			if err != nil {
+			g.Go(func() error {
+				err := w.tell(ctx, n)
+				mu.Lock()
+				defer mu.Unlock()
+				sent++
 				return err
-			}
-			waits, ids = append(waits, wait), append(ids, n.ID)
+			})
 		}
 	}
-	for i, wait := range waits {
-		if err := wait(); err != nil {
-			return fmt.Errorf("notification %s: %w", ids[i], err)
-		}
-		w.sent.add(ids[i])
+	err := g.Wait()
+	w.tells.watched(ctx, skill, len(batch), sent)
+	return err
+}
+
+// watchAtOnce is how many notifications are on their way at a time.
+const watchAtOnce = 16
+
+// tell stores a notification, unless another worker did. Each has a subject of its own,
+// so that it stays one however long the stream remembers ids.
+func (w *watcher) tell(ctx context.Context, n protocol.Notification) error {
+	_, err := w.conn.PublishOnce(ctx, bus.Findings, bus.Outgoing{
+		Subject: protocol.NotificationSubject(n.Operator, n.Node, protocol.Watching+"-"+n.ID), Body: n, ID: n.ID,
+	})
+	if errors.Is(err, protocol.ErrTooLarge) {
+		w.log.Error("a notification cannot be written", "node", n.Node, "skill", n.Operator, "check", n.AnomalyType, "err", err)
+		err = nil
 	}
-	w.tells.watched(ctx, skill, len(batch), len(ids))
-	return nil
+	if err == nil {
+		w.sent.add(n.ID)
+	}
+	return err
 }
 
 // problems returns the notifications that a snapshot gives rise to.
@@ -143,7 +156,7 @@ func (w *watcher) read(m bus.Msg) (protocol.Snapshot, protocol.Words, bool) {
 func notification(id string, p rules.Problem, words protocol.Words) protocol.Notification {
 	snap := p.Snapshot
 	n := protocol.Notification{
-		ID: id, RunID: "watch." + snap.Node + "." + snap.Skill, Operator: snap.Skill, Node: snap.Node, Target: snap.Target, AnomalyType: p.Kind(),
+		ID: id, RunID: protocol.Watching + "-" + id, Operator: snap.Skill, Node: snap.Node, Target: snap.Target, AnomalyType: p.Kind(),
 		Severity: p.Severity(), Context: p.Circumstance(words), Observation: p.Observation(), Snapshots: []protocol.Snapshot{snap},
 		Verified: true, DetectedAt: time.Now().UTC(), Origin: protocol.OriginWatch,
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // shelf publishes a snapshot of a node's pantry.
@@ -27,7 +28,7 @@ func (b *bench) told(nodes int) []protocol.Notification {
 	for begin := time.Now(); ; {
 		var out []protocol.Notification
 		seen := map[string]bool{}
-		for m, err := range b.Range(b.t.Context(), bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Watching), 0) {
+		for m, err := range b.Range(b.t.Context(), bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), 0) {
 			if err != nil {
 				b.t.Fatal(err)
 			}
@@ -117,6 +118,11 @@ func TestWatchingWorkersShareTheSnapshotsAndTellOnce(t *testing.T) {
 	b.caughtUp()
 	if n := len(b.told(200)); n != 200 {
 		t.Errorf("%d notifications of 200 nodes", n)
+	}
+	for name, told := range b.tells {
+		if n := told.Sum(t, signals.WatchSnapshots, "skill=pantry"); n < 90 {
+			t.Errorf("%s evaluated %v of 900 snapshots", name, n)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -18,8 +17,9 @@ import (
 type Detector struct {
 	options detect.Options
 
-	mu sync.Mutex
-	d  *detect.Detector
+	mu    sync.Mutex
+	d     *detect.Detector
+	state detect.State // as it was told last
 }
 
 var _ anomaly.Monitor = (*Detector)(nil)
@@ -30,11 +30,20 @@ func NewDetector(o detect.Options) (*Detector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Detector{options: o, d: d}, nil
+	return &Detector{options: o, d: d, state: detect.Learning}, nil
 }
 
-// look takes a snapshot in and returns what is to be told of it.
-func (w *Detector) look(s protocol.Snapshot, of []watched) []bus.Outgoing {
+// A sighting is what a detector made of a snapshot.
+type sighting struct {
+	odd   int              // metrics that were anomalous
+	found []detect.Anomaly // those to be told, the strongest first
+	// Where the state became another one: which, and which it was; else both are empty.
+	state, before detect.State
+	status        detect.Status // of the detector when its state became another one
+}
+
+// look takes a snapshot in.
+func (w *Detector) look(s protocol.Snapshot, of []watched) (seen sighting) {
 	samples := make([]detect.Sample, 0, len(of))
 	for _, m := range of {
 		if v, ok := s.Data[m.name].(float64); ok {
@@ -42,14 +51,26 @@ func (w *Detector) look(s protocol.Snapshot, of []watched) []bus.Outgoing {
 		}
 	}
 	w.mu.Lock()
-	found := w.d.Snapshot(s.Target, s.Skill, s.CapturedAt, samples)
-	w.mu.Unlock()
-	var out []bus.Outgoing
-	for _, a := range found {
-		said := toProtocol(a, s, of)
-		out = append(out, bus.Outgoing{Subject: protocol.AnomalySubject(s.Node, s.Target, s.Skill), Body: said, ID: said.ID, At: said.DetectedAt, Dedupe: true})
+	defer w.mu.Unlock()
+	if !w.d.Watches(s.Skill) {
+		return seen
 	}
-	return out
+	seen.found, seen.odd = w.d.Snapshot(s.Target, s.Skill, s.CapturedAt, samples), w.d.Odd()
+	if now := w.d.State(s.CapturedAt); now != w.state {
+		seen.before, seen.state, seen.status = w.state, now, w.d.Status(s.CapturedAt)
+		w.state = now
+	}
+	return seen
+}
+
+// is returns 1 while the detector is in a state, else 0.
+func (w *Detector) is(s detect.State) int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.d.State(time.Now()) != s {
+		return 0
+	}
+	return 1
 }
 
 // watched is a metric of a source as the detector judges it.
@@ -179,30 +200,41 @@ func (w *Detector) Series(target, skill, metric string) []protocol.Point {
 // baselinesFile is where baselines are kept in the probe's state folder.
 const baselinesFile = "baselines"
 
-// restore takes up the baselines of before a restart. What cannot be read is learned anew;
-// a file of a later version stays for whoever wrote it.
-func (w *Detector) restore(s state, log *slog.Logger) (keep bool) {
+// restore takes up the baselines of before a restart, and says whether they are to be
+// kept. What cannot be read is learned anew; a file of a later version stays for whoever
+// wrote it.
+func (w *Detector) restore(ctx context.Context, s state, log *slog.Logger, t tells) (keep bool) {
+	if s == "" {
+		log.Info("baselines are not kept, a restart learns anew: name a folder with --state")
+		return false
+	}
 	saved, err := s.read(baselinesFile)
 	if err == nil && saved != nil {
 		w.mu.Lock()
 		err = w.d.Restore(saved)
+		w.state = w.d.State(time.Now())
 		w.mu.Unlock()
 	}
 	if err != nil {
 		log.Warn("baselines are learned anew", "err", err)
 	}
+	if err != nil || saved != nil {
+		t.baselinesDone(ctx, "restore", err)
+	}
 	return !errors.Is(err, detect.ErrNewer)
 }
 
 // keep saves the baselines now and then until ctx ends, and once more then.
-func (w *Detector) keep(ctx context.Context, s state, log *slog.Logger) {
-	for ended := s == "" || w.options.AutoSaveInterval == 0; !ended; {
+func (w *Detector) keep(ctx context.Context, s state, log *slog.Logger, t tells) {
+	for ended := w.options.AutoSaveInterval == 0; !ended; {
 		ended = !sleep(ctx, w.options.AutoSaveInterval)
 		w.mu.Lock()
 		raw := w.d.Marshal()
 		w.mu.Unlock()
-		if err := s.write(baselinesFile, raw); err != nil {
+		err := s.write(baselinesFile, raw)
+		if err != nil {
 			log.Warn("baselines were not saved", "err", err)
 		}
+		t.baselinesDone(ctx, "save", err)
 	}
 }

@@ -1,20 +1,36 @@
 package probe_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/internal/probe"
+	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
+	"github.com/fleetlens/fleetlens/pkg/skills/tracer"
 )
 
 // furnace is a skill with a temperature that can be raised, and a counter.
@@ -52,34 +68,23 @@ func short(t *testing.T) *probe.Detector {
 	return d
 }
 
+// Behaviour: 137, defect 24.
 func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T) {
 	server := natstest.Run(t)
 	conn := natstest.Setup(t, server, "test")
 	var heat atomic.Int64
 	folder := t.TempDir()
+	tells := signalstest.New()
 	watch := func(d *probe.Detector) (stop func()) {
-		cfg := probe.DefaultConfig()
-		cfg.Node, cfg.Interval, cfg.State = "web-1", 10*time.Millisecond, folder
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() {
-			ended <- probe.Run(ctx, cfg, probe.Deps{
-				Log: natstest.Log(t), Bus: natstest.Dial(t, server, "probe/web-1"), Skills: []skills.Skill{furnace(&heat), anomaly.Skill(d)}, Detector: d,
-				Identity: probe.Identity{MachineID: "m"}, Version: "v1.0.0",
-			})
-		}()
-		return func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-		}
+		return watching(t, server, folder, probe.Deps{Skills: []skills.Skill{furnace(&heat), anomaly.Skill(d)}, Detector: d, Telemetry: tells.Providers})
 	}
 	first := short(t)
 	if st := first.Status(); st.State != "learning" || st.ConsecutiveCount != 0 || !st.AutoTrigger || st.TriggersInLastHour != 0 || st.LearningStartTime == "" {
 		t.Errorf("it begins as %+v", st)
 	}
 	stop := watch(first)
+	told := func(name signals.Metric, attrs ...string) float64 { t.Helper(); return tells.Sum(t, name, attrs...) }
+	until(t, "it to tell that it learns", func() bool { return told(signals.DetectorState, "state=learning") == 1 })
 	until(t, "the end of learning", func() bool { return first.Status().State == "active" && first.Status().LearningElapsedMS > 3000 })
 	heat.Store(400)
 	found := map[string]protocol.Anomaly{}
@@ -97,7 +102,7 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 		return len(found) >= 3
 	})
 	a := found["degrees"]
-	if a.Value < 500 || a.Baseline < 180 || a.Baseline > 220 || a.Score < 10 || a.Deviations < 10 || a.Since.After(a.DetectedAt) || len(a.Series) == 0 {
+	if a.Value < 500 || a.Baseline < 180 || a.Baseline > 220 || a.Score < 5 || a.Deviations < 10 || a.Since.After(a.DetectedAt) || len(a.Series) == 0 {
 		t.Errorf("anomaly %+v", a)
 	}
 	asked := 0
@@ -112,9 +117,23 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 	if _, ok := found["logs_burnt"]; ok {
 		t.Error("a counter that grows steadily is an anomaly")
 	}
+	if a, l, c := told(signals.DetectorState, "state=active"), told(signals.DetectorState, "state=learning"), told(signals.DetectorState, "state=cooldown"); l != 0 || a+c != 1 || c != 1 {
+		t.Errorf("its state is told as active %v, learning %v, cooldown %v", a, l, c)
+	}
+	until(t, "what was found to be told", func() bool { return told(signals.Anomalies, "skill=furnace") >= 3 })
+	if n := told(signals.Escalations, "result=asked"); n < 1 || n > float64(len(found)) {
+		t.Errorf("%v escalations are told to have asked", n)
+	}
+	if n := told(signals.OddSamples, "skill=furnace"); n < 9 {
+		t.Errorf("of three metrics that were odd three times each %v odd samples are told", n)
+	}
+	until(t, "baselines to be saved while it runs", func() bool { return told(signals.Baselines, "verb=save", "result=ok") >= 2 })
+	if b, err := os.ReadFile(filepath.Join(folder, "baselines")); err != nil || len(b) == 0 {
+		t.Fatalf("nothing is kept: %v, %v", b, err)
+	}
 	stop()
-	if files, err := filepath.Glob(filepath.Join(folder, "*")); err != nil || len(files) == 0 {
-		t.Fatalf("nothing is kept: %v, %v", files, err)
+	if n := told(signals.Baselines, "verb=restore"); n != 0 {
+		t.Errorf("%v baselines were restored where there were none", n)
 	}
 	heat.Store(0)
 	second := short(t)
@@ -123,6 +142,168 @@ func TestWhatLeavesItsCourseIsPublishedAndABaselineOutlastsARestart(t *testing.T
 	until(t, "baselines of before", func() bool { return len(second.Baselines()) >= 4 })
 	if st := second.Status(); st.State == "learning" || st.LearningElapsedMS < 1000 {
 		t.Errorf("after the restart it is %+v", st)
+	}
+	if n := told(signals.Baselines, "verb=restore", "result=ok"); n != 1 {
+		t.Errorf("baselines were restored %v times", n)
+	}
+	tells.Conforms(t)
+}
+
+// watching runs a probe of the node web-1 with a detector until stop is called.
+func watching(t *testing.T, server *natsd.Server, folder string, d probe.Deps) (stop func()) {
+	t.Helper()
+	cfg := probe.DefaultConfig()
+	cfg.Node, cfg.Interval, cfg.State = "web-1", 10*time.Millisecond, folder
+	if d.Log == nil {
+		d.Log = natstest.Log(t)
+	}
+	d.Bus, d.Identity, d.Version = natstest.Dial(t, server, "probe/web-1"), probe.Identity{MachineID: "m"}, "v1.0.0"
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- probe.Run(ctx, cfg, d) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Behaviour: 134, 136, defect 22, defect 23.
+func TestSourcesThatFailAndValuesThatAreNoNumbersLeaveTheDetectorAlone(t *testing.T) {
+	server := natstest.Run(t)
+	natstest.Setup(t, server, "test")
+	var heat atomic.Int64
+	mixed := skill("mixed", func(context.Context) (skills.Data, error) {
+		return skills.Data{"n": "many", "on": true, "none": nil, "list": []any{1.0}, "weight": 7.0}, nil
+	})
+	for _, name := range []string{"on", "none", "list", "weight"} {
+		mixed.Sources[0].Metrics = append(mixed.Sources[0].Metrics, skills.Gauge(name, protocol.Count, "Something."))
+	}
+	d, tells := short(t), signalstest.New()
+	stop := watching(t, server, "", probe.Deps{Detector: d, Telemetry: tells.Providers, Skills: []skills.Skill{
+		skill("panics", func(context.Context) (skills.Data, error) { panic("boom") }),
+		skill("fails", func(context.Context) (skills.Data, error) { return nil, errors.New("no") }),
+		mixed, furnace(&heat),
+	}})
+	defer stop()
+	until(t, "the end of learning", func() bool { return d.Status().State == "active" })
+	var names []string
+	for _, b := range d.Baselines() {
+		if b.SampleCount == 0 {
+			t.Errorf("%s has a baseline of nothing", b.Metric)
+		}
+		names = append(names, b.Skill+"."+b.Metric)
+	}
+	want := []string{"furnace.degrees", "furnace.draught", "furnace.logs_burnt", "furnace.smoke", "mixed.weight"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("baselines (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"panics", "fails"} {
+		if tells.Sum(t, signals.Collections, "skill="+name, "result=failed") < 2 {
+			t.Errorf("it is not told that %s has no snapshots", name)
+		}
+	}
+	tells.Conforms(t)
+}
+
+// Behaviour: 127.
+func TestAProbeWithoutAFolderSaysThatItKeepsNoBaselines(t *testing.T) {
+	server := natstest.Run(t)
+	natstest.Setup(t, server, "test")
+	var heat atomic.Int64
+	for _, tt := range []struct {
+		name, folder string
+		says         bool
+	}{{"without", "", true}, {"with", t.TempDir(), false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log lines
+			d, tells := short(t), signalstest.New()
+			stop := watching(t, server, tt.folder, probe.Deps{
+				Log: slog.New(slog.NewTextHandler(&log, nil)), Detector: d, Telemetry: tells.Providers, Skills: []skills.Skill{furnace(&heat)},
+			})
+			until(t, "a baseline", func() bool { return len(d.Baselines()) > 0 })
+			stop()
+			if said := strings.Contains(log.String(), "baselines are not kept, a restart learns anew: name a folder with --state"); said != tt.says {
+				t.Errorf("it said so: %v, in\n%s", said, log.String())
+			}
+			if saved := tells.Sum(t, signals.Baselines, "verb=save") > 0; saved == tt.says {
+				t.Errorf("it saved: %v", saved)
+			}
+		})
+	}
+}
+
+func TestBaselinesThatCannotBeReadOrSavedAreTold(t *testing.T) {
+	server := natstest.Run(t)
+	natstest.Setup(t, server, "test")
+	var heat atomic.Int64
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "baselines"), []byte("no baselines"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log lines
+	d, tells := short(t), signalstest.New()
+	stop := watching(t, server, folder, probe.Deps{
+		Log: slog.New(slog.NewTextHandler(&log, nil)), Detector: d, Telemetry: tells.Providers, Skills: []skills.Skill{furnace(&heat)},
+	})
+	defer stop()
+	until(t, "a save", func() bool { return tells.Sum(t, signals.Baselines, "verb=save", "result=ok") > 0 })
+	if n := tells.Sum(t, signals.Baselines, "verb=restore", "result=failed"); n != 1 || !strings.Contains(log.String(), "baselines are learned anew") {
+		t.Errorf("told %v times that they cannot be read; the log says\n%s", n, log.String())
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a save that fails", func() bool {
+		return tells.Sum(t, signals.Baselines, "verb=save", "result=failed") > 0 && strings.Contains(log.String(), "baselines were not saved")
+	})
+}
+
+// lines are what a process wrote.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// Behaviour: 71.
+func TestTheTracerProfilesOnlyWhereTheHostGrantsIt(t *testing.T) {
+	conn := natstest.Setup(t, natstest.Run(t), "test")
+	profiles := make(chan string, 100)
+	shop := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { profiles <- r.URL.Path }))
+	defer shop.Close()
+	clients := all.Targets{Go: map[string]gopprof.Config{"shop": {URL: shop.URL}}}
+	start := protocol.Call{Target: "shop", Callback: "trace_start", Args: []any{"heap", 1}}
+	for _, level := range []string{"observe", "events", "trace"} {
+		t.Run(level, func(t *testing.T) {
+			cfg := config()
+			cfg.Level = level
+			stop := startWith(t, conn, cfg, clients.List(), skill("pantry", one), tracer.Skill(clients.Open().Go))
+			_, err := ask[protocol.CallReply](t, conn, "call", start)
+			if level != "trace" {
+				refused(t, err, 403, `needs the level "trace"`)
+				if len(profiles) > 0 {
+					t.Errorf("the service was asked for %s", <-profiles)
+				}
+			} else if got := next(t, profiles); !strings.HasPrefix(got, "/debug/") && got != "/metrics" {
+				t.Errorf("the service was asked for %s, answer %v", got, err)
+			}
+			if err := stop(); err != nil && !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -142,7 +142,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	p.outbox = newOutbox(deps.Bus, deps.Log, cfg.Buffer)
-	p.tells = newTells(deps.Telemetry, p.outbox)
+	p.tells = newTells(deps.Telemetry, p.outbox, deps.Detector)
 	defer p.tells.stop()
 	if err := p.open(); err != nil {
 		return err
@@ -155,8 +155,8 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 
 	g, ctx := errgroup.WithContext(ctx)
 	if p.Detector != nil {
-		if kept := p.state; p.Detector.restore(kept, p.Log) {
-			g.Go(func() error { p.Detector.keep(ctx, kept, p.Log); return nil })
+		if kept := p.state; p.Detector.restore(ctx, kept, p.Log, p.tells) {
+			g.Go(func() error { p.Detector.keep(ctx, kept, p.Log, p.tells); return nil })
 		}
 	}
 	g.Go(func() error { p.outbox.run(ctx); return nil })
@@ -240,12 +240,12 @@ func (p *probe) round(ctx context.Context, t *target) {
 		case <-slow.C:
 			go func() {
 				if snap := <-there; snap != nil {
-					p.publish(taken{*snap, src})
+					p.publish(ctx, taken{*snap, src})
 				}
 			}()
 		}
 	}
-	p.publish(ready...)
+	p.publish(ctx, ready...)
 }
 
 // try takes a snapshot; nil when it failed. That is logged when it begins, when it
@@ -324,13 +324,13 @@ func (p *probe) collect(ctx context.Context, src *source) (protocol.Snapshot, er
 }
 
 // publish sends snapshots, and what the detector finds in them.
-func (p *probe) publish(taken ...taken) {
+func (p *probe) publish(ctx context.Context, taken ...taken) {
 	var list, found []bus.Outgoing
 	for _, t := range taken {
 		snap := t.snapshot
 		list = append(list, bus.Outgoing{Subject: protocol.SnapshotSubject(snap.Node, snap.Target, snap.Skill), Body: snap, ID: snap.ID, At: snap.CapturedAt})
 		if p.Detector != nil {
-			found = append(found, p.Detector.look(snap, t.of.watched)...)
+			found = append(found, p.judge(ctx, t)...)
 		}
 	}
 	p.outbox.add(append(list, found...)...)

@@ -118,7 +118,7 @@ func (p *probe) snapshot(ctx context.Context, c protocol.Call) (any, error) {
 	if err != nil {
 		return nil, bus.Refuse(503, "%s: %v", c.Skill, err)
 	}
-	p.publish(taken{snap, src}) // what is cited must be on the stream
+	p.publish(ctx, taken{snap, src}) // what is cited must be on the stream
 	return snap, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 )
@@ -21,10 +22,12 @@ type tells struct {
 
 	tracer                           trace.Tracer
 	collections, calls               metric.Int64Counter
+	odd, anomalies, escalations      metric.Int64Counter
+	baselines                        metric.Int64Counter
 	collectionDuration, callDuration metric.Float64Histogram
 }
 
-func newTells(p signals.Providers, o *outbox) tells {
+func newTells(p signals.Providers, o *outbox, d *Detector) tells {
 	m := p.Meter()
 	stopBuffered := signals.ObserveGauge(m, signals.Buffered, func() int64 {
 		n, _ := o.stats()
@@ -34,9 +37,21 @@ func newTells(p signals.Providers, o *outbox) tells {
 		_, n := o.stats()
 		return int64(n)
 	})
+	stop := []func(){stopBuffered, stopDropped}
+	if d != nil {
+		for _, s := range []detect.State{detect.Learning, detect.Active, detect.Cooldown} {
+			stop = append(stop, signals.ObserveGauge(m, signals.DetectorState, func() int64 { return d.is(s) }, signals.LabelState.String(string(s))))
+		}
+	}
 	return tells{
-		stop:   func() { stopBuffered(); stopDropped() },
+		stop: func() {
+			for _, s := range stop {
+				s()
+			}
+		},
 		tracer: p.Tracer(), collections: signals.Counter(m, signals.Collections), calls: signals.Counter(m, signals.Calls),
+		odd: signals.Counter(m, signals.OddSamples), anomalies: signals.Counter(m, signals.Anomalies),
+		escalations: signals.Counter(m, signals.Escalations), baselines: signals.Counter(m, signals.Baselines),
 		collectionDuration: signals.Histogram(m, signals.CollectionDuration), callDuration: signals.Histogram(m, signals.CallDuration),
 	}
 }

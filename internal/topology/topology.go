@@ -96,6 +96,26 @@ func (m *Map) Observe(l protocol.Links, arrived time.Time) {
 	}
 }
 
+// NodeAt returns the node that has an address; empty when none has, or several have.
+func (m *Map) NodeAt(text string) string {
+	a, ok := address(text)
+	if !ok {
+		return ""
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := ""
+	for name, n := range m.nodes {
+		if slices.Contains(n.addresses, a) {
+			if found != "" {
+				return ""
+			}
+			found = name
+		}
+	}
+	return found
+}
+
 // address reads an address that other hosts can have.
 func address(text string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(text)

@@ -33,7 +33,8 @@ type Ranking struct {
 	Causes   []RankedCause  `json:"causes"`
 	Why      string         `json:"why,omitempty"` // how the ranking came about
 	// Together are the nodes that show the same as the first cause: it is theirs together.
-	Together []string `json:"together,omitempty"`
+	Together  []string `json:"together,omitempty"`
+	Described string   `json:"described,omitempty"` // the label that those nodes have and others have not
 	// None says why no cause is named; empty: there is one.
 	None string `json:"none,omitempty"`
 }
@@ -88,6 +89,7 @@ func (c *CoordinatorTools) rank(ctx context.Context, _ Call, _ none) (Outcome, e
 		Ranking
 	}
 	v := view{Ranking: r}
+	v.Together = bounded(r.Together, 20)
 	v.Groups = slices.Clone(r.Groups)
 	for i := range v.Groups {
 		v.Groups[i].Nodes = bounded(v.Groups[i].Nodes, 20)

@@ -95,7 +95,11 @@ func (r *replay) begin(rec protocol.Record, j *MemoryJournal, records []protocol
 		}
 		tools = NewOperatorTools(deps)
 	case protocol.CoordinatorAgent:
-		tools = NewCoordinatorTools(CoordinatorDeps{Fleet: r.world, Operators: r.world, Conclusions: r.world, Schedules: r.world, TraceID: start.TraceID})
+		deps := CoordinatorDeps{Fleet: r.world, Operators: r.world, Conclusions: r.world, Schedules: r.world, TraceID: start.TraceID}
+		if slices.Contains(start.Tools, "rank_causes") {
+			deps.Causes = r.world
+		}
+		tools = NewCoordinatorTools(deps)
 	default:
 		return fmt.Errorf("a run of the agent %q cannot be replayed", start.Agent)
 	}

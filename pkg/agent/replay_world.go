@@ -20,6 +20,7 @@ type recorded struct {
 		answered
 		invoked
 		concluded
+		ranked
 	}
 }
 
@@ -98,6 +99,16 @@ func (w *recorded) Targets(_ context.Context, q TargetQuery) (targets []protocol
 
 // Overview implements Fleet.
 func (*recorded) Overview(context.Context, []string, map[string]string) (any, error) { return nil, nil }
+
+// Rank implements Causes.
+func (w *recorded) Rank(context.Context, RankQuery) (Ranking, error) {
+	if w.result.Failed {
+		return Ranking{}, w.why()
+	}
+	r := w.effect.Ranking
+	r.Joined = w.effect.ranked.Joined
+	return r, nil
+}
 
 // Serves implements Operators.
 func (*recorded) Serves(context.Context, string) error { return nil }

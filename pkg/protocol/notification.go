@@ -38,7 +38,7 @@ const (
 )
 
 // Watching stands for the investigation in the subjects of notifications that no
-// investigation caused.
+// investigation caused, with "-" and the notification's id.
 const Watching = "watch"
 
 // MaxNotificationSnapshots is how many bytes of snapshots a notification carries at most.

@@ -52,6 +52,7 @@ const (
 	Scheduled            Event = "fleetlens.coordinator.schedule"
 	ScheduleRejected     Event = "fleetlens.coordinator.schedule_rejected"
 	ScheduledReinvoke    Event = "fleetlens.coordinator.scheduled_reinvoke"
+	TriageAsked          Event = "fleetlens.coordinator.triage_asked"
 	ClassifyStart        Event = "fleetlens.coordinator.pipeline_classify_start"
 	ClassifyComplete     Event = "fleetlens.coordinator.pipeline_classify_complete"
 	SynthesizeStart      Event = "fleetlens.coordinator.pipeline_synthesize_start"
@@ -82,6 +83,7 @@ const (
 	Investigations      Metric = "fleetlens.coordinator.investigations"
 	TriageSignals       Metric = "fleetlens.coordinator.triage.signals"
 	TriageLeading       Metric = "fleetlens.coordinator.triage.leading"
+	TriageRequests      Metric = "fleetlens.coordinator.triage.requests"
 
 	Collections        Metric = "fleetlens.probe.collections"
 	CollectionDuration Metric = "fleetlens.probe.collection.duration"
@@ -89,6 +91,11 @@ const (
 	CallDuration       Metric = "fleetlens.probe.call.duration"
 	Buffered           Metric = "fleetlens.probe.outbox.buffered"
 	Dropped            Metric = "fleetlens.probe.outbox.dropped"
+	DetectorState      Metric = "fleetlens.probe.detector.state"
+	OddSamples         Metric = "fleetlens.probe.detector.odd"
+	Anomalies          Metric = "fleetlens.probe.detector.anomalies"
+	Escalations        Metric = "fleetlens.probe.detector.escalations"
+	Baselines          Metric = "fleetlens.probe.detector.baselines"
 
 	BusInFlight     Metric = "fleetlens.bus.deliveries.in_flight"
 	BusDeliveries   Metric = "fleetlens.bus.deliveries"

@@ -166,6 +166,10 @@ var table = []Signal{
 		Name: string(ScheduledReinvoke), Kind: KindEvent, Attrs: keys(AttrReason), Doc: "The investigation was left for now by an earlier one, or recurs. It is a trace of its own, linked to the earlier one's.",
 		For: []string{"coordinator.scheduled_reinvoke"},
 	},
+	{
+		Name: string(TriageAsked), Kind: KindEvent, Attrs: keys(AttrReason, AttrCount), Doc: "Triage asked for the investigation; how many nodes it names.",
+		For: []string{"anomaly.detector.auto_trigger_started"},
+	},
 	{Name: string(ClassifyStart), Kind: KindEvent, Attrs: keys(), Doc: "The pipeline asks which skills fit.", For: []string{"coordinator.pipeline_classify_start"}},
 	{
 		Name: string(ClassifyComplete), Kind: KindEvent, Attrs: keys(AttrIntent, AttrSkills), Doc: "It knows.",
@@ -207,13 +211,36 @@ var table = []Signal{
 		Doc: "Anomalies, notifications, alerts and silent nodes that triage read. The result is `opened` (a group), `joined` (one), `silenced`, `quiet` or `repeated`.",
 	},
 	{Name: string(TriageLeading), Kind: KindGauge, Doc: "1 while this coordinator does the triage, else 0."},
+	{
+		Name: string(TriageRequests), Kind: KindCounter, Unit: "{request}", Attrs: keys(LabelResult),
+		Doc: "Investigations that triage asked for. The result is `model`, `rules` where `--max-triggers-per-hour` was reached, or `failed`: whoever leads next asks again.",
+		For: []string{"anomaly.detector.trigger_rate_limited", "anomaly.detector.auto_trigger_failed"},
+	},
 
 	// Metrics of probes.
-	{Name: string(Collections), Kind: KindCounter, Unit: "{collection}", Attrs: keys(LabelSkill, LabelResult), Doc: "Snapshots taken. The result is `ok`, `partial` or `failed`."},
+	{Name: string(Collections), Kind: KindCounter, Unit: "{collection}", Attrs: keys(LabelSkill, LabelResult), Doc: "Snapshots taken. The result is `ok`, `partial` or `failed`.", For: []string{"anomaly.detector.metric_collection_failed"}},
 	{Name: string(CollectionDuration), Kind: KindHistogram, Unit: "s", Attrs: keys(LabelSkill), Doc: "Time that taking a snapshot took.", Buckets: moments},
 	{Name: string(Calls), Kind: KindCounter, Unit: "{call}", Attrs: keys(LabelCallback, LabelResult), Doc: "Callbacks answered. The result is `ok` or the code of the refusal; a callback that does not exist counts as `unknown`."},
 	{Name: string(CallDuration), Kind: KindHistogram, Unit: "s", Attrs: keys(LabelCallback), Doc: "Time that callbacks took.", Buckets: moments},
 	{Name: string(Buffered), Kind: KindGauge, Unit: "{message}", Doc: "Messages that NATS does not have yet."},
+	{
+		Name: string(DetectorState), Kind: KindGauge, Attrs: keys(LabelState), Doc: "1 for the state that the node's detector is in, `learning`, `active` or `cooldown`; 0 for the others.",
+		For: []string{"anomaly.detector.learning_complete", "anomaly.detector.cooldown_started", "anomaly.detector.cooldown_complete"},
+	},
+	{
+		Name: string(OddSamples), Kind: KindCounter, Unit: "{sample}", Attrs: keys(LabelSkill), Doc: "Samples that were anomalous, of metrics that were not told yet: enough of them in a row are.",
+		For: []string{"anomaly.detector.anomaly_detected"},
+	},
+	{Name: string(Anomalies), Kind: KindCounter, Unit: "{anomaly}", Attrs: keys(LabelSkill, LabelSeverity), Doc: "Metrics that left their usual course and were told.", For: []string{"anomaly.detector.escalation"}},
+	{
+		Name: string(Escalations), Kind: KindCounter, Unit: "{escalation}", Attrs: keys(LabelSkill, LabelResult),
+		Doc: "Snapshots with such metrics. The result is `asked` (triage shall look into it), `joined` (the skill's escalation before, less than the cooldown ago), `limited` (`max_triggers_per_hour` is reached) or `off` (`auto_trigger` is).",
+		For: []string{"anomaly.detector.escalation", "anomaly.detector.trigger_rate_limited"},
+	},
+	{
+		Name: string(Baselines), Kind: KindCounter, Unit: "{file}", Attrs: keys(LabelVerb, LabelResult), Doc: "Times that the file of baselines was read (`restore`) or written (`save`). The result is `ok` or `failed`.",
+		For: []string{"anomaly.baseline_store.dets_open_failed", "anomaly.baseline_store.dets_insert_failed"},
+	},
 	{Name: string(Dropped), Kind: KindCounter, Unit: "{message}", Doc: "Messages dropped because NATS was away for too long."},
 
 	// Metrics of every process.

@@ -2,135 +2,170 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fleetlens/fleetlens/internal/bus"
-	"github.com/fleetlens/fleetlens/internal/bus/natsd"
-	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/pkg/agent"
-	"github.com/fleetlens/fleetlens/pkg/protocol"
-	"github.com/fleetlens/fleetlens/pkg/skills"
-	"github.com/fleetlens/fleetlens/pkg/skills/all"
+	"github.com/fleetlens/fleetlens/test/fleet"
 )
 
-// fleetReport is how long one script over a fleet takes.
+// fleetReport is how well the product finds faults in simulated fleets.
 type fleetReport struct {
-	Probes   int     `json:"probes"`
-	Runs     int     `json:"runs"`
-	P50      figure  `json:"fleet_ms_p50"`
-	P99      float64 `json:"fleet_ms_p99"`
-	Hanging  int     `json:"hanging"`
-	Deadline float64 `json:"callback_deadline_ms"`
-	Late     figure  `json:"fleet_with_hanging_ms_p50"`
-	LateP99  float64 `json:"fleet_with_hanging_ms_p99"`
+	Nodes    int          `json:"nodes"`
+	Seed     uint64       `json:"seed"`
+	Interval float64      `json:"interval_s"`
+	Right    figure       `json:"right_share"` // of the scenarios with a fault
+	False    figure       `json:"false_insights_share"`
+	Silent   float64      `json:"silent_when_healthy_share"`
+	BCubed   float64      `json:"bcubed_f1_mean"`
+	Insight  float64      `json:"insight_after_intervals_p50"`
+	Families []fleetScore `json:"families"`
+
+	Scenarios []*fleet.Score `json:"scenarios"`
 }
 
-// fleetScript is what is run.
-const fleetScript = `return fleet("system_get_memory")`
+// A fleetScore is the mean over the scenarios of a family.
+type fleetScore struct {
+	Family    string  `json:"family"`
+	Scenarios int     `json:"scenarios"`
+	Right     int     `json:"right"`
+	Precision float64 `json:"root_precision"`
+	Recall    float64 `json:"root_recall"`
+	BCubed    float64 `json:"bcubed_f1"`
+	False     int     `json:"false_insights"`
+	Insight   float64 `json:"insight_after_intervals"` // -1: a scenario had none
+}
+
+// fleetLimit is how long a scenario of the fleet may take beside what it lasts.
+const fleetLimit = 60 * time.Second
 
 func fleetCommand() *cobra.Command {
-	var hanging, runs int
-	cmd := subcommand("fleet", "One script that asks fifty probes",
-		`Run a script in the sandbox that asks fifty probes for their memory at once, and
-again where some of them hang. NATS and the probes, all of this host, run in this
-process, each on a connection of its own. Each run is checked: one table with a row
-for each probe, and a reason where one did not answer.`,
-		func(ctx context.Context, b *bench) (any, error) { return b.fleet(ctx, hanging, runs) })
-	cmd.Flags().IntVar(&hanging, "hanging", 3, "probes that never answer, in the second part")
-	cmd.Flags().IntVar(&runs, "runs", 40, "runs of the first part; the second has a fourth as many")
+	var which string
+	o := fleet.Options{}
+	cmd := subcommand("fleet", "Faults in a simulated fleet, and what is made of them",
+		`Simulate fleets with known faults and score what the product makes of them: whether the
+root cause is right, how signals are grouped, what is false, and how long it takes. The nodes
+are probes with simulated sources in this process; NATS, two coordinators and the operators
+are processes of their own with their default configuration and the rules analyst. The
+interval between snapshots is scaled from 30 s, and with it the times of the probe
+and its detector that count snapshots. A scenario takes about 80 intervals; docs/scenarios.md says how
+to write one.`,
+		func(ctx context.Context, b *bench) (any, error) {
+			list, err := fleet.Load(which)
+			if err != nil {
+				return nil, err
+			}
+			o.Dir, o.Log, o.ErrOut = b.dir, b.log, b.errOut
+			return b.fleets(ctx, o, list)
+		})
+	cmd.Flags().IntVar(&o.Nodes, "nodes", 300, "nodes of the simulated fleet")
+	cmd.Flags().StringVar(&which, "scenarios", "all", "all, names separated by commas, or a `folder` of scenario files")
+	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "of all that is chosen by chance")
+	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "between two snapshots of a probe")
 	return cmd
 }
 
-func (b *bench) fleet(ctx context.Context, hanging, runs int) (_ *fleetReport, err error) {
-	server, err := natsd.Start(natsd.Options{StoreDir: filepath.Join(b.dir, "nats")})
-	if err != nil {
-		return nil, err
+// fleetProcess is a process of a simulated fleet.
+func fleetProcess() *cobra.Command {
+	return &cobra.Command{
+		Use: fleet.Command, Short: "A process of a simulated fleet", Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return fleet.Main(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
-	defer server.Stop()
-	conn, err := b.dial(ctx, bus.Config{InProcess: server})
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	if _, err := conn.Setup(ctx, bus.SetupOptions{Skills: []string{"os"}}); err != nil {
-		return nil, err
-	}
-	var targets []protocol.TargetRef
-	var probes []process
-	for n := range protocol.MaxTaskTargets {
-		node := fmt.Sprintf("bench-%02d", n)
-		targets, probes = append(targets, protocol.TargetRef{Node: node, Target: "host", Kind: "host"}), append(probes, b.hostProbe(node))
-	}
-	b.say("starting %d probes", len(probes))
-	stop, err := b.together(ctx, server, probes)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-
-	const deadline = time.Second
-	took, err := b.fleetRuns(ctx, conn, targets, deadline, runs, 0)
-	if err != nil {
-		return nil, err
-	}
-	for i := range hanging { // nobody serves these: they take questions and never answer
-		targets[i].Node = fmt.Sprintf("hanging-%02d", i)
-		unsubscribe, err := conn.Subscribe(protocol.ProbeSubject(targets[i].Node, "call"), func(bus.Msg) {})
-		if err != nil {
-			return nil, err
-		}
-		defer unsubscribe()
-	}
-	late, err := b.fleetRuns(ctx, conn, targets, deadline, max(1, runs/4), hanging)
-	if err != nil {
-		return nil, err
-	}
-	return &fleetReport{
-		Probes: len(targets), Runs: runs, P50: atMost(ms(percentile(took, 50)), 200), P99: ms(percentile(took, 99)),
-		Hanging: hanging, Deadline: ms(deadline), Late: atMost(ms(percentile(late, 50)), ms(deadline+200*time.Millisecond)), LateP99: ms(percentile(late, 99)),
-	}, nil
 }
 
-// fleetRuns runs the script and checks what it gave.
-func (b *bench) fleetRuns(ctx context.Context, conn *bus.Conn, targets []protocol.TargetRef, deadline time.Duration, runs, hanging int) ([]time.Duration, error) {
-	words, err := skills.Words(all.Skills(all.Options{}), nil)
-	if err != nil {
-		return nil, err
-	}
-	scripts := operator.NewSandbox(b.log)
-	defer scripts.Close()
-	var took []time.Duration
-	for n := range runs {
-		if n%10 == 0 {
-			b.say("run %d of %d, %d hanging", n, runs, hanging)
-		}
-		calls := &agent.FleetCalls{Targets: targets, Docs: words[0].Calls, Probes: operator.NewProbes(conn, deadline)}
-		began := time.Now()
-		value, _, err := scripts.Run(ctx, fleetScript, calls.Names(), calls.Call)
-		took = append(took, time.Since(began))
+func (b *bench) fleets(ctx context.Context, o fleet.Options, list []fleet.Scenario) (*fleetReport, error) {
+	b.say("%d scenarios: %s", len(list), fleet.Names(list))
+	runner := fleet.NewRunner(o)
+	r := &fleetReport{Nodes: o.Nodes, Seed: o.Seed, Interval: o.Interval.Seconds()}
+	for _, s := range list {
+		limit := time.Duration(s.Lasts+100)*o.Interval + fleetLimit
+		run, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("%s was not done after %s", s.Name, limit))
+		score, err := runner.Run(run, s)
+		cancel()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
-		table, _ := value.(map[string]any)
-		failed := 0
-		for target, row := range table {
-			said, _ := row.(map[string]any)["error"].(string)
-			if said != "" && !strings.Contains(said, strings.TrimSuffix(target, "/host")) {
-				return nil, fmt.Errorf("%s failed without its name: %s", target, said)
-			}
-			if said != "" {
-				failed++
-			}
-		}
-		if len(table) != len(targets) || failed != hanging {
-			return nil, fmt.Errorf("the table has %d rows, %d of them failed; want %d and %d", len(table), failed, len(targets), hanging)
-		}
+		b.tell(score)
+		r.Scenarios = append(r.Scenarios, score)
 	}
-	return took, nil
+	r.sum()
+	return r, nil
+}
+
+// tell prints what came of a scenario.
+func (b *bench) tell(s *fleet.Score) {
+	verdict := "WRONG"
+	if s.Right {
+		verdict = "right"
+	}
+	b.say("%s: %s, root precision %.2f recall %.2f, B-cubed %.2f, %d insights (%d false, %d repeated), %d investigations, %d signals (%d of untouched nodes), signal after %gs, insight after %gs",
+		s.Scenario, verdict, s.Precision, s.Recall, s.BCubed, s.Insights, s.False, s.Repeated, s.Investigations, s.Signals, s.FalseSignals, s.SignalAfter, s.InsightAfter)
+	for _, line := range s.Says {
+		b.say("    %s", line)
+	}
+	if !s.Right {
+		b.say("    named %.200s, truth %.200s", fmt.Sprint(s.Named), fmt.Sprint(s.Truth))
+	}
+}
+
+// sum fills what is said of all scenarios together.
+func (r *fleetReport) sum() {
+	var after []time.Duration
+	faulty, right, healthy, silent, insights, wrong := 0, 0, 0, 0, 0, 0
+	byFamily := map[string]*fleetScore{}
+	var order []string
+	for _, s := range r.Scenarios {
+		f := byFamily[s.Family]
+		if f == nil {
+			f = &fleetScore{Family: s.Family}
+			byFamily[s.Family] = f
+			order = append(order, s.Family)
+		}
+		f.Scenarios++
+		f.Precision, f.Recall, f.BCubed, f.False = f.Precision+s.Precision, f.Recall+s.Recall, f.BCubed+s.BCubed, f.False+s.False
+		if s.Right {
+			f.Right++
+		}
+		switch {
+		case len(s.Truth) == 0:
+			healthy++
+			if s.Right {
+				silent++
+			}
+			f.Insight = -1
+		default:
+			faulty++
+			if s.Right {
+				right++
+			}
+			if s.InsightIntervals < 0 || f.Insight < 0 {
+				f.Insight = -1
+			} else {
+				f.Insight += s.InsightIntervals
+			}
+			if s.InsightIntervals >= 0 {
+				after = append(after, time.Duration(s.InsightIntervals*float64(time.Second)))
+			}
+		}
+		insights, wrong = insights+s.Insights, wrong+s.False
+		r.BCubed += s.BCubed / float64(len(r.Scenarios))
+	}
+	for _, name := range order {
+		f := byFamily[name]
+		n := float64(f.Scenarios)
+		f.Precision, f.Recall, f.BCubed = round(f.Precision/n), round(f.Recall/n), round(f.BCubed/n)
+		if f.Insight > 0 {
+			f.Insight = round(f.Insight / n)
+		}
+		r.Families = append(r.Families, *f)
+	}
+	r.Right = atLeast(share(right, faulty), 0.9)
+	r.False = atMost(share(wrong, insights), 0.05)
+	r.Silent, r.BCubed = share(silent, healthy), round(r.BCubed)
+	if len(after) > 0 {
+		r.Insight = round(percentile(after, 50).Seconds())
+	}
 }

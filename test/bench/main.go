@@ -7,7 +7,8 @@
 //	go run ./test/bench scale     the same tasks with one operator and with four
 //	go run ./test/bench loop      a turn of the loop, beside eino's own agent in memory
 //	go run ./test/bench tokens    tokens of typical investigations, turn by turn, estimated
-//	go run ./test/bench fleet     one script that asks fifty probes
+//	go run ./test/bench ask       one script that asks fifty probes
+//	go run ./test/bench fleet     faults in a simulated fleet, and what is made of them
 //	go run ./test/bench lua       a small script in the sandbox, beside gopher-lua alone
 //	go run ./test/bench loghub FOLDER  log templates on labelled logs, beside a plain Drain
 //	go run ./test/bench storm     anomalies of 10,000 probes while who leads the triage is killed
@@ -17,7 +18,7 @@
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds
-// (storm: five minutes), starts its own NATS and speaks on loopback only. Figures are to be compared
+// (storm: five minutes; fleet: a bit more than a minute a scenario), starts its own NATS and speaks on loopback only. Figures are to be compared
 // within one run: they depend on the machine and on what else it does, which the
 // load average in the output tells.
 package main
@@ -41,7 +42,7 @@ import (
 const longest = 90 * time.Second
 
 // takes are those that need longer.
-var takes = map[string]time.Duration{"storm": 5 * time.Minute}
+var takes = map[string]time.Duration{"storm": 5 * time.Minute, "fleet": 90 * time.Minute}
 
 func main() { proc.Exit(command()) }
 
@@ -63,10 +64,9 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), serverCommand())
 	root.AddCommand(stormCommand(), stormCoordinator(), stormOperator())
-	root.AddCommand(petshopCommand(), rankCommand())
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), fleetCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
+	root.AddCommand(fleetCommand(), fleetProcess(), petshopCommand(), rankCommand())
+	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
 	return root
 }
 

@@ -76,7 +76,8 @@ func start(t *testing.T, name, path string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append(cleanEnv(), "TMPDIR="+p.cmd.Dir)
+	// What nobody asked for would come between what these tests ask.
+	p.cmd.Env = append(cleanEnv(), "TMPDIR="+p.cmd.Dir, "FLEETLENS_WATCH=false", "FLEETLENS_TRIAGE=false", "FLEETLENS_ALERTS=")
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.WaitDelay = 5 * time.Second
 	// A group of its own, so that what it started ends with it; and it ends when

@@ -91,7 +91,7 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g agent.FindingGroup) prot
 		}
 	}
 	cause := causeOf(s, g)
-	hypothesis := hypothesis(notes, cause)
+	hypothesis := hypothesis(notes, cause, beginsAt(s, cause))
 	confidence := protocol.High
 	if slices.ContainsFunc(notes, func(n protocol.Notification) bool { return !n.Verified }) {
 		confidence = protocol.Medium
@@ -107,7 +107,7 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g agent.FindingGroup) prot
 	if hypothesis != "" {
 		args["root_cause_hypothesis"] = hypothesis
 	}
-	if chain := chain(notes, cause); len(chain) > 1 {
+	if chain := chain(s, notes, cause); len(chain) > 1 {
 		args["chain"] = chain
 	}
 	if advice := a.advice(s, notes); len(advice) > 0 {
@@ -182,7 +182,7 @@ func causeOf(s *agent.CoordinatorState, g agent.FindingGroup) *agent.RankedCause
 
 // hypothesis says what is behind findings: the candidate that ranks first, and whom the
 // operators name.
-func hypothesis(notes []protocol.Notification, cause *agent.RankedCause) string {
+func hypothesis(notes []protocol.Notification, cause *agent.RankedCause, where string) string {
 	who := ""
 	for _, n := range notes {
 		if n.Hypothesis == "" || who != "" && (cause == nil || n.Node != cause.Node) {
@@ -194,18 +194,42 @@ func hypothesis(notes []protocol.Notification, cause *agent.RankedCause) string 
 		return who
 	}
 	alone := !slices.ContainsFunc(notes, func(n protocol.Notification) bool { return n.Node != cause.Node })
-	if alone && cause.Change == nil && who != "" {
+	if alone && where == cause.Node && cause.Change == nil && who != "" {
 		return who
 	}
-	text := fmt.Sprintf("It begins at %s: %s", cause.Node, strings.Join(cause.Reasons, "; "))
+	text := fmt.Sprintf("It begins at %s: %s", where, strings.Join(cause.Reasons, "; "))
 	if who != "" {
 		text += ". " + who
 	}
 	return text
 }
 
+// maxNames is how many nodes of a shared cause are named, if no label does it.
+const maxNames = 10
+
+// beginsAt names the node of a cause, or all that have it together: by the label that
+// they have, else by their names.
+func beginsAt(s *agent.CoordinatorState, cause *agent.RankedCause) string {
+	if cause == nil {
+		return ""
+	}
+	together := s.Ranking.Together
+	if len(together) < 2 || !slices.Contains(together, cause.Node) {
+		return cause.Node
+	}
+	text := fmt.Sprintf("%d nodes at once", len(together))
+	if s.Ranking.Described != "" {
+		return text + ", those with " + s.Ranking.Described
+	}
+	text += " (" + strings.Join(together[:min(maxNames, len(together))], ", ")
+	if more := len(together) - maxNames; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + ")"
+}
+
 // chain tells the story: what was done, what it did there, and who suffered.
-func chain(notes []protocol.Notification, cause *agent.RankedCause) []protocol.ChainLink {
+func chain(s *agent.CoordinatorState, notes []protocol.Notification, cause *agent.RankedCause) []protocol.ChainLink {
 	if cause == nil {
 		return nil
 	}
@@ -220,6 +244,8 @@ func chain(notes []protocol.Notification, cause *agent.RankedCause) []protocol.C
 			link.Evidence = n.Evidence[0].Address
 		}
 		switch {
+		case n.Node != cause.Node && slices.Contains(s.Ranking.Together, cause.Node) && slices.Contains(s.Ranking.Together, n.Node):
+			// It is the same there: the one link stands for all.
 		case n.Node == cause.Node && (len(out) == 0 || out[len(out)-1].Role == "change"):
 			link.Role = "effect"
 			if !cause.Onset.IsZero() {

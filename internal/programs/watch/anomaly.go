@@ -1,10 +1,14 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/detect"
+	"github.com/fleetlens/fleetlens/internal/keys"
+	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
 // Anomaly is how the node's detector is set, by the names that its users know. A key
@@ -40,22 +44,25 @@ type Anomaly struct {
 func (a Anomaly) options(interval time.Duration) (detect.Options, error) {
 	o := detect.DefaultOptions()
 	o.CollectionInterval = interval
-	ms := func(into *time.Duration, from *int64) {
-		if from != nil {
-			*into = time.Duration(*from) * time.Millisecond
+	var errs []error
+	in := func(unit time.Duration, key string, into *time.Duration, from *int64) {
+		switch {
+		case from == nil:
+		case *from > int64(longest/unit):
+			errs = append(errs, fmt.Errorf("anomaly: %s: %d is more than a year", key, *from))
+		default:
+			*into = time.Duration(max(*from, -1)) * unit // whatever is below zero is refused by its name
 		}
 	}
 	if a.CooldownMS != nil && a.CooldownDurationMS != nil && *a.CooldownMS != *a.CooldownDurationMS {
 		return o, fmt.Errorf("anomaly: cooldown_ms is %d and cooldown_duration_ms is %d: they are two names of one setting", *a.CooldownMS, *a.CooldownDurationMS)
 	}
-	ms(&o.CollectionInterval, a.CollectionIntervalMS)
-	ms(&o.LearningDuration, a.LearningDurationMS)
-	ms(&o.Cooldown, a.CooldownDurationMS)
-	ms(&o.Cooldown, a.CooldownMS)
-	ms(&o.AutoSaveInterval, a.AutoSaveIntervalMS)
-	if a.HistoryMinutes != nil {
-		o.History = time.Duration(*a.HistoryMinutes) * time.Minute
-	}
+	in(time.Millisecond, "collection_interval_ms", &o.CollectionInterval, a.CollectionIntervalMS)
+	in(time.Millisecond, "learning_duration_ms", &o.LearningDuration, a.LearningDurationMS)
+	in(time.Millisecond, "cooldown_duration_ms", &o.Cooldown, a.CooldownDurationMS)
+	in(time.Millisecond, "cooldown_ms", &o.Cooldown, a.CooldownMS)
+	in(time.Millisecond, "auto_save_interval_ms", &o.AutoSaveInterval, a.AutoSaveIntervalMS)
+	in(time.Minute, "history_minutes", &o.History, a.HistoryMinutes)
 	set(&o.Enabled, a.Enabled)
 	set(&o.ZThreshold, a.ZThreshold)
 	set(&o.ConsecutiveRequired, a.ConsecutiveRequired)
@@ -63,9 +70,27 @@ func (a Anomaly) options(interval time.Duration) (detect.Options, error) {
 	set(&o.MaxTriggers, a.MaxTriggersPerHour)
 	o.Skills = a.Skills
 	if err := o.Validate(); err != nil {
-		return o, fmt.Errorf("anomaly: %w", err)
+		errs = append(errs, fmt.Errorf("anomaly: %w", err))
 	}
-	return o, nil
+	return o, errors.Join(errs...)
+}
+
+// longest is the longest duration that a setting takes.
+const longest = 366 * 24 * time.Hour
+
+// known names the skills to watch that a probe does not have.
+func (a Anomaly) known(list []skills.Skill) error {
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Name)
+	}
+	var errs []error
+	for _, name := range a.Skills {
+		if !slices.Contains(names, name) {
+			errs = append(errs, fmt.Errorf("anomaly: skills: unknown skill %q; the nearest is %q", name, keys.Nearest(name, names)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func set[T any](into *T, from *T) {

@@ -80,15 +80,16 @@ func (s *Settings) Validate() error {
 		}
 	}
 	s.clients = s.Targets.Open()
-	if s.Custom == "" {
-		return nil
+	if s.Custom != "" {
+		databases := map[string]custom.Database{}
+		for name, server := range s.clients.Postgres {
+			databases[name] = server
+		}
+		if s.custom, err = custom.Load(s.Custom, databases); err != nil {
+			return err
+		}
 	}
-	databases := map[string]custom.Database{}
-	for name, server := range s.clients.Postgres {
-		databases[name] = server
-	}
-	s.custom, err = custom.Load(s.Custom, databases)
-	return err
+	return s.Anomaly.known(s.Skills())
 }
 
 // Skills returns the skills of this host and of its targets, then those of the program and of Custom.
