@@ -33,6 +33,7 @@ type desk struct {
 	log   *slog.Logger
 	fleet *fleet
 	links *topology
+	words []protocol.Words
 	opts  triage.Options
 	tells tells
 
@@ -58,7 +59,7 @@ const (
 )
 
 func (c *coordinator) newDesk() *desk {
-	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, opts: c.cfg.Triage, tells: c.tells}
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, words: c.words, opts: c.cfg.Triage, tells: c.tells}
 }
 
 // lead does the triage until ctx ends.

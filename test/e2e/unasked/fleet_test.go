@@ -76,7 +76,22 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	hear(f, nc, "snapshots.*.host.os", func(s protocol.Snapshot) { f.snapshots[s.Node]++ })
+	hear(f, nc, "snapshots.*.host.os", func(s protocol.Snapshot) {
+		f.snapshots[s.Node]++
+		if os.Getenv("DBG") == s.Node && f.snapshots[s.Node]%4 == 0 {
+			fmt.Println(f.snapshots[s.Node], s.Data["cpu_used_pct"], s.Data["cpu_load_1m"], s.Data["disk_max_mount"], s.Data["disk_max_used_pct"], s.Data["memory_used_pct"], s.Data["processes"])
+		}
+	})
+	hear(f, nc, "operator.notification.>", func(n protocol.Notification) {
+		if os.Getenv("DBG") != "" {
+			fmt.Println("NOTE", n.Node, n.Origin, n.Observation)
+		}
+	})
+	hear(f, nc, "anomalies.>", func(a protocol.Anomaly) {
+		if os.Getenv("DBG") != "" {
+			fmt.Println("ANOMALY", a.Node, a.Skill, a.Metric, a.Value, a.Baseline, a.Score, a.Quiet)
+		}
+	})
 	hear(f, nc, "anomalies.>", func(a protocol.Anomaly) { f.anomalies = append(f.anomalies, a) })
 	hear(f, nc, "operator.notification.>", func(n protocol.Notification) {
 		if n.Origin == protocol.OriginWatch {
@@ -122,9 +137,10 @@ func (f *fleet) run(name, ready string, args ...string) *box.Process {
 	return p
 }
 
-// coordinator starts one that puts together what happens within a second, not two.
+// coordinator starts one that does not wait for more: what happens on several machines at one moment
+// would be one matter.
 func (f *fleet) coordinator() *box.Process {
-	return f.run("coordinator", "coordinator takes requests", "--triage-settle", "1s")
+	return f.run("coordinator", "coordinator takes requests", "--triage-settle", "0s")
 }
 
 func (f *fleet) operator(name string) *box.Process {
@@ -132,7 +148,7 @@ func (f *fleet) operator(name string) *box.Process {
 }
 
 // learning is how long the detectors learn, instead of two hours.
-const learning = 25 * time.Second
+const learning = 20 * time.Second
 
 // probe starts the probe of a box. Its detector watches the skills of the faults: others
 // have figures that no box has for itself.
