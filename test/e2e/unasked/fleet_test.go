@@ -76,22 +76,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	hear(f, nc, "snapshots.*.host.os", func(s protocol.Snapshot) {
-		f.snapshots[s.Node]++
-		if os.Getenv("DBG") == s.Node && f.snapshots[s.Node]%4 == 0 {
-			fmt.Println(f.snapshots[s.Node], s.Data["cpu_used_pct"], s.Data["cpu_load_1m"], s.Data["disk_max_mount"], s.Data["disk_max_used_pct"], s.Data["memory_used_pct"], s.Data["processes"])
-		}
-	})
-	hear(f, nc, "operator.notification.>", func(n protocol.Notification) {
-		if os.Getenv("DBG") != "" {
-			fmt.Println("NOTE", n.Node, n.Origin, n.Observation)
-		}
-	})
-	hear(f, nc, "anomalies.>", func(a protocol.Anomaly) {
-		if os.Getenv("DBG") != "" {
-			fmt.Println("ANOMALY", a.Node, a.Skill, a.Metric, a.Value, a.Baseline, a.Score, a.Quiet)
-		}
-	})
+	hear(f, nc, "snapshots.*.host.os", func(s protocol.Snapshot) { f.snapshots[s.Node]++ })
 	hear(f, nc, "anomalies.>", func(a protocol.Anomaly) { f.anomalies = append(f.anomalies, a) })
 	hear(f, nc, "operator.notification.>", func(n protocol.Notification) {
 		if n.Origin == protocol.OriginWatch {
@@ -148,10 +133,10 @@ func (f *fleet) operator(name string) *box.Process {
 }
 
 // learning is how long the detectors learn, instead of two hours.
-const learning = 20 * time.Second
+const learning = 16 * time.Second
 
-// probe starts the probe of a box. Its detector watches the skills of the faults: others
-// have figures that no box has for itself.
+// probe starts the probe of a box, with every skill but those of logs, which are the
+// machine's and not the box's.
 func (f *fleet) probe(node string, b *box.Box) {
 	f.t.Helper()
 	config := filepath.Join(f.t.TempDir(), "probe.yaml")

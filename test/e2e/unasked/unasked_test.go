@@ -80,7 +80,7 @@ func TestUnasked(t *testing.T) {
 		t.Logf("%5.1f s: an insight about %s", time.Since(started).Seconds(), x.name)
 	}
 	ended(full)
-	box.Eventually(t, "the detectors have learned", func() bool { return time.Since(started) > learning+3*time.Second && f.count(quiet.node()) > 22 })
+	box.Eventually(t, "the detectors have learned", func() bool { return time.Since(started) > learning+2*time.Second && f.count(quiet.node()) > 16 })
 
 	faults := []*fault{burned, leaked, filled}
 	for _, x := range faults {
