@@ -778,3 +778,32 @@ func TestFaultyOptionsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// A model that is young takes a sample that is far off into its own deviation.
+func TestAShiftOfAnySizeIsFoundSoonAfterLearning(t *testing.T) {
+	for _, deviations := range []float64{10, 80, 1000, 1e6} {
+		found := 0
+		const seeds = 100
+		for seed := range uint64(seeds) {
+			r := rand.New(rand.NewPCG(seed, 7))
+			d, err := detect.New(detect.DefaultOptions(), start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := false
+			for i := range 300 {
+				x := 100 + r.NormFloat64()
+				if i >= 260 {
+					x += deviations
+				}
+				told = len(d.Snapshot("host", "os", at(i), []detect.Sample{{Metric: "m", Value: x}})) > 0 || told
+			}
+			if told {
+				found++
+			}
+		}
+		if found < seeds*95/100 {
+			t.Errorf("a shift of %v deviations was found %d times of %d", deviations, found, seeds)
+		}
+	}
+}

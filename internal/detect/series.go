@@ -51,6 +51,8 @@ type series struct {
 	inARow  int // anomalous samples
 	// byItself counts those of them that are enough without another metric.
 	byItself int
+	reach    float64 // how far off a usual sample has been at most
+	beyond   int     // samples that were where no usual one has been, since it was odd
 	told     *Anomaly
 }
 
@@ -162,17 +164,22 @@ func (s *series) judge(at int64, x float64, l limits) {
 	}
 	score := s.model.Observe(at/1000, x, floor)
 	s.spread.add(x)
-	if score < threshold/2 && s.model.own < threshold/2 {
+	unheard := s.unheardOf(x, l.far)
+	if score < threshold/2 && s.model.own < threshold/2 && !unheard {
+		s.reach = max(s.reach, math.Abs(x-s.typical))
 		s.typical, s.deviation = s.model.Baseline(floor)
 		s.before = s.model.fast
-		s.since, s.inARow, s.byItself = 0, 0, 0
+		s.since, s.inARow, s.byItself, s.beyond = 0, 0, 0, 0
 		return
 	}
 	if s.since == 0 {
 		s.since = at
 	}
+	if unheard {
+		s.beyond++
+	}
 	odd := s.model.untimely >= clearly || Anomalous(x, s.before, s.deviation, 0, 2) || Anomalous(x, s.typical, s.deviation, 0, 2)
-	if score < threshold || !odd {
+	if (score < threshold || !odd) && !unheard {
 		s.inARow, s.byItself = 0, 0
 		return
 	}
@@ -182,6 +189,22 @@ func (s *series) judge(at int64, x float64, l limits) {
 		s.byItself = 0
 	}
 	s.lastOdd, s.calm = at, 0
+}
+
+// What no sample ever was: so many times beyond what makes a metric odd by itself, and
+// so many times as far off as any usual sample. A model that is young takes such a
+// sample into its own deviation and finds the next ones usual. Who stays there for so
+// many samples is judged as any other, so that it becomes usual in time.
+const (
+	unheardFar  = 2
+	unheardMore = 3
+	unheardFor  = 20
+)
+
+// unheardOf reports whether x lies where the metric never was.
+func (s *series) unheardOf(x, far float64) bool {
+	off := math.Abs(x - s.typical)
+	return s.deviation > 0 && s.beyond < unheardFor && off > unheardFar*far*s.deviation && off > unheardMore*s.reach && s.model.n > fewest
 }
 
 // A Direction says where a metric went.
