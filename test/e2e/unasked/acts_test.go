@@ -61,7 +61,7 @@ func told(name string) {
 func rest() error { select {} }
 
 // burners is how many threads burn: more than twice as many as there are cores by far.
-const burners = 24
+const burners = 16
 
 func burn() error {
 	runtime.GOMAXPROCS(burners)
