@@ -59,7 +59,7 @@ func (o *Output) String() string {
 	return o.buf.String()
 }
 
-// A process is a program that runs.
+// A Process is a program that runs.
 type Process struct {
 	t              testing.TB
 	name           string

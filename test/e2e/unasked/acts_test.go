@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -65,20 +66,15 @@ const burners = 16
 
 func burn() error {
 	runtime.GOMAXPROCS(burners)
-	over := make(chan struct{})
+	var over atomic.Bool
 	for range burners {
 		go func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
+			for !over.Load() { //nolint:revive // it is to burn
 			}
 		}()
 	}
 	told(endFile)
-	close(over)
+	over.Store(true)
 	return rest()
 }
 
