@@ -64,7 +64,7 @@ fuzz: ## Fuzz every parser for FUZZTIME each (20s)
 bench: ## Run the benchmarks: one JSON line each
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v prometheus-node-exporter >/dev/null; then \
 	apt-get install -qq -y prometheus-node-exporter >/dev/null 2>&1 || { apt-get update -qq && apt-get install -qq -y prometheus-node-exporter >/dev/null; } || true; fi
-	@for b in probe e2e ingest scale loop tokens fleet lua; do $(GO) run ./test/bench $$b; done
+	@for b in probe e2e ingest scale loop tokens ask lua; do $(GO) run ./test/bench $$b; done
 
 .PHONY: gen
 gen: ## Write the generated documentation and server configurations again

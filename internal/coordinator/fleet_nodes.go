@@ -20,10 +20,10 @@ type ground struct {
 var _ triage.Map = ground{}
 
 // Near implements triage.Map.
-func (g ground) Near(name string) []string { return g.topology.near(name) }
+func (g ground) Near(name string) []string { return g.near(name) }
 
 // Labels implements triage.Map. A label that every node has tells nothing.
-func (g ground) Labels(name string) map[string]string { return g.fleet.telling(name) }
+func (g ground) Labels(name string) map[string]string { return g.telling(name) }
 
 // telling returns the labels of a node that not every node has.
 func (f *fleet) telling(name string) map[string]string {

@@ -45,6 +45,7 @@ type desk struct {
 	counted  bool          // the ledger changed
 	saved    chan struct{} // closed when what changed until now is kept
 	silenced []protocol.Silence
+	people   uint64               // how far silences were read
 	silent   map[string]time.Time // nodes that are silent, with their last beat
 	since    time.Time            // from when on silence is judged
 }
@@ -99,6 +100,7 @@ func (d *desk) load(ctx context.Context) error {
 	if d.revision[triageLedger], err = d.conn.ReadState(ctx, triageLedger, &ledger); err != nil {
 		return err
 	}
+	d.silenced, d.people = nil, 0
 	if err := d.readSilences(ctx); err != nil {
 		return err
 	}
@@ -121,6 +123,8 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 				return err
 			}
 		case s.Key != "" && time.Since(m.Time) < stale:
+			// What a probe kept while NATS was away tells of something that is over.
+			s.Quiet = s.Quiet || time.Since(s.At) > stale
 			list = append(list, s)
 		}
 	}
@@ -312,8 +316,18 @@ func (d *desk) request(g *triage.Group, model bool) protocol.Request {
 	if len(r.Nodes) > maxAskedNodes {
 		r.Nodes = r.Nodes[:maxAskedNodes]
 	}
+	if len(r.Nodes) > fewNodes { // to look into all of everything would take too long
+		r.Skills = slices.DeleteFunc(append(g.Skills(), "os"), func(s string) bool {
+			return !slices.ContainsFunc(d.words, func(w protocol.Words) bool { return w.Skill == s })
+		})
+		slices.Sort(r.Skills)
+		r.Skills = slices.Compact(r.Skills)
+	}
 	return r
 }
+
+// fewNodes is how many nodes are looked into with every skill there is.
+const fewNodes = 20
 
 func appendNew(list []string, s string) []string {
 	if s == "" || len(list) >= 2*maxAskedNodes || slices.Contains(list, s) {

@@ -197,11 +197,12 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 
 // readSilences reads what people do not want to be asked about.
 func (d *desk) readSilences(ctx context.Context) error {
-	var list []protocol.Silence
-	for m, err := range d.conn.Range(ctx, bus.People, protocol.PeopleSubject("silence", protocol.Any), 0) {
+	list := slices.Clone(d.silenced)
+	for m, err := range d.conn.Range(ctx, bus.People, protocol.PeopleSubject("silence", protocol.Any), d.people+1) {
 		if err != nil {
 			return err
 		}
+		d.people = m.Sequence
 		s, err := protocol.Decode[protocol.Silence](m.Data)
 		if err != nil {
 			d.log.Warn("a silence cannot be read", "subject", m.Subject, "err", err)

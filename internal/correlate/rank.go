@@ -187,20 +187,30 @@ func (s *suspect) local() bool {
 	return m != nil && (m.Class == Disk || m.Class == Memory) && !s.silent && !s.unseen
 }
 
-// like reports whether two suspects show the same. Of a resource the same shift in
-// units or in sigmas will do, as nodes differ in how busy and how steady they are;
-// symptoms, which travel, must agree in both.
+// like reports whether two suspects show the same: one's strongest metric is off on the
+// other about as much. Which metric is the strongest of those that tell of the same thing
+// is chance.
 func (s *suspect) like(o *suspect) bool {
 	if s.silent || o.silent || s.unseen || o.unseen {
 		return s.silent && o.silent
 	}
 	a, b := s.main(), o.main()
-	if a == nil || b == nil || a.Metric != b.Metric {
+	if a == nil || b == nil || a.Class != b.Class {
+		return false
+	}
+	return a.like(o.claims[a.Metric]) || b.like(s.claims[b.Metric])
+}
+
+// like reports whether one metric shifted alike on two nodes. Of a resource the same shift
+// in units or in sigmas will do, as nodes differ in how busy and how steady they are;
+// symptoms, which travel, must agree in both.
+func (c *claim) like(o *claim) bool {
+	if o == nil || o.z < minShift {
 		return false
 	}
 	near := func(x, y float64) bool { return min(x, y) >= together*max(x, y) }
-	units, sigmas := near(math.Abs(a.value-a.med), math.Abs(b.value-b.med)), near(a.z, b.z)
-	if resource(a.Class) {
+	units, sigmas := near(math.Abs(c.value-c.med), math.Abs(o.value-o.med)), near(c.z, o.z)
+	if resource(c.Class) {
 		return units || sigmas
 	}
 	return units && sigmas

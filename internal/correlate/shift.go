@@ -197,8 +197,9 @@ func meanOf(values []float64) float64 {
 type suspect struct {
 	node    string
 	byClass map[Class]*claim
-	base    float64 // evidence of its own
-	score   float64 // base, weighed by what is known beside
+	claims  map[string]*claim // by metric
+	base    float64           // evidence of its own
+	score   float64           // base, weighed by what is known beside
 	onset   time.Time
 	within  time.Duration
 	silent  bool // all it reported has ended
@@ -283,15 +284,19 @@ func weighAll(gauges []*gauge, z func(*gauge) float64) map[string]*suspect {
 	for _, g := range gauges {
 		s := out[g.Node]
 		if s == nil {
-			s = &suspect{node: g.Node, byClass: map[Class]*claim{}}
+			s = &suspect{node: g.Node, byClass: map[Class]*claim{}, claims: map[string]*claim{}}
 			out[g.Node] = s
 		}
 		if g.empty {
 			continue
 		}
 		worth := evidence(z(g)) - background[g.Metric]
-		if had := s.byClass[g.Class]; worth > 0 && (had == nil || worth > had.worth) {
-			s.byClass[g.Class] = &claim{gauge: g, worth: worth}
+		if worth <= 0 {
+			continue
+		}
+		s.claims[g.Metric] = &claim{gauge: g, worth: worth}
+		if had := s.byClass[g.Class]; had == nil || worth > had.worth {
+			s.byClass[g.Class] = s.claims[g.Metric]
 		}
 	}
 	for _, s := range out {

@@ -102,13 +102,13 @@ func watchedOf(src skills.Source) []watched {
 // toProtocol says an anomaly to the fleet. A counter is said as its rate.
 func toProtocol(a detect.Anomaly, s protocol.Snapshot, of []watched) protocol.Anomaly {
 	out := protocol.Anomaly{
-		ID:   protocol.EffectID("anomaly", s.Node, s.Target, s.Skill, a.Name.Metric, a.Since.UTC().Format(time.RFC3339Nano)),
-		Node: s.Node, Target: s.Target, Kind: s.Kind, Skill: s.Skill, Metric: a.Name.Metric, Value: skills.Round(a.Value, 4),
+		ID:   protocol.EffectID("anomaly", s.Node, s.Target, s.Skill, a.Metric, a.Since.UTC().Format(time.RFC3339Nano)),
+		Node: s.Node, Target: s.Target, Kind: s.Kind, Skill: s.Skill, Metric: a.Metric, Value: skills.Round(a.Value, 4),
 		Baseline: skills.Round(a.Baseline, 4), Score: skills.Round(a.Score, 2), Deviations: skills.Round(a.Distance, 2), Severity: protocol.Severity(a.Severity),
 		Quiet: !a.Trigger, Since: a.Since, DetectedAt: a.At, Series: points(a.Recent),
 	}
 	for _, m := range of {
-		if m.name != a.Name.Metric {
+		if m.name != a.Metric {
 			continue
 		}
 		out.Unit = m.unit
@@ -161,7 +161,7 @@ func (w *Detector) Baselines() []anomaly.Baseline {
 	out := []anomaly.Baseline{}
 	for _, b := range w.d.Baselines() {
 		line := anomaly.Baseline{
-			Target: b.Name.Target, Skill: b.Name.Skill, Metric: b.Name.Metric, Mean: b.Mean, StdDev: b.StdDev, P50: b.P50, P95: b.P95, P99: b.P99,
+			Target: b.Target, Skill: b.Skill, Metric: b.Metric, Mean: b.Mean, StdDev: b.StdDev, P50: b.P50, P95: b.P95, P99: b.P99,
 			SampleCount: b.Count, Score: b.Score, LastUpdated: b.LastUpdated.UTC().Format(time.RFC3339),
 		}
 		if p, ok := w.d.Latest(b.Name); ok {
@@ -179,7 +179,7 @@ func (w *Detector) Anomalies() []anomaly.Anomaly {
 	out := []anomaly.Anomaly{}
 	for _, a := range w.d.Anomalies(time.Now()) {
 		out = append(out, anomaly.Anomaly{
-			Target: a.Name.Target, Skill: a.Name.Skill, Metric: a.Name.Metric, Value: a.Value, Baseline: a.Baseline, Deviations: a.Distance, Score: a.Score,
+			Target: a.Target, Skill: a.Skill, Metric: a.Metric, Value: a.Value, Baseline: a.Baseline, Deviations: a.Distance, Score: a.Score,
 			Severity: protocol.Severity(a.Severity), Since: a.Since.UTC().Format(time.RFC3339), Told: a.Trigger, Why: a.Why, Series: points(a.Recent),
 		})
 	}

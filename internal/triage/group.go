@@ -246,6 +246,22 @@ func bounded(n protocol.Notification) protocol.Notification {
 	return n
 }
 
+// What a group that has ended keeps, for people who look back.
+const (
+	keptExamples = 5
+	keptNodes    = 100
+)
+
+// shrink leaves out what nobody needs of a group that has ended.
+func (g *Group) shrink() {
+	g.Examples = g.Examples[:min(keptExamples, len(g.Examples))]
+	names := g.Names()
+	for _, n := range names[min(keptNodes, len(names)):] {
+		delete(g.Nodes, n)
+		g.Further++
+	}
+}
+
 // Notes returns the examples as what an investigation begins with.
 func (g *Group) Notes(investigation string) []protocol.Notification {
 	out := make([]protocol.Notification, len(g.Examples))

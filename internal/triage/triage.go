@@ -256,13 +256,19 @@ func (b *Board) Ask(g *Group, now time.Time) (model bool, why string) {
 	return g.Limited == "", g.Limited
 }
 
-// Sweep takes the groups off the board that have ended, and returns them.
+// Sweep takes the groups off the board that have ended, and returns them, made small. One
+// whose investigation failed ends after Cooldown too: what goes on is asked about anew.
 func (b *Board) Sweep(now time.Time) []*Group {
 	var over []*Group
 	b.groups = slices.DeleteFunc(b.groups, func(g *Group) bool {
-		ended := now.Sub(g.LastAt) > b.Cooldown || !g.AskedAt.IsZero() && now.Sub(g.AskedAt) > b.Repeat
+		lasts := b.Repeat
+		if g.State == protocol.ResultFailed {
+			lasts = b.Cooldown
+		}
+		ended := now.Sub(g.LastAt) > b.Cooldown || !g.AskedAt.IsZero() && now.Sub(g.AskedAt) > lasts
 		if ended {
 			g.ClosedAt = now
+			g.shrink()
 			over = append(over, g)
 		}
 		return ended

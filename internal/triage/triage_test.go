@@ -186,6 +186,32 @@ func TestAGroupEndsWhenItsProblemDoes(t *testing.T) {
 	}
 }
 
+func TestAGroupWhoseInvestigationFailedIsAskedAboutAgain(t *testing.T) {
+	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+	g, _ := b.Add(signal(triage.Watch, "os.disk", "a"), t0)
+	b.Ask(g, t0)
+	g.State = protocol.ResultFailed
+	for after := time.Minute; after < 16*time.Minute; after += time.Minute {
+		b.Sweep(t0.Add(after))
+		b.Add(signal(triage.Watch, "os.disk", "a"), t0.Add(after))
+	}
+	over := b.Sweep(t0.Add(16 * time.Minute))
+	if len(over) != 1 || over[0] != g {
+		t.Errorf("ended %+v", over)
+	}
+}
+
+func TestAGroupThatEndedIsSmall(t *testing.T) {
+	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+	for i := range 5000 {
+		b.Add(signal(triage.Watch, "os.disk", fmt.Sprintf("node-%d", i)), t0)
+	}
+	g := b.Sweep(t0.Add(time.Hour))[0]
+	if raw, err := json.Marshal(g); err != nil || len(raw) > 16<<10 || g.Count() != 5000 {
+		t.Errorf("%d bytes of %d nodes, %v", len(raw), g.Count(), err)
+	}
+}
+
 func TestTheModelIsLimitedAndOneNodeCannotUseItUp(t *testing.T) {
 	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
 	ask := func(key, node string, after time.Duration) bool {

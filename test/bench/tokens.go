@@ -17,8 +17,8 @@ import (
 
 // tokensReport is what typical investigations cost.
 type tokensReport struct {
-	Estimated      bool                         `json:"estimated"` // no live model was asked
-	SecondSkill    string                       `json:"second_skill"`
+	Estimated      bool                         `json:"estimated"`      // no live model was asked
+	SkillsOffered  int                          `json:"skills_offered"` // in the coordinator's prompt
 	Investigations []investigationTokens        `json:"investigations"`
 	Typical        map[string]map[string]figure `json:"uncached_tokens_mean"` // by style and cache
 	Prompts        map[string]promptParts       `json:"tokens_of_prompts"`
@@ -60,7 +60,9 @@ before by another investigation.
 
 The same calls are made in three styles: one call an answer, several calls an answer,
 and several with the published snapshot instead of a fresh one. Which of them a model
-follows is the model's doing. The second operator's skill is a stand-in.`,
+follows is the model's doing. The coordinator is offered all skills, as in a fleet of
+hosts, Go services and databases, and calls rank_causes when there are findings; the
+operators' skills are os and logger.`,
 		func(ctx context.Context, b *bench) (any, error) { return b.tokens(ctx, dump) })
 	cmd.Flags().StringVar(&dump, "dump", "", "write every prompt and answer to this `folder`")
 	return cmd
@@ -68,7 +70,7 @@ follows is the model's doing. The second operator's skill is a stand-in.`,
 
 func (b *bench) tokens(ctx context.Context, dump string) (*tokensReport, error) {
 	scripts := operator.NewSandbox(b.log)
-	r := &tokensReport{Estimated: true, SecondSkill: "logger, a stand-in of testdata/tokens", Typical: map[string]map[string]figure{}, Prompts: map[string]promptParts{}}
+	r := &tokensReport{Estimated: true, SkillsOffered: len(skillInfos()), Typical: map[string]map[string]figure{}, Prompts: map[string]promptParts{}}
 	sums := map[string]map[string]int{}
 	for _, name := range scriptNames {
 		for i, st := range styles {

@@ -47,20 +47,20 @@ func play(ctx context.Context, s *tokenScript, st style, scripts agent.Scripts) 
 	g := &stage{tokenScript: s, style: st, scripts: scripts, words: map[string]protocol.Words{}}
 	sub := agent.CoordinatorSubject{
 		InvestigationID: protocol.EffectID("investigation", s.Title), Request: protocol.Request{Reason: s.Reason},
-		Deadline: time.Now().Add(longest), Matched: len(s.Nodes),
+		Deadline: time.Now().Add(longest), Matched: len(s.Nodes), Skills: skillInfos(),
 	}
 	for _, name := range s.Skills {
 		w, err := scriptWords(name)
 		if err != nil {
 			return nil, err
 		}
-		g.words[name], sub.Skills = w, append(sub.Skills, skillInfo(w))
+		g.words[name] = w
 	}
 	start, err := agent.CoordinatorStart(sub, protocol.RunSettings{Deadline: sub.Deadline, MaxIterations: 25}, "", scriptStart)
 	if err != nil {
 		return nil, err
 	}
-	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{Fleet: g, Operators: g, Conclusions: g})
+	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{Fleet: g, Operators: g, Conclusions: g, Causes: g})
 	journal := &agent.MemoryJournal{Run: sub.InvestigationID}
 	f, err := agent.Run(ctx, agent.Spec{
 		RunID: sub.InvestigationID, Start: start, Tools: tools, Decider: g.decider("coordinator", s.Coordinator), Journal: journal, Log: slog.New(slog.DiscardHandler),
@@ -269,6 +269,11 @@ func (g *stage) Status(context.Context, string) (agent.RunStatus, error) {
 func (g *stage) Publish(_ context.Context, i protocol.Insight) error {
 	g.insight = &i
 	return nil
+}
+
+// Rank implements agent.Causes: it answers as the script says.
+func (g *stage) Rank(context.Context, agent.RankQuery) (agent.Ranking, error) {
+	return g.Ranking.ranking(func(skill, node string) string { return g.cite("notification", skill, node) }), nil
 }
 
 // Series implements agent.Conclusions.

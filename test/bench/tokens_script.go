@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -29,7 +30,9 @@ type tokenScript struct {
 	// Snapshots by skill and node.
 	Snapshots map[string]map[string]map[string]any
 	// Answers by skill, callback and node.
-	Answers     map[string]map[string]map[string]any
+	Answers map[string]map[string]map[string]any
+	// Ranking is what rank_causes answers.
+	Ranking     scriptRanking
 	Coordinator []scriptTurn
 	Operators   map[string][]scriptTurn
 }
@@ -56,25 +59,58 @@ func readYAML(name string, into any) error {
 	return nil
 }
 
-// scriptWords returns the words of a skill: Fleetlens' own, or those of a stand-in.
+// A scriptRanking is a ranking of causes as the coordinator's code makes it.
+type scriptRanking struct {
+	Affected int `yaml:"affected_nodes"`
+	Fleet    int `yaml:"fleet_nodes"`
+	Groups   []struct {
+		Findings []string // skill/node
+		Relation string   `yaml:"correlation_type"`
+		Cause    string
+		Why      string
+		Nodes    []string
+		Affected int `yaml:"affected_nodes"`
+	}
+	Causes []struct {
+		Node    string
+		Metric  string
+		Score   float64
+		Share   float64
+		Onset   time.Time
+		Reasons []string
+	}
+	Why      string
+	Together []string
+}
+
+// ranking returns the script's, with the ids of notifications.
+func (r scriptRanking) ranking(id func(skill, node string) string) agent.Ranking {
+	out := agent.Ranking{Affected: r.Affected, Fleet: r.Fleet, Why: r.Why, Together: r.Together}
+	for _, g := range r.Groups {
+		group := agent.FindingGroup{Relation: protocol.Correlation(g.Relation), Cause: g.Cause, Why: g.Why, Nodes: g.Nodes, Affected: g.Affected}
+		for _, f := range g.Findings {
+			skill, node, _ := strings.Cut(f, "/")
+			group.NotificationIDs = append(group.NotificationIDs, id(skill, node))
+		}
+		out.Groups = append(out.Groups, group)
+	}
+	for _, c := range r.Causes {
+		out.Causes = append(out.Causes, agent.RankedCause{Node: c.Node, Metric: c.Metric, Score: c.Score, Share: c.Share, Onset: c.Onset, Reasons: c.Reasons})
+	}
+	return out
+}
+
+// scriptWords returns the words of a skill on a host.
 func scriptWords(skill string) (protocol.Words, error) {
 	words, err := skills.Words(all.Skills(all.Options{}), nil)
 	if err != nil {
 		return protocol.Words{}, err
 	}
-	if i := slices.IndexFunc(words, func(w protocol.Words) bool { return w.Skill == skill && w.Kind == string(skills.Host) }); i >= 0 && skill == "os" {
-		return words[i], nil
+	i := slices.IndexFunc(words, func(w protocol.Words) bool { return w.Skill == skill && w.Kind == string(skills.Host) })
+	if i < 0 {
+		return protocol.Words{}, fmt.Errorf("no host has the skill %q", skill)
 	}
-	var standIn map[string]any
-	if err := readYAML(skill, &standIn); err != nil {
-		return protocol.Words{}, err
-	}
-	raw, err := json.Marshal(standIn)
-	if err != nil {
-		return protocol.Words{}, err
-	}
-	var w protocol.Words
-	return w, json.Unmarshal(raw, &w)
+	return words[i], nil
 }
 
 // scriptStart is when the investigations of the scripts begin.
@@ -172,6 +208,12 @@ func resolved(args map[string]any, cite func(what, skill, node string) string) (
 	return text, nil
 }
 
-func skillInfo(w protocol.Words) agent.SkillInfo {
-	return agent.SkillInfo{Name: w.Skill, Title: w.Title, Summary: w.Summary}
+// skillInfos are what a coordinator knows of all skills: a fleet that has hosts, Go
+// services and databases offers them all.
+func skillInfos() []agent.SkillInfo {
+	var out []agent.SkillInfo
+	for _, s := range all.Skills(all.Options{}) {
+		out = append(out, agent.SkillInfo{Name: s.Name, Title: s.Title, Summary: s.Summary})
+	}
+	return out
 }

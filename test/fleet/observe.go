@@ -105,14 +105,14 @@ func (o *seen) silences(groups []*triage.Group) {
 	}
 }
 
-// notices counts the notifications on the stream by their node.
+// notices counts what watching operators told on the stream, by node.
 func notices(ctx context.Context, conn *bus.Conn) (map[string]int, error) {
 	out := map[string]int{}
-	for m, err := range conn.Range(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Watching), 0) {
+	for m, err := range conn.Range(ctx, bus.Findings, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), 0) {
 		if err != nil {
 			return nil, err
 		}
-		if n, err := protocol.Decode[protocol.Notification](m.Data); err == nil {
+		if n, err := protocol.Decode[protocol.Notification](m.Data); err == nil && n.Origin == protocol.OriginWatch {
 			out[n.Node]++
 		}
 	}
