@@ -151,7 +151,8 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 		for _, finding := range g.Findings {
 			f.NotificationIDs = append(f.NotificationIDs, finding.ID)
 			f.Nodes = append(f.Nodes, finding.Node)
-			keys = append(keys, finding.Skill+"."+finding.Check)
+			i := slices.IndexFunc(findings, func(n protocol.Notification) bool { return n.ID == finding.ID })
+			keys = append(keys, keyOf(finding.Skill, finding.Check, findings[i].Target))
 		}
 		further := 0
 		if group != nil {

@@ -51,8 +51,8 @@ func (d *desk) signal(m bus.Msg) (triage.Signal, error) {
 }
 
 func (d *desk) ofNotification(n protocol.Notification) triage.Signal {
-	s := triage.Signal{Kind: triage.Finding, Key: n.Operator + "." + n.AnomalyType, Node: n.Node, At: n.DetectedAt, From: n.InvestigationID, Note: n,
-		Topic: resourceOf(d.words, n.Operator, n.AnomalyType)}
+	s := triage.Signal{Kind: triage.Finding, Key: keyOf(n.Operator, n.AnomalyType, n.Target), Node: n.Node, At: n.DetectedAt, From: n.InvestigationID, Note: n,
+		Topic: d.topic(n.Operator, n.AnomalyType, n.Target)}
 	if n.Origin == protocol.OriginWatch {
 		s.Kind, s.From = triage.Watch, ""
 	}
@@ -68,6 +68,27 @@ func strength(s protocol.Severity, score float64) float64 {
 	return float64(s.Rank()) + min(max(score, 0)/1000, .999)
 }
 
+// hostTarget is the target that is the node itself.
+const hostTarget = "host"
+
+// keyOf names what a signal is about. Two services of one node with the same fault are
+// two matters.
+func keyOf(skill, metric, target string) string {
+	if target == "" || target == hostTarget {
+		return skill + "." + metric
+	}
+	return skill + "." + metric + " of " + target
+}
+
+// topic returns what a metric of a target is about; empty: its name does not tell.
+func (d *desk) topic(skill, metric, target string) string {
+	r := resourceOf(d.words, skill, metric)
+	if r == "" || target == "" || target == hostTarget {
+		return r
+	}
+	return r + " of " + target
+}
+
 func (d *desk) ofAnomaly(a protocol.Anomaly) triage.Signal {
 	baseline := a.Baseline
 	at := d.fleet.eventTime(a.Node, a.Since)
@@ -77,7 +98,7 @@ func (d *desk) ofAnomaly(a protocol.Anomaly) triage.Signal {
 		context += fmt.Sprintf("; %s of its own deviations from its baseline", figure(a.Deviations, ""))
 	}
 	return triage.Signal{
-		Kind: triage.Anomaly, Key: a.Skill + "." + a.Metric, Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet, Topic: resourceOf(d.words, a.Skill, a.Metric),
+		Kind: triage.Anomaly, Key: keyOf(a.Skill, a.Metric, a.Target), Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet, Topic: d.topic(a.Skill, a.Metric, a.Target),
 		Note: protocol.Notification{
 			ID: a.ID, RunID: "detector." + a.Node, Operator: a.Skill, Node: a.Node, Target: a.Target, AnomalyType: a.Metric, Severity: a.Severity,
 			Context: context, Observation: says, Snapshots: []protocol.Snapshot{}, Verified: true, DetectedAt: a.DetectedAt, Since: a.Since, Origin: protocol.OriginAnomaly,

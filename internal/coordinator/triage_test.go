@@ -299,3 +299,26 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 		t.Errorf("it began with %+v", notes)
 	}
 }
+
+func TestTwoServicesOfANodeAreTwoMatters(t *testing.T) {
+	b := newBench(t)
+	of := func(target string) func(*protocol.Anomaly) {
+		return func(a *protocol.Anomaly) { a.Target, a.Kind = target, "go" }
+	}
+	b.node("web-1", "pantry")
+	b.coordinate("co-1", gives(nil))
+	b.anomaly("web-1", of("orders"))
+	b.anomaly("web-1", of("stock"))
+	b.anomaly("web-1", of("stock"))
+	waitFor(t, "both to be known", func() bool {
+		g := b.groups()
+		return len(g) > 0 && g[0].Repeats+g[len(g)-1].Repeats > 0
+	})
+	var keys []string
+	for _, g := range b.groups() {
+		keys = append(keys, g.Keys...)
+	}
+	if slices.Sort(keys); !slices.Equal(keys, []string{"pantry.used_pct of orders", "pantry.used_pct of stock"}) {
+		t.Errorf("reported was %q", keys)
+	}
+}

@@ -194,6 +194,7 @@ func unpack(told string) error {
 	}
 	fmt.Printf("%s (%d)\n", o.Name, pid)
 
+	defer func() { _ = input.Close() }()
 	var probe *exec.Cmd
 	for in := json.NewDecoder(os.Stdin); ; {
 		var words []string
@@ -216,7 +217,7 @@ func unpack(told string) error {
 }
 
 // input is the standard input of the program with the fault, which ends with this
-// process: a pipe that nobody holds would be closed before.
+// process: a pipe that nobody holds is closed as soon as garbage is collected.
 var input io.WriteCloser
 
 // cast starts this program under a name to play a role, and returns its pid once it does.

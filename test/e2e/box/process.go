@@ -15,7 +15,7 @@ import (
 )
 
 // Patience is how long anything may take that is not about time.
-const Patience = 45 * time.Second
+const Patience = 60 * time.Second
 
 // Eventually waits for something to become true.
 func Eventually(t testing.TB, what string, is func() bool) {
@@ -59,7 +59,7 @@ func (o *Output) String() string {
 	return o.buf.String()
 }
 
-// A process is a program that runs.
+// A Process is a program that runs.
 type Process struct {
 	t              testing.TB
 	name           string

@@ -105,15 +105,16 @@ func (v *view) look() map[string]string {
 	line := func(name string, share uint64) string {
 		return fmt.Sprintf("%s %012d 0 0 %012d 0 0 0 0 0 0\n", name, 100_000+busy/share, 10_000_000+(all-min(all, busy))/share)
 	}
-	stat := line("cpu", 1)
+	var stat strings.Builder
+	stat.WriteString(line("cpu", 1))
 	for i := range v.cores {
-		stat += line("cpu"+strconv.Itoa(i), uint64(v.cores))
+		stat.WriteString(line("cpu"+strconv.Itoa(i), uint64(v.cores)))
 	}
-	stat += fmt.Sprintf("ctxt 1000000\nbtime %d\nprocesses 5000\nprocs_running %06d\nprocs_blocked 0\n", v.began.Unix()-100_000, max(1, runnable))
+	_, _ = fmt.Fprintf(&stat, "ctxt 1000000\nbtime %d\nprocesses 5000\nprocs_running %06d\nprocs_blocked 0\n", v.began.Unix()-100_000, max(1, runnable))
 	const kernel = 48 << 20 // bytes
 	used := min(kernel+resident, v.memory)
 	return map[string]string{
-		"stat":    stat,
+		"stat":    stat.String(),
 		"loadavg": fmt.Sprintf("%08.2f %08.2f %08.2f %06d/%06d 999\n", v.load[0], v.load[1], v.load[2], max(1, runnable), tasks),
 		"meminfo": fmt.Sprintf("MemTotal: %12d kB\nMemFree: %12d kB\nMemAvailable: %12d kB\nBuffers: 0 kB\nCached: 0 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n",
 			v.memory>>10, (v.memory-used)>>10, (v.memory-used)>>10),

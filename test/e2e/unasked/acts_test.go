@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -61,24 +62,19 @@ func told(name string) {
 func rest() error { select {} }
 
 // burners is how many threads burn: more than twice as many as there are cores by far.
-const burners = 24
+const burners = 16
 
 func burn() error {
 	runtime.GOMAXPROCS(burners)
-	over := make(chan struct{})
+	var over atomic.Bool
 	for range burners {
 		go func() {
-			for {
-				select {
-				case <-over:
-					return
-				default:
-				}
+			for !over.Load() { //nolint:revive // it is to burn
 			}
 		}()
 	}
 	told(endFile)
-	close(over)
+	over.Store(true)
 	return rest()
 }
 
