@@ -151,5 +151,5 @@ func figure(v float64, unit protocol.Unit) string {
 	if unit == "" || unit == protocol.Count || unit == protocol.Text {
 		return text
 	}
-	return text + " " + string(unit)
+	return strings.TrimSpace(text + " " + unit.Symbol())
 }

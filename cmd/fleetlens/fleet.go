@@ -67,7 +67,7 @@ func (a *app) nodes() *cobra.Command {
 			return nil
 		}
 		p := out(cmd)
-		p.printf("%d nodes, %d silent\n", len(views), silent)
+		p.printf("%s, %d silent\n", nodes(len(views)), silent)
 		var rows [][]string
 		for _, v := range views {
 			var names []string
@@ -281,4 +281,12 @@ func readArgs(words []string) (name string, values []any, err error) {
 		values = append(values, v)
 	}
 	return words[0], values, nil
+}
+
+// nodes counts nodes.
+func nodes(n int) string {
+	if n == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", n)
 }

@@ -156,7 +156,7 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 	list := make([]correlate.Finding, len(findings))
 	for i, n := range findings {
 		list[i] = correlate.Finding{
-			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: c.resource(n.Operator, n.AnomalyType), Severity: n.Severity.Rank(),
+			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: resourceOf(c.words, n.Operator, n.AnomalyType), Severity: n.Severity.Rank(),
 			At: c.began(n),
 		}
 	}
@@ -190,10 +190,10 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 	return out
 }
 
-// resource returns what a finding is about: what its check says, else what the name of
+// resourceOf returns what a finding is about: what its check says, else what the name of
 // its metric tells; empty where neither is known.
-func (c causes) resource(skill, metric string) string {
-	for _, w := range c.words {
+func resourceOf(words []protocol.Words, skill, metric string) string {
+	for _, w := range words {
 		if w.Skill != skill {
 			continue
 		}

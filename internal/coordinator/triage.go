@@ -33,7 +33,7 @@ type desk struct {
 	log   *slog.Logger
 	fleet *fleet
 	links *topology
-	names []string // of the skills there are
+	words []protocol.Words
 	opts  triage.Options
 	tells tells
 
@@ -60,11 +60,7 @@ const (
 )
 
 func (c *coordinator) newDesk() *desk {
-	var names []string
-	for _, s := range skillInfos(c.words) {
-		names = append(names, s.Name)
-	}
-	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, names: names, opts: c.cfg.Triage, tells: c.tells}
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, words: c.words, opts: c.cfg.Triage, tells: c.tells}
 }
 
 // lead does the triage until ctx ends.
@@ -321,7 +317,9 @@ func (d *desk) request(g *triage.Group, model bool) protocol.Request {
 		r.Nodes = r.Nodes[:maxAskedNodes]
 	}
 	if len(r.Nodes) > fewNodes { // to look into all of everything would take too long
-		r.Skills = slices.DeleteFunc(append(g.Skills(), "os"), func(s string) bool { return !slices.Contains(d.names, s) })
+		r.Skills = slices.DeleteFunc(append(g.Skills(), "os"), func(s string) bool {
+			return !slices.ContainsFunc(d.words, func(w protocol.Words) bool { return w.Skill == s })
+		})
 		slices.Sort(r.Skills)
 		r.Skills = slices.Compact(r.Skills)
 	}

@@ -51,7 +51,8 @@ func (d *desk) signal(m bus.Msg) (triage.Signal, error) {
 }
 
 func (d *desk) ofNotification(n protocol.Notification) triage.Signal {
-	s := triage.Signal{Kind: triage.Finding, Key: n.Operator + "." + n.AnomalyType, Node: n.Node, At: n.DetectedAt, From: n.InvestigationID, Note: n}
+	s := triage.Signal{Kind: triage.Finding, Key: n.Operator + "." + n.AnomalyType, Node: n.Node, At: n.DetectedAt, From: n.InvestigationID, Note: n,
+		Topic: resourceOf(d.words, n.Operator, n.AnomalyType)}
 	if n.Origin == protocol.OriginWatch {
 		s.Kind, s.From = triage.Watch, ""
 	}
@@ -76,7 +77,7 @@ func (d *desk) ofAnomaly(a protocol.Anomaly) triage.Signal {
 		context += fmt.Sprintf("; %s of its own deviations from its baseline", figure(a.Deviations, ""))
 	}
 	return triage.Signal{
-		Kind: triage.Anomaly, Key: a.Skill + "." + a.Metric, Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet,
+		Kind: triage.Anomaly, Key: a.Skill + "." + a.Metric, Node: a.Node, At: at, Strength: strength(a.Severity, a.Score), Quiet: a.Quiet, Topic: resourceOf(d.words, a.Skill, a.Metric),
 		Note: protocol.Notification{
 			ID: a.ID, RunID: "detector." + a.Node, Operator: a.Skill, Node: a.Node, Target: a.Target, AnomalyType: a.Metric, Severity: a.Severity,
 			Context: context, Observation: says, Snapshots: []protocol.Snapshot{}, Verified: true, DetectedAt: a.DetectedAt, Since: a.Since, Origin: protocol.OriginAnomaly,

@@ -22,7 +22,8 @@ type Group struct {
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	Limited  string    `json:"limited,omitempty"` // why no model may be used
 
-	Keys     []string          `json:"keys"`  // what it is about
+	Keys     []string          `json:"keys"` // what it is about
+	Topics   []string          `json:"topics,omitempty"`
 	Nodes    map[string]uint32 `json:"nodes"` // with a bit for each key
 	Further  int               `json:"further_nodes,omitempty"`
 	Kinds    map[string]int    `json:"kinds"`            // signals that were new, by kind
@@ -109,6 +110,9 @@ func (g *Group) add(s Signal, labels map[string]string, now time.Time) Verdict {
 	if s.Note.Severity.Rank() > g.Severity.Rank() {
 		g.Severity = s.Note.Severity
 	}
+	if s.Topic != "" && !slices.Contains(g.Topics, s.Topic) {
+		g.Topics = append(g.Topics, s.Topic)
+	}
 	key := g.key(s.Key)
 	if known := s.Node != "" && g.Nodes[s.Node]&(1<<key) != 0 || s.Node == "" && g.example(s.Note.ID) >= 0; known || s.From == g.ID {
 		g.Repeats++
@@ -156,9 +160,18 @@ func (g *Group) name(node string, key int, labels map[string]string) {
 // fewNodes is how many nodes must share a label before it says anything.
 const fewNodes = 3
 
+// ended reports whether the investigation of the group has ended.
+func (g *Group) ended() bool { return g.State != "" }
+
+// many reports whether the group has so many nodes that one more is more of the same.
+func (g *Group) many() bool { return g.Count() >= fewNodes }
+
+// about reports whether a topic is known and among the group's.
+func (g *Group) about(topic string) bool { return topic != "" && slices.Contains(g.Topics, topic) }
+
 // describes reports whether a node with these labels has all that the group's nodes share.
 func (g *Group) describes(labels map[string]string) bool {
-	if len(g.Labels) == 0 || g.Count() < fewNodes {
+	if len(g.Labels) == 0 || !g.many() {
 		return false
 	}
 	for k, v := range g.Labels {

@@ -33,10 +33,15 @@ type Signal struct {
 	// Strength orders the examples of a group: the severity's rank counts more than the
 	// score of an anomaly.
 	Strength float64
-	Quiet    bool   // it joins a group, and opens none
-	From     string // the investigation that found it; empty: none did
-	Note     protocol.Notification
+	// Topic is what the metric is about ("memory"); empty: its name does not tell.
+	Topic string
+	Quiet bool   // it joins a group, and opens none
+	From  string // the investigation that found it; empty: none did
+	Note  protocol.Notification
 }
+
+// vague reports whether a signal tells that something is odd, and not what.
+func (s Signal) vague() bool { return s.Kind == Anomaly && s.Topic == "" }
 
 // Options are how signals are put together. Durations are of the time at which
 // signals are read, not of events: what is late belongs to now.
@@ -166,16 +171,20 @@ func (b *Board) Add(s Signal, now time.Time) (*Group, Verdict) {
 }
 
 // home returns the group that a signal belongs to: one that knows it, else one of the
-// same matter, else one that begins just now, else one that still grows and touches its
+// same matter, on other nodes too, else one that begins just now, else one that still grows and touches its
 // node by name, topology or label; else none. The investigation that found it is a home
-// as well.
+// as well. A group whose investigation has ended takes in no other matter: it would be
+// told to nobody.
 func (b *Board) home(s Signal, now time.Time) *Group {
 	ways := []func(g *Group) bool{
 		func(g *Group) bool { return s.From != "" && g.ID == s.From },
 		func(g *Group) bool { return s.Node != "" && g.knows(s.Node, s.Key) },
-		func(g *Group) bool { return slices.Contains(g.Keys, s.Key) },
+		func(g *Group) bool {
+			return slices.Contains(g.Keys, s.Key) && (!g.ended() || g.many() && b.grows(g, now))
+		},
+		func(g *Group) bool { return g.has(s.Node) && g.about(s.Topic) },
 		func(g *Group) bool { return s.Kind != Finding && g.asks() && b.begins(g, now) },
-		func(g *Group) bool { return b.grows(g, now) && g.has(s.Node) },
+		func(g *Group) bool { return g.has(s.Node) && b.grows(g, now) && (!g.ended() || s.vague()) },
 		func(g *Group) bool { return b.grows(g, now) && slices.ContainsFunc(b.fleet.Near(s.Node), g.has) },
 		func(g *Group) bool { return b.grows(g, now) && g.describes(b.fleet.Labels(s.Node)) },
 	}

@@ -294,3 +294,37 @@ func TestMoreAtOnceThanAnybodyCouldReadIsOneStorm(t *testing.T) {
 		t.Errorf("%d groups, the last of %d nodes and %d keys", len(groups), last.Count(), len(last.Keys))
 	}
 }
+
+func TestWhatComesAfterTheInvestigation(t *testing.T) {
+	about := func(topic string, s triage.Signal) triage.Signal { s.Topic = topic; return s }
+	began := about("disk", signal(triage.Watch, "os.disk_max_used_pct", "a"))
+	for _, tt := range []struct {
+		name  string
+		begin []triage.Signal
+		then  triage.Signal
+		joins bool
+	}{
+		{"another matter of the same node is a question of its own", []triage.Signal{began}, about("cpu", signal(triage.Anomaly, "os.cpu_used_pct", "a")), false},
+		{"another figure of the same matter is not", []triage.Signal{began}, about("disk", signal(triage.Anomaly, "os.disk_root_used_pct", "a")), true},
+		{"nor is what nobody can tell the matter of", []triage.Signal{began}, signal(triage.Anomaly, "os.threads", "a"), true},
+		{"the same on a second node is a question of its own", []triage.Signal{began}, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "b")), false},
+		{"one node more of many is more of the same", []triage.Signal{
+			began, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "b")), about("disk", signal(triage.Watch, "os.disk_max_used_pct", "c")),
+		}, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "d")), true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+			for _, s := range tt.begin {
+				b.Add(s, t0)
+			}
+			for _, g := range b.Due(t0.Add(3 * time.Second)) {
+				b.Ask(g, t0.Add(3*time.Second))
+				g.State = protocol.ResultDone
+			}
+			g, verdict := b.Add(tt.then, t0.Add(time.Minute))
+			if joins := verdict == triage.Joined; g == nil || joins != tt.joins {
+				t.Errorf("it is %s", verdict)
+			}
+		})
+	}
+}

@@ -137,13 +137,33 @@ func circumstances(s *agent.OperatorState, p Problem) (context, culprit string) 
 			lines = append(lines, fmt.Sprintf("%s no. %d: %s", name, i+1, describe(row)))
 		}
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
-			culprit = fmt.Sprintf("%s uses the most %s", who, strings.ReplaceAll(x.Check.Resource, "_", " "))
+			culprit = who + " " + blame(x.Check.Resource, name)
 			if rows[0]["holds"] == true {
 				culprit = who + " holds what the others wait for"
 			}
 		}
 	}
 	return strings.Join(lines, "; "), culprit
+}
+
+// used are the resources that somebody uses, as people call them.
+var used = map[string]string{
+	"memory": "memory", "cpu": "CPU time", "service_cpu": "CPU time", "file_descriptors": "file descriptors", "threads": "threads",
+	"sockets": "sockets", "ephemeral_ports": "ephemeral ports", "heap": "memory", "gc_limit": "memory", "tcp_memory": "memory of TCP",
+}
+
+// blame says what is known of whoever comes first in a callback's answer about a
+// resource. Events are told the newest first, so there it is who was hit last.
+func blame(resource, callback string) string {
+	switch what, ok := used[resource]; {
+	case strings.HasPrefix(callback, "sysmon_"):
+		return "is whom it happened to last"
+	case ok:
+		return "uses the most " + what
+	case resource == "accept_queue":
+		return "lets connections wait in its accept queue"
+	}
+	return "comes first in " + callback + "()"
 }
 
 // firstRows returns the rows of a callback's answer: the list that it is, or the

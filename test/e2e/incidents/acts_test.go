@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // kept is what nothing must close before the process ends.
@@ -186,7 +188,7 @@ func again(name string, lives time.Duration) {
 	}
 	for {
 		c := exec.Command("./" + name)
-		c.Env = append(cleanEnv(), roleEnv+"=scene stay")
+		c.Env = box.As("stay")
 		in, err := c.StdinPipe()
 		if err == nil {
 			err = c.Start()

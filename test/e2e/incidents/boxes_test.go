@@ -2,6 +2,28 @@
 
 package incidents
 
+import (
+	"testing"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
+)
+
+// boxed returns how an incident in a box is planted; cause has the words of an
+// insight, from who has the fault and the folder it may write in.
+func boxed(role, name string, cause func(culprit, dir string) []string, until func(*fleet, string) bool) func(*testing.T) *scene {
+	return func(t *testing.T) *scene {
+		b, culprit, dir := box.New(t, box.Plan{Role: role, Name: name})
+		if b == nil {
+			return nil
+		}
+		s := &scene{box: b, until: until, config: "logs: {files: [off], journal: off, docker: off, pods: off}\n"}
+		if cause != nil {
+			s.cause = cause(culprit, dir)
+		}
+		return s
+	}
+}
+
 // who is a cause that names the process, and what else is given.
 func who(more ...string) func(culprit, dir string) []string {
 	return func(culprit, _ string) []string { return append([]string{culprit}, more...) }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/pgtest"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // cluster is one PostgreSQL server for all incidents, started by the first.
@@ -157,7 +158,7 @@ var databases = []incident{
 				t.Fatalf("pgbench: %v\n%s", err, out)
 			}
 			s.begin = func(*fleet, string) {
-				start(t, "pgbench", exec.Command(c.Program("pgbench"), "--client=4", "--time=30", "--no-vacuum", dsn))
+				box.Start(t, "pgbench", exec.Command(c.Program("pgbench"), "--client=4", "--time=30", "--no-vacuum", dsn))
 			}
 		}),
 	},
@@ -169,7 +170,7 @@ var databases = []incident{
 			func(t *testing.T, c *pgtest.Cluster, s *scene, _ string) {
 				s.cause = []string{"PostgreSQL cannot be asked", "nobody listens at"}
 				s.begin = func(f *fleet, node string) {
-					eventually(t, "the probe sees the server", func() bool { return f.count(node, "main/postgres") > 0 })
+					box.Eventually(t, "the probe sees the server", func() bool { return f.count(node, "main/postgres") > 0 })
 					c.Down()
 				}
 				t.Cleanup(func() { c.Up(t) })

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // A fleet is NATS, a coordinator and an operator, for all incidents, and what the
@@ -52,12 +53,12 @@ func newFleet(t *testing.T) *fleet {
 	if _, err := nc.Subscribe("snapshots.>", f.snapshot); err != nil {
 		t.Fatal(err)
 	}
-	run := func(name string, args ...string) *process {
-		return start(t, name, exec.Command(program(t, name), append([]string{"--server", f.url, "--http", ""}, args...)...))
+	run := func(name string, args ...string) *box.Process {
+		return box.Start(t, name, exec.Command(program(t, name), append([]string{"--server", f.url, "--http", ""}, args...)...))
 	}
 	coordinator, operator := run("coordinator", thresholds...), run("operator", append(thresholds, "--name", "op-1")...)
-	coordinator.says("coordinator takes requests")
-	operator.says("operator serves")
+	coordinator.Says("coordinator takes requests")
+	operator.Says("operator serves")
 	return f
 }
 
@@ -118,11 +119,11 @@ func (f *fleet) probe(t *testing.T, node string, s *scene) {
 	}
 	args := append([]string{"--node", node, "--interval", "1s", "--heartbeat", "300ms", "--http", "", "--config", config}, s.args...)
 	if s.box != nil {
-		s.box.probe(t, f.url, program(t, "probe"), args)
+		s.box.Probe(t, f.url, program(t, "probe"), args)
 		return
 	}
-	p := start(t, "probe "+node, exec.Command(program(t, "probe"), append(args, "--server", f.url)...))
-	p.says("probe watches")
+	p := box.Start(t, "probe "+node, exec.Command(program(t, "probe"), append(args, "--server", f.url)...))
+	p.Says("probe watches")
 }
 
 // investigate runs the person's command.
@@ -132,10 +133,10 @@ func (f *fleet) investigate(t *testing.T, node, reason string, skills []string) 
 	for _, s := range skills {
 		args = append(args, "--skill", s)
 	}
-	p := start(t, "fleetlens", exec.Command(program(t, "fleetlens"), args...))
-	<-p.ended
-	if err := json.Unmarshal([]byte(p.stdout.String()), &r); err != nil {
-		t.Fatalf("fleetlens investigate ended with %d: %v\n%s\n%s", p.cmd.ProcessState.ExitCode(), err, &p.stdout, &p.stderr)
+	p := box.Start(t, "fleetlens", exec.Command(program(t, "fleetlens"), args...))
+	<-p.Ended
+	if err := json.Unmarshal([]byte(p.Stdout.String()), &r); err != nil {
+		t.Fatalf("fleetlens investigate ended with %d: %v\n%s\n%s", p.Cmd.ProcessState.ExitCode(), err, &p.Stdout, &p.Stderr)
 	}
 	return r
 }

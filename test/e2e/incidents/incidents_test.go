@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // An incident is something that happens to a machine, and what a person asks then.
@@ -28,7 +29,7 @@ type incident struct {
 type scene struct {
 	config string   // of the probe, YAML
 	args   []string // of the probe
-	box    *box     // that the probe runs in; nil: it runs beside the test
+	box    *box.Box // that the probe runs in; nil: it runs beside the test
 	cause  []string // words, all of which one insight holds if it names the cause; the first one is who or what it is
 	begin  func(f *fleet, node string)
 	until  func(f *fleet, node string) bool // what the person, or rather the probe, must have seen first
@@ -93,7 +94,7 @@ func (f *fleet) conclude(t *testing.T, r row) (o outcome, ok bool) {
 	if r.slow {
 		most = 3 * late
 	}
-	if !within(t, most, func() bool { return r.until(f, r.node) }) {
+	if !box.Within(t, most, func() bool { return r.until(f, r.node) }) {
 		t.Logf("the probe has not seen it: %v", f.latest(r.node, r.skills[0]))
 	}
 	result := f.investigate(t, r.node, r.reason, r.skills)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // kernel are incidents that the kernel of this machine reports. Others' tests may
@@ -43,12 +44,12 @@ func killed(t *testing.T) *scene {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path)
-	cmd.Env = append(cleanEnv(), roleEnv+"=scene memory")
+	cmd.Env = box.As("memory")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, "indexer", cmd)
+	p := box.Start(t, "indexer", cmd)
 	pid := strconv.Itoa(cmd.Process.Pid)
 	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(pid), 0o600); err != nil {
 		missing.Component(t, "a real OOM kill", err.Error())
@@ -57,7 +58,7 @@ func killed(t *testing.T) *scene {
 	if _, err := in.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
 	}
-	<-p.ended
+	<-p.Ended
 	return &scene{
 		config: ofThisKernel, cause: []string{"indexer (" + pid + ")", "for want of memory"}, until: reaches("host/vm_events", "oom_kills_5m", 1),
 	}
@@ -75,7 +76,7 @@ func memoryGroup(t *testing.T, limit int) (string, error) {
 		return "", err
 	}
 	// Until the process that was killed is gone from it.
-	t.Cleanup(func() { within(t, 2*time.Second, func() bool { return os.Remove(dir) == nil }) })
+	t.Cleanup(func() { box.Within(t, 2*time.Second, func() bool { return os.Remove(dir) == nil }) })
 	return dir, os.WriteFile(filepath.Join(dir, file), []byte(strconv.Itoa(limit)), 0o600)
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // logged plants lines in the log of a machine made of files, once its probe reads it.
@@ -18,7 +20,7 @@ func logged(file string, cause []string, until func(*fleet, string) bool, write 
 		return &scene{
 			args: args, cause: cause, until: until,
 			begin: func(f *fleet, node string) {
-				eventually(t, "the log is read", func() bool { return f.count(node, "host/logger") > 0 && f.count(node, "host/exception") > 0 })
+				box.Eventually(t, "the log is read", func() bool { return f.count(node, "host/logger") > 0 && f.count(node, "host/exception") > 0 })
 				var text strings.Builder
 				write(func(format string, args ...any) { _, _ = fmt.Fprintf(&text, format+"\n", args...) })
 				out, err := os.OpenFile(filepath.Join(dir, "var/log", file), os.O_WRONLY|os.O_APPEND, 0)

@@ -10,22 +10,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 	"github.com/fleetlens/fleetlens/test/goservice"
 )
-
-// roleEnv tells the test program that it is a process of an incident.
-const roleEnv = "FLEETLENS_INCIDENT_ROLE"
 
 var tempDir string
 
 func TestMain(m *testing.M) {
-	if role := os.Getenv(roleEnv); role != "" {
-		if err := play(role); err != nil {
-			fmt.Println("cannot:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	box.Play(act)
 	os.Exit(run(m))
 }
 
