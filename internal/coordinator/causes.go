@@ -74,7 +74,7 @@ func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, err
 		return r, err
 	}
 	r = ranked(r, ranking)
-	r.Together = withOthers(r.Together, looked, r.Groups)
+	r.Together = withOthers(r.Together, looked, alike(group, r.Groups))
 	if len(r.Together) > 1 {
 		r.Described = correlate.Describe(r.Together, labels, slices.Collect(maps.Keys(labels))).String()
 	}
@@ -85,16 +85,36 @@ func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, err
 // of all of them.
 const allOf = 0.9
 
-// withOthers adds to the nodes of a cause those of a group that were not looked at for want
-// of room, when nearly all that were have it.
-func withOthers(together, looked []string, groups []agent.FindingGroup) []string {
+// alike returns the nodes that have the same finding, one list for each, by the triage
+// group, else as they were grouped.
+func alike(group *triage.Group, groups []agent.FindingGroup) [][]string {
+	var out [][]string
+	if group == nil {
+		for _, g := range groups {
+			out = append(out, g.Nodes)
+		}
+		return out
+	}
+	for _, key := range group.Keys {
+		out = append(out, group.With([]string{key}))
+	}
+	return out
+}
+
+// fewLooked is how many of the nodes with a finding must have been looked at for them to
+// stand for the rest.
+const fewLooked = 5
+
+// withOthers adds to the nodes of a cause those that have the same finding and were not
+// looked at for want of room, when nearly all that were have the cause.
+func withOthers(together, looked []string, alike [][]string) []string {
 	if len(together) < 2 {
 		return together
 	}
 	out := slices.Clone(together)
-	for _, g := range groups {
+	for _, nodes := range alike {
 		seen, have := 0, 0
-		for _, n := range g.Nodes {
+		for _, n := range nodes {
 			if slices.Contains(looked, n) {
 				seen++
 				if slices.Contains(together, n) {
@@ -102,8 +122,8 @@ func withOthers(together, looked []string, groups []agent.FindingGroup) []string
 				}
 			}
 		}
-		if seen > 0 && float64(have) >= allOf*float64(seen) {
-			out = append(out, slices.DeleteFunc(slices.Clone(g.Nodes), func(n string) bool { return slices.Contains(looked, n) })...)
+		if seen >= fewLooked && float64(have) >= allOf*float64(seen) {
+			out = append(out, nodes...)
 		}
 	}
 	slices.Sort(out)
@@ -137,7 +157,7 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 	for i, n := range findings {
 		list[i] = correlate.Finding{
 			ID: n.ID, Node: n.Node, Skill: n.Operator, Check: n.AnomalyType, Resource: resourceOf(c.words, n.Operator, n.AnomalyType), Severity: n.Severity.Rank(),
-			At: c.fleet.eventTime(n.Node, n.DetectedAt),
+			At: c.began(n),
 		}
 	}
 	all := make([]string, 0, len(labels))
@@ -205,12 +225,32 @@ const (
 	leadRows   = 3         // from when trouble begins to when a check or detector sees it
 )
 
-// lookedAt returns the nodes of findings that are ranked, as many as there is room for.
+// lookedAt returns the nodes of findings that are ranked, as many as there is room for:
+// some of each kind of finding, because the loudest may all be effects.
 func (c causes) lookedAt(findings []protocol.Notification, labels map[string]map[string]string) []string {
-	var nodes []string
+	var kinds []string
+	byKind := map[string][]string{}
 	for _, n := range findings {
-		if !slices.Contains(nodes, n.Node) && len(nodes) < rankNodes-rankNeeded && labels[n.Node] != nil {
-			nodes = append(nodes, n.Node)
+		kind := n.Operator + "." + n.AnomalyType
+		if byKind[kind] == nil {
+			kinds = append(kinds, kind)
+		}
+		if labels[n.Node] != nil {
+			byKind[kind] = append(byKind[kind], n.Node)
+		}
+	}
+	var nodes []string
+	for left := true; left; {
+		left = false
+		for _, kind := range kinds {
+			list := byKind[kind]
+			for len(list) > 0 && slices.Contains(nodes, list[0]) {
+				list = list[1:]
+			}
+			if len(list) > 0 && len(nodes) < rankNodes-rankNeeded {
+				nodes, list, left = append(nodes, list[0]), list[1:], true
+			}
+			byKind[kind] = list
 		}
 	}
 	return nodes
@@ -225,7 +265,7 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 		if !slices.Contains(skills, n.Operator) && len(skills) < rankSkills && c.known(n.Operator) {
 			skills = append(skills, n.Operator)
 		}
-		if at := c.fleet.eventTime(n.Node, onset(n)); at.Before(began) {
+		if at := c.began(n); at.Before(began) {
 			began = at
 		}
 	}
@@ -252,7 +292,7 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 		cs.Changes = append(cs.Changes, correlate.Change{Node: ch.Node, Time: ch.At, Kind: ch.What, Text: ch.Text})
 	}
 	cs.Onsets = map[string]correlate.Onset{}
-	cs.Peers = map[string]string{}
+	cs.Peers, cs.Silent = map[string]string{}, map[string]bool{}
 	for _, n := range nodes {
 		if role := roleOf(labels[n]); role != "" {
 			cs.Peers[n] = role
@@ -261,7 +301,10 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 	for _, n := range findings {
 		switch n.Origin {
 		case protocol.OriginAnomaly, protocol.OriginSilence:
-			at := correlate.Onset{Time: c.fleet.eventTime(n.Node, onset(n)), Within: step}
+			at := correlate.Onset{Time: c.began(n), Within: step}
+			if n.Origin == protocol.OriginSilence {
+				cs.Silent[n.Node] = true
+			}
 			if have, ok := cs.Onsets[n.Node]; !ok || at.Time.Before(have.Time) {
 				cs.Onsets[n.Node] = at
 			}
@@ -274,12 +317,17 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 	return correlate.Rank(cs), nil
 }
 
-// onset returns when the trouble of a finding began, as its own evidence tells.
-func onset(n protocol.Notification) time.Time {
-	if n.Origin == protocol.OriginAnomaly && !n.Since.IsZero() {
-		return n.Since
+// began returns when the trouble of a finding began, as its own evidence tells. Only what
+// a probe says is by the clock of its host.
+func (c causes) began(n protocol.Notification) time.Time {
+	at := n.DetectedAt
+	if !n.Since.IsZero() {
+		at = n.Since
 	}
-	return n.DetectedAt
+	if n.Origin == protocol.OriginAnomaly {
+		return c.fleet.eventTime(n.Node, at)
+	}
+	return at
 }
 
 func (c causes) known(skill string) bool {

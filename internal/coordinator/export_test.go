@@ -57,3 +57,6 @@ func (e Evidence) Changes(ctx context.Context, nodes []string, since time.Time) 
 
 // Overview returns the fleet as a model sees it.
 func (e Evidence) Overview(ctx context.Context) (any, error) { return e.f.Overview(ctx, nil, nil) }
+
+// WithOthers is withOthers.
+var WithOthers = withOthers

@@ -187,7 +187,7 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 			Kind: triage.Silence, Key: silentNode + ".silent", Node: n.name, At: n.last, Strength: strength(protocol.SeverityCritical, 0),
 			Note: protocol.Notification{
 				ID: protocol.EffectID("silent", n.name, n.last.UTC().Format(time.RFC3339Nano)), RunID: "heartbeat." + n.name, Operator: silentNode, Node: n.name,
-				Target: "host", AnomalyType: "silent", Severity: protocol.SeverityCritical, Verified: true, DetectedAt: now, Origin: protocol.OriginSilence,
+				Target: "host", AnomalyType: "silent", Severity: protocol.SeverityCritical, Verified: true, DetectedAt: now, Since: n.last, Origin: protocol.OriginSilence,
 				Context:     fmt.Sprintf("its probe reported every %s, last at %s", n.every, n.last.UTC().Format(time.RFC3339)),
 				Observation: "the node no longer reports", Snapshots: []protocol.Snapshot{},
 			},

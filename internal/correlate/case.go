@@ -110,6 +110,7 @@ type Case struct {
 	Alert                        *Alert
 	Changes                      []Change
 	Onsets                       map[string]Onset  // by node; they go before onsets seen in the series
+	Silent                       map[string]bool   // nodes that are known to have fallen silent, whatever the series show
 	Peers                        map[string]string // node → role; nodes of one role are expected to be alike
 }
 

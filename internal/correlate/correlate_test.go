@@ -27,6 +27,9 @@ func TestGroups(t *testing.T) {
 		{"a cause that came much later is none", []correlate.Finding{f("io", "n1", "disk_io", 1, 0), f("mem", "n1", "memory", 2, time.Hour)}, "mem temporal memory | io temporal disk_io"},
 		{"a cause on another node is none", []correlate.Finding{f("io", "n1", "disk_io", 1, 0), f("mem", "n2", "memory", 2, 0)}, "mem temporal memory | io temporal disk_io"},
 		{"unrelated on one node", []correlate.Finding{f("a", "n1", "disk", 1, 0), f("b", "n1", "memory", 2, 0)}, "b temporal memory | a temporal disk"},
+		{"what is odd on a node belongs to what is short there", []correlate.Finding{f("odd", "n1", "", 1, 0), f("mem", "n1", "memory", 1, 0)}, "mem,odd causal memory"},
+		{"unless that came much later", []correlate.Finding{f("odd", "n1", "", 1, 0), f("mem", "n1", "memory", 2, time.Hour)}, "mem temporal memory | odd temporal _pct"},
+		{"what a node serves suffers from what is short there", []correlate.Finding{f("slow", "n1", "requests", 1, 0), f("cpu", "n1", "cpu", 1, 0)}, "cpu,slow causal cpu"},
 		{"the same root on two nodes, one with an effect", []correlate.Finding{f("m1", "n1", "memory", 2, 0), f("s1", "n1", "swap", 1, 0), f("m2", "n2", "memory", 1, 0)}, "m1,m2,s1 causal memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -45,6 +48,18 @@ func TestGroups(t *testing.T) {
 				t.Errorf("groups %q, want %q", s, tt.want)
 			}
 		})
+	}
+}
+
+func TestResourcesAreToldByTheNamesOfMetrics(t *testing.T) {
+	for metric, want := range map[string]string{
+		"disk_max_free_mb": "disk", "disk_busiest_util_pct": "disk_io", "disk_read_bytes_per_sec": "disk_io", "cpu_iowait_pct": "disk_io",
+		"cpu_steal_pct": "cpu", "cpu_load_1m": "cpu", "top_cpu_pct": "cpu", "memory_available_mb": "memory", "swap_in_pages_per_sec": "memory",
+		"latency_ms": "requests", "errors_pct": "requests", "requests_per_s": "requests", "net_rx_bytes_per_sec": "network", "processes": "",
+	} {
+		if got := correlate.ResourceOf(metric); got != want {
+			t.Errorf("%s is of %q, want %q", metric, got, want)
+		}
 	}
 }
 

@@ -215,8 +215,30 @@ func TestRankFindsTheCauseInAFleet(t *testing.T) {
 		{"silent nodes are told, all of them", func(f *fleet) []string {
 			f.silence("node-004", 5)
 			f.silence("node-013", 5)
+			f.input.Calls = []correlate.Edge{{Caller: "node-013", Callee: "node-004"}}
 			return []string{"node-004", "node-013"}
 		}, "stopped reporting"},
+		{"most are known to be silent, and the others miss them", func(f *fleet) []string {
+			f.input.Silent = map[string]bool{}
+			silent := append(f.nodes("db"), f.nodes("cache")...)
+			for _, n := range silent {
+				f.silence(n, 5)
+				f.input.Silent[n] = true
+			}
+			for i, n := range f.nodes("web") {
+				f.input.Calls = append(f.input.Calls, correlate.Edge{Caller: n, Callee: silent[i]})
+				f.set(n, "tcp_retransmits_per_s", 5, plus(60))
+			}
+			slices.Sort(silent)
+			return silent
+		}, "stopped reporting"},
+		{"the same disk fills on nodes that call each other", func(f *fleet) []string {
+			for _, n := range f.nodes("db") {
+				f.set(n, "disk_used_pct", 2, plus(45))
+				f.input.Calls = append(f.input.Calls, correlate.Edge{Caller: n, Callee: "node-001"})
+			}
+			return f.nodes("db")
+		}, "9 of its 9 peers (db) show it too"},
 		{"when everybody is silent nobody is the cause", func(f *fleet) []string {
 			for n := range f.input.Peers {
 				f.silence(n, 5)

@@ -235,6 +235,8 @@ func (g *Group) settle() {
 			return -1
 		case key(a) != key(b) && reaches(key(b), key(a)):
 			return 1
+		case (a.Resource == "") != (b.Resource == ""):
+			return compareBool(b.Resource != "", a.Resource != "")
 		case a.Severity != b.Severity:
 			return b.Severity - a.Severity
 		}

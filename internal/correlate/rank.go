@@ -181,10 +181,10 @@ func (s *scene) together(order []*suspect) []string {
 }
 
 // local reports whether what a suspect shows comes from no other node: what fills a disk
-// or the memory runs there.
+// or the memory runs there, and a node that reports nothing more does so for itself.
 func (s *suspect) local() bool {
 	m := s.main()
-	return m != nil && (m.Class == Disk || m.Class == Memory) && !s.silent && !s.unseen
+	return s.silent || m != nil && (m.Class == Disk || m.Class == Memory) && !s.unseen
 }
 
 // like reports whether two suspects show the same: one's strongest metric is off on the

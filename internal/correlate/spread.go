@@ -34,7 +34,8 @@ func (c *Case) scene() *scene {
 // sick reports whether a node shows anything.
 func (s *suspect) sick() bool { return s.unseen || s.peak(false) >= minShift }
 
-// markSilent finds nodes all of whose metrics ended. When most did, it is the
+// markSilent finds nodes all of whose metrics ended, and marks those that are known to be
+// silent. When the metrics of most ended, and that is all that is known, it is the
 // collection that ended.
 func (s *scene) markSilent() {
 	had, ended := map[string]int{}, map[string]int{}
@@ -53,7 +54,12 @@ func (s *scene) markSilent() {
 		}
 	}
 	if 2*len(silent) > len(had) {
-		return
+		silent = nil
+	}
+	for n, known := range s.Silent {
+		if known && s.suspects[n] != nil && !slices.Contains(silent, n) {
+			silent = append(silent, n)
+		}
 	}
 	for _, n := range silent {
 		p := s.suspects[n]

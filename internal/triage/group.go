@@ -35,7 +35,7 @@ type Group struct {
 
 	Severity protocol.Severity `json:"severity"`
 	From     []string          `json:"from,omitempty"` // investigations that found it
-	Examples []Example         `json:"examples"`       // the strongest, the strongest first
+	Examples []Example         `json:"examples"`       // the strongest of each matter, the strongest first
 
 	named    int                  // bytes of the names in Nodes
 	State    protocol.ResultState `json:"state,omitempty"` // how its investigation ended
@@ -202,21 +202,33 @@ func (g *Group) example(id string) int {
 	return slices.IndexFunc(g.Examples, func(e Example) bool { return e.Note.ID == id })
 }
 
-// keep keeps an example while it is among the strongest.
+// keep keeps an example while it is among the strongest. When there are too many the
+// weakest goes of what there is most of: a thousand effects shall not hide their cause.
 func (g *Group) keep(e Example) {
 	e.Note = bounded(e.Note)
 	i, _ := slices.BinarySearchFunc(g.Examples, e, func(a, b Example) int { return cmp.Compare(b.Strength, a.Strength) })
 	for i < len(g.Examples) && g.Examples[i].Strength == e.Strength {
 		i++ // of two that are alike the first stays first
 	}
-	if i >= MaxExamples {
+	g.Examples = slices.Insert(g.Examples, i, e)
+	if len(g.Examples) <= MaxExamples {
 		return
 	}
-	g.Examples = slices.Insert(g.Examples, i, e)
-	if len(g.Examples) > MaxExamples {
-		g.Examples = g.Examples[:MaxExamples]
+	count := map[[2]string]int{}
+	for _, x := range g.Examples {
+		count[x.about()]++
 	}
+	last := len(g.Examples) - 1
+	for k := last; k >= 0; k-- {
+		if count[g.Examples[k].about()] > count[g.Examples[last].about()] {
+			last = k
+		}
+	}
+	g.Examples = slices.Delete(g.Examples, last, last+1)
 }
+
+// about is what an example tells of.
+func (e Example) about() [2]string { return [2]string{e.Note.Operator, e.Note.AnomalyType} }
 
 // maxNamed is how many bytes the names of a group's nodes have.
 const maxNamed = 256 << 10

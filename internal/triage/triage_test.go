@@ -154,6 +154,27 @@ func TestTheLargestGroupFitsIntoAMessage(t *testing.T) {
 	}
 }
 
+func TestEffectsDoNotHideTheirCause(t *testing.T) {
+	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+	for i := range 500 {
+		s := signal(triage.Anomaly, "shop.errors_pct", fmt.Sprintf("caller-%d", i))
+		s.Strength = 3
+		b.Add(s, t0)
+		if i < 10 {
+			s = signal(triage.Silence, "heartbeat.silent", fmt.Sprintf("gone-%d", i))
+			s.Strength = 2
+			b.Add(s, t0)
+		}
+	}
+	count := map[string]int{}
+	for _, e := range b.Groups()[0].Examples {
+		count[e.Note.Operator]++
+	}
+	if diff := cmp.Diff(map[string]int{"heartbeat": 10, "shop": triage.MaxExamples - 10}, count); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatIsKnownIsCountedAndAskedAboutAgainMuchLater(t *testing.T) {
 	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
 	asked := 0
