@@ -39,7 +39,7 @@ type Detector struct {
 	series    map[Name]*series
 	ignored   map[Name]struct{} // for want of room, as many as are watched at most
 	told      int64             // when something last escalated, 0: never
-	asked     map[topic]int64   // when a skill of a target last escalated
+	asked     map[topic]int64   // when a topic last escalated
 	triggers  []int64           // of the last hour
 	odd       []*series         // kept between snapshots to spare the allocation
 	oddNames  []Name
@@ -49,8 +49,8 @@ type Detector struct {
 // threshold.
 const several = 3
 
-// A topic is a skill of a target.
-type topic struct{ target, skill string }
+// A topic is what metrics of a skill of a target are about.
+type topic struct{ target, skill, about string }
 
 // New returns a detector that begins to learn at start. The options must be valid.
 func New(o Options, start time.Time) (*Detector, error) {
@@ -103,7 +103,7 @@ func (d *Detector) Snapshot(target, skill string, at time.Time, samples []Sample
 			d.odd, d.oddNames = append(d.odd, s), append(d.oddNames, name)
 		}
 	}
-	return d.escalate(topic{target, skill}, ms)
+	return d.escalate(ms)
 }
 
 // rewind makes at the present after the clock was set back.
@@ -141,7 +141,7 @@ func (d *Detector) makeRoom() bool {
 }
 
 // escalate returns the odd series of a snapshot that are to be told.
-func (d *Detector) escalate(t topic, at int64) []Anomaly {
+func (d *Detector) escalate(at int64) []Anomaly {
 	need := d.options.ConsecutiveRequired
 	together := 0
 	for _, s := range d.odd {
@@ -149,48 +149,64 @@ func (d *Detector) escalate(t topic, at int64) []Anomaly {
 			together++
 		}
 	}
-	var out []Anomaly
+	var told []*series
 	for i, s := range d.odd {
 		if s.byItself < need && (s.inARow < need || together < several) {
 			continue
 		}
 		s.told = s.anomaly(d.oddNames[i], at, d.threshold, d.options.History.Milliseconds())
-		out = append(out, *s.told)
+		told = append(told, s)
 	}
-	if out == nil {
+	if told == nil {
 		return nil
 	}
-	trigger, why := d.trigger(t, at)
-	for i := range out {
-		out[i].Trigger, out[i].Why = trigger, why
-		d.series[out[i].Name].told.Trigger, d.series[out[i].Name].told.Why = trigger, why
+	d.told = at
+	d.trigger(told, at)
+	out := make([]Anomaly, len(told))
+	for i, s := range told {
+		out[i] = *s.told
 	}
-	d.told, d.asked[t] = at, at
 	slices.SortStableFunc(out, func(a, b Anomaly) int { return cmp.Compare(b.Score, a.Score) })
 	return out
 }
 
 // Why an anomaly triggers nothing.
 const (
-	WhyOff     = "auto_trigger is off"
-	WhyJoins   = "it joins the escalation of its skill before"
-	WhyLimited = "max_triggers_per_hour is reached"
+	WhyOff      = "auto_trigger is off"
+	WhyJoins    = "it joins the escalation of its matter before"
+	WhyLimited  = "max_triggers_per_hour is reached"
+	WhyHarmless = "it went the way that does no harm"
 )
 
-// trigger says whether an escalation asks for an investigation, and counts it.
-func (d *Detector) trigger(t topic, at int64) (bool, string) {
-	if !d.options.AutoTrigger {
-		return false, WhyOff
-	}
-	if last, ok := d.asked[t]; ok && at-last < d.options.Cooldown.Milliseconds() {
-		return false, WhyJoins
-	}
+// trigger says of each anomaly of an escalation whether it asks for an investigation.
+// Together they count as one.
+func (d *Detector) trigger(told []*series, at int64) {
 	d.expire(at)
-	if len(d.triggers) >= d.options.MaxTriggers {
-		return false, WhyLimited
+	limited := len(d.triggers) >= d.options.MaxTriggers
+	asks := false
+	for _, s := range told {
+		a := s.told
+		t := topic{a.Name.Target, a.Name.Skill, s.about}
+		last, known := d.asked[t]
+		switch {
+		case s.harm != 0 && s.harm != a.Direction.sign():
+			a.Why = WhyHarmless
+		case !d.options.AutoTrigger:
+			a.Why = WhyOff
+		case known && last != at && at-last < d.options.Cooldown.Milliseconds():
+			a.Why = WhyJoins
+		case limited:
+			a.Why = WhyLimited
+		default:
+			a.Trigger, asks = true, true
+		}
+		if a.Why != WhyHarmless {
+			d.asked[t] = at
+		}
 	}
-	d.triggers = append(d.triggers, at)
-	return true, ""
+	if asks {
+		d.triggers = append(d.triggers, at)
+	}
 }
 
 // expire forgets triggers older than an hour.

@@ -807,3 +807,38 @@ func TestAShiftOfAnySizeIsFoundSoonAfterLearning(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlyWhatDoesHarmAsksAndEachMatterForItself(t *testing.T) {
+	o := detect.DefaultOptions()
+	o.MaxTriggers = 10
+	d, err := detect.New(o, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := map[string]string{}
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range 420 {
+		shift := func(from int, by float64) float64 {
+			if i < from {
+				return 0
+			}
+			return by
+		}
+		for _, a := range d.Snapshot("host", "os", at(i), []detect.Sample{
+			{Metric: "cpu_falls", About: "cpu", Harm: detect.Up, Value: 100 + r.NormFloat64() + shift(300, -60)},
+			{Metric: "memory", About: "memory", Harm: detect.Up, Value: 100 + r.NormFloat64() + shift(320, 60)},
+			{Metric: "memory_too", About: "memory", Harm: detect.Up, Value: 100 + r.NormFloat64() + shift(330, 60)},
+			{Metric: "disk_free", About: "disk", Harm: detect.Down, Value: 100 + r.NormFloat64() + shift(330, -60)},
+			{Metric: "either", Value: 100 + r.NormFloat64() + shift(340, -60)},
+		}) {
+			why[a.Name.Metric] = a.Why
+			if a.Trigger != (a.Why == "") {
+				t.Errorf("%s: trigger %v, why %q", a.Name.Metric, a.Trigger, a.Why)
+			}
+		}
+	}
+	want := map[string]string{"cpu_falls": detect.WhyHarmless, "memory": "", "memory_too": detect.WhyJoins, "disk_free": "", "either": ""}
+	if diff := cmp.Diff(want, why); diff != "" {
+		t.Error(diff)
+	}
+}

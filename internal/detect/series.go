@@ -15,6 +15,12 @@ type Sample struct {
 	// its growth from one sample to the next): see [Floor].
 	Floor float64
 	Value float64
+	// About is what the metric tells of ("memory"): while one matter is told, others may
+	// ask for an investigation too. Empty: the skill as a whole.
+	About string
+	// Harm is the direction that does harm; empty: either may. An anomaly the other way
+	// is told and asks for nothing.
+	Harm Direction
 }
 
 // A Name is a metric of a target on the node.
@@ -32,6 +38,8 @@ type series struct {
 	recent recent
 
 	counter bool
+	harm    int8 // the sign of the direction that does harm, 0: either may
+	about   string
 	floor   float64 // of the value that is judged
 	raw     float64 // of a counter, as it was last
 	value   float64 // last, of a counter the rate
@@ -96,7 +104,7 @@ func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 		s.value = x
 		s.recent.add(at, x, o.History.Milliseconds())
 	}
-	s.seen, s.counter, s.floor = at, in.Counter, in.Floor
+	s.seen, s.counter, s.floor, s.about, s.harm = at, in.Counter, in.Floor, in.About, in.Harm.sign()
 	if !first && 4*dt < 3*o.CollectionInterval.Milliseconds() || dt == 0 {
 		return 0, false
 	}
@@ -215,6 +223,17 @@ const (
 	Up   Direction = "up"
 	Down Direction = "down"
 )
+
+// sign is 1, -1, or 0 of no direction.
+func (d Direction) sign() int8 {
+	switch d {
+	case Up:
+		return 1
+	case Down:
+		return -1
+	}
+	return 0
+}
 
 // A Severity says how far beyond the threshold an anomaly is.
 type Severity string

@@ -1,9 +1,11 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +49,7 @@ func (w *Detector) look(s protocol.Snapshot, of []watched) (seen sighting) {
 	samples := make([]detect.Sample, 0, len(of))
 	for _, m := range of {
 		if v, ok := s.Data[m.name].(float64); ok {
-			samples = append(samples, detect.Sample{Metric: m.name, Counter: m.counter, Floor: m.floor, Value: v})
+			samples = append(samples, detect.Sample{Metric: m.name, Counter: m.counter, Floor: m.floor, Value: v, About: m.about, Harm: m.harm})
 		}
 	}
 	w.mu.Lock()
@@ -79,6 +81,8 @@ type watched struct {
 	unit    protocol.Unit
 	counter bool
 	floor   float64
+	about   string
+	harm    detect.Direction
 }
 
 // watchedOf returns what the detector judges of a source.
@@ -88,15 +92,39 @@ func watchedOf(src skills.Source) []watched {
 		if m.Kind == protocol.Info {
 			continue
 		}
+		w := watched{name: m.Name, unit: m.Unit, counter: m.Kind == protocol.Counter}
 		var levels []float64
 		for _, c := range src.Checks {
-			if c.Metric == m.Name && c.Warn != nil {
+			if c.Metric != m.Name {
+				continue
+			}
+			if c.Warn != nil {
 				levels = append(levels, *c.Warn)
 			}
+			harm := harmOf(c.Op)
+			if w.about != "" && w.harm != harm { // it may be too much and too little
+				harm = ""
+			}
+			w.about, w.harm = cmp.Or(c.Resource, m.Name), harm
 		}
-		out = append(out, watched{m.Name, m.Unit, m.Kind == protocol.Counter, detect.Floor(string(m.Unit), levels...)})
+		w.floor = detect.Floor(string(m.Unit), levels...)
+		if w.about == "" { // metrics of one matter begin alike: cpu_used_pct, cpu_steal_pct
+			w.about, _, _ = strings.Cut(m.Name, "_")
+		}
+		if w.harm == "" && m.Unit == protocol.Load {
+			w.harm = detect.Up
+		}
+		out = append(out, w)
 	}
 	return out
+}
+
+// harmOf returns the direction in which a check is crossed.
+func harmOf(op protocol.Op) detect.Direction {
+	if op == protocol.Below {
+		return detect.Down
+	}
+	return detect.Up
 }
 
 // toProtocol says an anomaly to the fleet. A counter is said as its rate.

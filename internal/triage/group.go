@@ -163,6 +163,12 @@ const fewNodes = 3
 // ended reports whether the investigation of the group has ended.
 func (g *Group) ended() bool { return g.State != "" }
 
+// worse reports whether a check or an alert of a group whose investigation has ended is
+// more severe than all that it knew: that is told anew.
+func (g *Group) worse(s Signal) bool {
+	return g.ended() && (s.Kind == Watch || s.Kind == Alert) && s.Note.Severity.Rank() > g.Severity.Rank()
+}
+
 // many reports whether the group has so many nodes that one more is more of the same.
 func (g *Group) many() bool { return g.Count() >= fewNodes }
 

@@ -188,8 +188,8 @@ func (b *Board) home(s Signal, now time.Time) *Group {
 		func(g *Group) bool { return b.grows(g, now) && slices.ContainsFunc(b.fleet.Near(s.Node), g.has) },
 		func(g *Group) bool { return b.grows(g, now) && g.describes(b.fleet.Labels(s.Node)) },
 	}
-	for _, belongs := range ways {
-		if i := slices.IndexFunc(b.groups, belongs); i >= 0 {
+	for n, belongs := range ways {
+		if i := slices.IndexFunc(b.groups, func(g *Group) bool { return belongs(g) && (n == 0 || !g.worse(s)) }); i >= 0 {
 			return b.groups[i]
 		}
 	}

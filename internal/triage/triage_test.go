@@ -297,6 +297,10 @@ func TestMoreAtOnceThanAnybodyCouldReadIsOneStorm(t *testing.T) {
 
 func TestWhatComesAfterTheInvestigation(t *testing.T) {
 	about := func(topic string, s triage.Signal) triage.Signal { s.Topic = topic; return s }
+	critical := func(s triage.Signal) triage.Signal {
+		s.Note.ID, s.Note.Severity = "critical", protocol.SeverityCritical
+		return s
+	}
 	began := about("disk", signal(triage.Watch, "os.disk_max_used_pct", "a"))
 	for _, tt := range []struct {
 		name  string
@@ -308,6 +312,7 @@ func TestWhatComesAfterTheInvestigation(t *testing.T) {
 		{"another figure of the same matter is not", []triage.Signal{began}, about("disk", signal(triage.Anomaly, "os.disk_root_used_pct", "a")), true},
 		{"nor is what nobody can tell the matter of", []triage.Signal{began}, signal(triage.Anomaly, "os.threads", "a"), true},
 		{"the same on a second node is a question of its own", []triage.Signal{began}, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "b")), false},
+		{"the same that became critical is asked about again", []triage.Signal{began}, critical(began), false},
 		{"one node more of many is more of the same", []triage.Signal{
 			began, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "b")), about("disk", signal(triage.Watch, "os.disk_max_used_pct", "c")),
 		}, about("disk", signal(triage.Watch, "os.disk_max_used_pct", "d")), true},
