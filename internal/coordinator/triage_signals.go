@@ -136,7 +136,7 @@ func (d *desk) ofAlert(a protocol.Alert) triage.Signal {
 	says := a.Name
 	for _, k := range []string{"summary", "description", "message"} {
 		if text := a.Annotations[k]; text != "" {
-			says += ": " + text
+			says = a.Name + ": " + text
 			break
 		}
 	}

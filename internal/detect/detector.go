@@ -186,7 +186,7 @@ func (d *Detector) trigger(told []*series, at int64) {
 	asks := false
 	for _, s := range told {
 		a := s.told
-		t := topic{a.Name.Target, a.Name.Skill, s.about}
+		t := topic{a.Target, a.Skill, s.about}
 		last, known := d.asked[t]
 		switch {
 		case s.harm != 0 && s.harm != a.Direction.sign():

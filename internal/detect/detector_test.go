@@ -831,9 +831,9 @@ func TestOnlyWhatDoesHarmAsksAndEachMatterForItself(t *testing.T) {
 			{Metric: "disk_free", About: "disk", Harm: detect.Down, Value: 100 + r.NormFloat64() + shift(330, -60)},
 			{Metric: "either", Value: 100 + r.NormFloat64() + shift(340, -60)},
 		}) {
-			why[a.Name.Metric] = a.Why
+			why[a.Metric] = a.Why
 			if a.Trigger != (a.Why == "") {
-				t.Errorf("%s: trigger %v, why %q", a.Name.Metric, a.Trigger, a.Why)
+				t.Errorf("%s: trigger %v, why %q", a.Metric, a.Trigger, a.Why)
 			}
 		}
 	}

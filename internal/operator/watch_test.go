@@ -73,9 +73,10 @@ func TestACheckThatStaysCrossedIsToldOnce(t *testing.T) {
 	for range 5 { // it stays
 		b.shelf("web-2", 97)
 	}
-	list := b.told(1)
+	b.told(1)
 	b.caughtUp()
-	if list = b.told(1); len(list) != 1 {
+	list := b.told(1)
+	if len(list) != 1 {
 		t.Fatalf("%d notifications, want one: %+v", len(list), list)
 	}
 	n := list[0]
