@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -28,7 +29,7 @@ type ingestReport struct {
 	Metrics    int         `json:"metrics_per_snapshot"`
 	Bytes      int         `json:"bytes_per_snapshot"` // the body, without headers
 	Sources    int         `json:"sources"`
-	Detectors  string      `json:"detectors"`
+	Watched    int         `json:"metrics_watched"` // by the detector, of all sources
 	BackToBack ingestTimes `json:"back_to_back"` // a thousand at a time, as fast as it goes
 	OneByOne   ingestTimes `json:"one_by_one"`   // spread over time: every snapshot wakes the process
 }
@@ -82,7 +83,7 @@ func (b *bench) ingest(ctx context.Context, rounds int) (*ingestReport, error) {
 	}
 	defer conn.Close()
 	in := &ingest{bench: b, server: server, conn: conn}
-	r := &ingestReport{Metrics: metricsEach, Sources: sources, Detectors: "not built"}
+	r := &ingestReport{Metrics: metricsEach, Sources: sources, Watched: sources * metricsEach}
 
 	b.say("back to back: the probe, %d snapshots", rounds*roundSize)
 	probed, err := in.probeBackToBack(ctx, rounds)
@@ -178,13 +179,20 @@ func (in *ingest) withProbe(ctx context.Context, interval time.Duration, wait fu
 	defer conn.Close()
 	cfg := probe.DefaultConfig()
 	cfg.Node, cfg.Interval, cfg.CallTimeout = "bench", interval, longest
+	// As every probe's, but for how often it judges: each of these snapshots.
+	options := detect.DefaultOptions()
+	options.CollectionInterval, options.LearningDuration = time.Millisecond, time.Second
+	detector, err := probe.NewDetector(options)
+	if err != nil {
+		return err
+	}
 	ready := make(chan struct{})
 	g, running := errgroup.WithContext(ctx)
 	running, stop := context.WithCancel(running)
 	defer stop()
 	g.Go(func() error {
 		return probe.Run(running, cfg, probe.Deps{
-			Log: in.log, Bus: conn, Skills: manySkills(wait), Identity: probe.Identity{MachineID: "bench", BootID: "bench"},
+			Log: in.log, Bus: conn, Skills: manySkills(wait), Detector: detector, Identity: probe.Identity{MachineID: "bench", BootID: "bench"},
 			Version: "bench", Ready: func() { close(ready) },
 		})
 	})
