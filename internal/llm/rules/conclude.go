@@ -50,6 +50,7 @@ func (a *Analyst) groups(s *agent.CoordinatorState) []agent.FindingGroup {
 			}
 		}
 	}
+	out = oneCause(s, out)
 	var rest []correlate.Finding
 	for _, n := range s.Unresolved() {
 		if _, ok := left[n.ID]; ok {
@@ -66,6 +67,35 @@ func (a *Analyst) groups(s *agent.CoordinatorState) []agent.FindingGroup {
 		}
 		group.Affected = len(group.Nodes)
 		out = append(out, group)
+	}
+	return out
+}
+
+// oneCause joins groups of several nodes that the ranking explains by the same cause: what
+// is short on some nodes and slow on others is told once. Two things that are short on one
+// node stay two.
+func oneCause(s *agent.CoordinatorState, groups []agent.FindingGroup) []agent.FindingGroup {
+	var out []agent.FindingGroup
+	for _, g := range groups {
+		cause := causeOf(s, g)
+		i := slices.IndexFunc(out, func(o agent.FindingGroup) bool {
+			return cause != nil && len(g.Nodes) > 1 && len(o.Nodes) > 1 && causeOf(s, o) == cause
+		})
+		if i < 0 {
+			out = append(out, g)
+			continue
+		}
+		o := &out[i]
+		further := max(o.Affected-len(o.Nodes), g.Affected-len(g.Nodes))
+		all := slices.Concat(o.Nodes, g.Nodes)
+		slices.Sort(all)
+		all = slices.Compact(all)
+		if len(all) != len(o.Nodes) {
+			o.Described = ""
+		}
+		o.NotificationIDs = append(o.NotificationIDs, g.NotificationIDs...)
+		o.Nodes, o.Affected, o.Relation = all, len(all)+further, protocol.Causal
+		o.Why += "; " + cause.Node + " explains the others too (" + g.Cause + ")"
 	}
 	return out
 }
