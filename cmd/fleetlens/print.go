@@ -75,11 +75,21 @@ func (p printer) insight(i protocol.Insight) {
 		}
 	}
 	p.printf("  how sure     confidence %s · %s · %d of %d figures found in the evidence · by %s\n", i.Confidence, i.CorrelationType, found, len(i.Figures), clean(i.Model))
+	p.list("how it went", story(i))
 	p.list("facts", facts(i))
 	p.list("ruled out", i.RuledOut)
 	p.list("not checked", i.NotChecked)
 	p.list("do", i.SuggestedActions)
 	p.printf("  %s\n", p.dim(fmt.Sprintf("insight %s · investigation %s · %s", i.ID, i.InvestigationID, i.CreatedAt.UTC().Format(time.RFC3339))))
+}
+
+// story tells the chain from what was done to who suffered, a line for each link.
+func story(i protocol.Insight) []string {
+	var out []string
+	for _, c := range i.Chain {
+		out = append(out, fmt.Sprintf("%s %s %s: %s", c.At.UTC().Format(time.TimeOnly), c.Node, c.Role, c.What))
+	}
+	return out
 }
 
 // facts lists an insight's evidence with its addresses, what the summary cites first.
@@ -103,7 +113,10 @@ func facts(i protocol.Insight) []string {
 func fact(e protocol.Evidence) string {
 	text := fmt.Sprintf("%s = %v", e.Name, e.Value)
 	if e.Unit != "" && e.Unit != protocol.Text && e.Unit != protocol.Count {
-		text += " " + string(e.Unit)
+		text = strings.TrimSpace(text + " " + e.Unit.Symbol())
+	}
+	if e.Baseline != nil {
+		text += fmt.Sprintf(" (usually %g)", *e.Baseline)
 	}
 	if e.Threshold != nil {
 		text += fmt.Sprintf(" (threshold %g)", *e.Threshold)
