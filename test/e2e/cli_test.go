@@ -314,7 +314,7 @@ func (f *fleet) eventsAreListed(cli func(args ...string) answer) {
 	for args, says := range map[[3]string]string{
 		{"changes"}:                      "checkout v1.4.2",
 		{"changes", "--node", "db-1"}:    "15.1 to 15.2",
-		{"anomalies"}:                    "os.memory_used_pct  97.25 percent  41 percent  55.5",
+		{"anomalies"}:                    "os.memory_used_pct  97.25 %  41 %      55.5",
 		{"topology"}:                     "checkout to postgres on port 5432 (3)",
 		{"topology", "--topology", file}: "given by hand",
 	} {
