@@ -69,7 +69,11 @@ func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, err
 	}
 	r.Affected = len(affected) + further
 	looked := c.lookedAt(findings, labels)
-	ranking, err := c.rank(ctx, findings, looked, now, labels)
+	var silent []string
+	if group != nil {
+		silent = group.With([]string{silentNode + ".silent"})
+	}
+	ranking, err := c.rank(ctx, findings, looked, silent, now, labels)
 	if err != nil {
 		return r, err
 	}
@@ -256,8 +260,8 @@ func (c causes) lookedAt(findings []protocol.Notification, labels map[string]map
 	return nodes
 }
 
-// rank reads what the nodes of findings published, and ranks the nodes.
-func (c causes) rank(ctx context.Context, findings []protocol.Notification, nodes []string, now time.Time, labels map[string]map[string]string) (correlate.Ranking, error) {
+// rank reads what the nodes of findings published, and ranks them and those that are silent.
+func (c causes) rank(ctx context.Context, findings []protocol.Notification, nodes, silent []string, now time.Time, labels map[string]map[string]string) (correlate.Ranking, error) {
 	nodes = slices.Clone(nodes)
 	skills := []string{"os"}
 	began := now
@@ -293,6 +297,9 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 	}
 	cs.Onsets = map[string]correlate.Onset{}
 	cs.Peers, cs.Silent = map[string]string{}, map[string]bool{}
+	for _, n := range silent { // also those there is no room to look at
+		cs.Silent[n] = true
+	}
 	for _, n := range nodes {
 		if role := roleOf(labels[n]); role != "" {
 			cs.Peers[n] = role

@@ -232,6 +232,15 @@ func TestRankFindsTheCauseInAFleet(t *testing.T) {
 			slices.Sort(silent)
 			return silent
 		}, "stopped reporting"},
+		{"who misses nodes that are known to be silent, of which nothing was read", func(f *fleet) []string {
+			f.input.Silent = map[string]bool{"gone-1": true, "gone-2": true}
+			for i, n := range f.nodes("web") {
+				f.input.Calls = append(f.input.Calls, correlate.Edge{Caller: n, Callee: []string{"gone-1", "gone-2"}[i%2]})
+				f.set(n, "tcp_retransmits_per_s", 5, plus(60))
+				f.set(n, "load1", 5, plus(9))
+			}
+			return []string{"gone-1", "gone-2"}
+		}, "stopped reporting"},
 		{"the same disk fills on nodes that call each other", func(f *fleet) []string {
 			for _, n := range f.nodes("db") {
 				f.set(n, "disk_used_pct", 2, plus(45))

@@ -80,10 +80,16 @@ func Rank(c Case) Ranking {
 		s = c.scene()
 		order = s.order()
 	}
-	if !excess.None {
+	if !excess.None && !s.missesSilent(excess.Causes[0].Node) {
 		return s.date(excess)
 	}
 	return s.ranking(order)
+}
+
+// missesSilent reports whether a node depends on one that fell silent: what it waits for
+// there is in no account, and would be taken for its own.
+func (s *scene) missesSilent(node string) bool {
+	return s.suspects[node] != nil && slices.ContainsFunc(s.sickBelow(node), func(n string) bool { return s.suspects[n].silent })
 }
 
 // shows reports whether a node's metrics shifted at all.

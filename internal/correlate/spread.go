@@ -57,9 +57,13 @@ func (s *scene) markSilent() {
 		silent = nil
 	}
 	for n, known := range s.Silent {
-		if known && s.suspects[n] != nil && !slices.Contains(silent, n) {
-			silent = append(silent, n)
+		if !known || slices.Contains(silent, n) {
+			continue
 		}
+		if s.suspects[n] == nil { // nobody read what it reported before
+			s.suspects[n] = &suspect{node: n}
+		}
+		silent = append(silent, n)
 	}
 	for _, n := range silent {
 		p := s.suspects[n]
@@ -162,18 +166,23 @@ func (s *scene) setOnset(p *suspect) {
 	}
 }
 
-// ended returns the first row of the incident after which a node told nothing more.
+// ended returns the first row of the incident after which a node told nothing more, one
+// beyond all where nothing is known of it.
 func (s *scene) ended(node string) int {
-	last := -1
+	last, known := -1, false
 	for _, g := range s.gauges {
 		if g.Node != node {
 			continue
 		}
+		known = true
 		for i, v := range g.Incident {
 			if !math.IsNaN(v) {
 				last = max(last, i)
 			}
 		}
+	}
+	if !known {
+		return math.MaxInt
 	}
 	return last + 1
 }

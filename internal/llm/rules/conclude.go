@@ -72,14 +72,16 @@ func (a *Analyst) groups(s *agent.CoordinatorState) []agent.FindingGroup {
 }
 
 // oneCause joins groups of several nodes that the ranking explains by the same cause: what
-// is short on some nodes and slow on others is told once. Two things that are short on one
-// node stay two.
+// is short on some nodes and slow on others is told once. So is one without a cause of its
+// own whose nodes another has told of. Two things that are short on one node stay two.
 func oneCause(s *agent.CoordinatorState, groups []agent.FindingGroup) []agent.FindingGroup {
 	var out []agent.FindingGroup
 	for _, g := range groups {
 		cause := causeOf(s, g)
 		i := slices.IndexFunc(out, func(o agent.FindingGroup) bool {
-			return cause != nil && len(g.Nodes) > 1 && len(o.Nodes) > 1 && causeOf(s, o) == cause
+			own := causeOf(s, o)
+			same := own == cause || cause == nil && within(g.Nodes, o.Nodes)
+			return own != nil && len(g.Nodes) > 1 && len(o.Nodes) > 1 && same
 		})
 		if i < 0 {
 			out = append(out, g)
@@ -95,9 +97,14 @@ func oneCause(s *agent.CoordinatorState, groups []agent.FindingGroup) []agent.Fi
 		}
 		o.NotificationIDs = append(o.NotificationIDs, g.NotificationIDs...)
 		o.Nodes, o.Affected, o.Relation = all, len(all)+further, protocol.Causal
-		o.Why += "; " + cause.Node + " explains the others too (" + g.Cause + ")"
+		o.Why += "; " + causeOf(s, *o).Node + " explains the others too (" + g.Cause + ")"
 	}
 	return out
+}
+
+// within reports whether all of some nodes are among others.
+func within(some, others []string) bool {
+	return !slices.ContainsFunc(some, func(n string) bool { return !slices.Contains(others, n) })
 }
 
 func (a *Analyst) finding(s *agent.CoordinatorState, n protocol.Notification) correlate.Finding {

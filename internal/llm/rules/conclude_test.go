@@ -25,6 +25,7 @@ func TestGroupsWithOneCauseAreToldOnce(t *testing.T) {
 	}{
 		{"what is short on some and slow on others", []string{"a"}, []agent.FindingGroup{group("cpu", "a", "b"), group("requests", "a", "b", "c")}, []string{"cpu,requests on a b c"}},
 		{"each has its own", []string{"a", "c"}, []agent.FindingGroup{group("cpu", "a", "b"), group("requests", "c", "d")}, []string{"cpu on a b", "requests on c d"}},
+		{"one without a cause on nodes that were told of", []string{"a"}, []agent.FindingGroup{group("silent", "a", "b", "c"), group("requests", "b", "c")}, []string{"silent,requests on a b c"}},
 		{"two things short on one node", []string{"a"}, []agent.FindingGroup{group("cpu", "a"), group("disk", "a")}, []string{"cpu on a", "disk on a"}},
 		{"no cause is known", nil, []agent.FindingGroup{group("cpu", "a", "b"), group("requests", "a", "b")}, []string{"cpu on a b", "requests on a b"}},
 	} {
