@@ -48,7 +48,7 @@ type sighting struct {
 func (w *Detector) look(s protocol.Snapshot, of []watched) (seen sighting) {
 	samples := make([]detect.Sample, 0, len(of))
 	for _, m := range of {
-		if v, ok := s.Data[m.name].(float64); ok {
+		if v, ok := number(s.Data[m.name]); ok {
 			samples = append(samples, detect.Sample{Metric: m.name, Counter: m.counter, Floor: m.floor, Value: v, About: m.about, Harm: m.harm})
 		}
 	}
@@ -73,6 +73,21 @@ func (w *Detector) is(s detect.State) int64 {
 		return 0
 	}
 	return 1
+}
+
+// number reads a value as a snapshot may hold it before it is JSON.
+func number(v any) (float64, bool) {
+	switch x := v.(type) {
+	case float64:
+		return x, true
+	case int:
+		return float64(x), true
+	case int64:
+		return float64(x), true
+	case uint64:
+		return float64(x), true
+	}
+	return 0, false
 }
 
 // watched is a metric of a source as the detector judges it.

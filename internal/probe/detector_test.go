@@ -49,7 +49,7 @@ func furnace(heat *atomic.Int64) skills.Skill {
 				h := float64(heat.Load())
 				return skills.Data{
 					"degrees": 200 + 5*rand.NormFloat64() + h, "draught": 50 + rand.NormFloat64() + h/10, "smoke": 20 + rand.NormFloat64() + h/20,
-					"logs_burnt": float64(burnt.Add(1)), "brand": "x",
+					"logs_burnt": burnt.Add(1), "brand": "x",
 				}, nil
 			},
 		}},

@@ -30,8 +30,8 @@ type ingestReport struct {
 	Bytes      int         `json:"bytes_per_snapshot"` // the body, without headers
 	Sources    int         `json:"sources"`
 	Watched    int         `json:"metrics_watched"` // by the detector, of all sources
-	BackToBack ingestTimes `json:"back_to_back"` // a thousand at a time, as fast as it goes
-	OneByOne   ingestTimes `json:"one_by_one"`   // spread over time: every snapshot wakes the process
+	BackToBack ingestTimes `json:"back_to_back"`    // a thousand at a time, as fast as it goes
+	OneByOne   ingestTimes `json:"one_by_one"`      // spread over time: every snapshot wakes the process
 }
 
 // ingestTimes are CPU times per snapshot, from values to acknowledged publish.

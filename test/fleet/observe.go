@@ -89,6 +89,16 @@ func (o *seen) insight(m bus.Msg) {
 	}
 }
 
+// lastInsight returns when the last insight came; zero: none did.
+func (o *seen) lastInsight() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.insights) == 0 {
+		return time.Time{}
+	}
+	return o.insights[len(o.insights)-1].at
+}
+
 func (o *seen) request(m bus.Msg) {
 	if r, err := protocol.ReadRequest(m.Data); err == nil {
 		o.requests[r.ID] = true

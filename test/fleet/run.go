@@ -28,6 +28,8 @@ type Options struct {
 	Dir      string        // for files; the caller removes it
 	Log      *slog.Logger
 	ErrOut   io.Writer // of processes, and for progress
+	// Enough, when it is not 0, ends a scenario so long after the last insight.
+	Enough time.Duration
 }
 
 // A Runner runs scenarios one after another. Fleets and what their detectors learned are
@@ -98,7 +100,7 @@ func (r *Runner) Run(ctx context.Context, s Scenario) (_ *Score, err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = r.play(ctx, script, probes, p, conn)
+	err = r.play(ctx, script, probes, p, conn, seen)
 	var score *Score
 	if err == nil {
 		score, err = seen.score(ctx, conn, script, probes, r.Interval)
@@ -113,7 +115,7 @@ type event struct {
 }
 
 // play lets the fleet run, and everything happen at its time.
-func (r *Runner) play(ctx context.Context, s *Script, p *Probes, product *product, conn *bus.Conn) error {
+func (r *Runner) play(ctx context.Context, s *Script, p *Probes, product *product, conn *bus.Conn, o *seen) error {
 	zero := time.Now().Add(warmUp * r.Interval)
 	p.zero.Store(zero.UnixNano())
 	for i, list := range s.delivery {
@@ -140,7 +142,15 @@ func (r *Runner) play(ctx context.Context, s *Script, p *Probes, product *produc
 			return err
 		}
 	}
-	return pause(ctx, time.Until(when(s.Lasts)))
+	for end := when(s.Lasts); time.Now().Before(end); {
+		if last := o.lastInsight(); r.Enough > 0 && !last.IsZero() && time.Since(last) > r.Enough {
+			return nil
+		}
+		if err := pause(ctx, min(time.Until(end), 250*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // failures returns the silences and cuts.
