@@ -130,7 +130,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	c.created = created
 	c.fleet = newFleet(deps.Bus, deps.Log, words)
-	stopFleet, err := c.fleet.start(ctx)
+	stopFleet, err := c.fleet.beats.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if c.topology, err = newTopology(deps.Bus, deps.Log, c.fleet, cfg.Topology); err != nil {
 		return err
 	}
-	stopTopology, err := c.topology.start(ctx)
+	stopTopology, err := c.topology.said.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -164,13 +164,13 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		deps.Ready()
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { c.fleet.refresh(ctx); return nil })
+	g.Go(func() error { c.fleet.beats.refresh(ctx); return nil })
 	if cfg.Lead {
 		desk := c.newDesk()
 		own := lease{conn: deps.Bus, log: deps.Log, key: triageLease, name: cfg.Name + "/" + protocol.NewID()[:8], ttl: leaseTTL}
 		g.Go(func() error { return own.run(ctx, desk.lead) })
 	}
-	g.Go(func() error { c.topology.refresh(ctx); return nil })
+	g.Go(func() error { c.topology.said.refresh(ctx); return nil })
 	g.Go(func() error {
 		return deps.Bus.Consume(ctx, cfg.Concurrency, []bus.Consumer{bus.Requests, bus.Scheduled}, c.handle)
 	})

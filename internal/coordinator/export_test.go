@@ -36,16 +36,18 @@ func Gather(ctx context.Context, conn *bus.Conn, log *slog.Logger, file string) 
 	if e.t, err = newTopology(conn, log, e.f, file); err != nil {
 		return e, nil, err
 	}
-	stopFleet, err := e.f.start(ctx)
+	stopFleet, err := e.f.beats.start(ctx)
 	if err != nil {
 		return e, nil, err
 	}
-	stopTopology, err := e.t.start(ctx)
+	stopTopology, err := e.t.said.start(ctx)
 	return e, func() { stopTopology(); stopFleet() }, err
 }
 
 // Read reads what the streams have that was not seen.
-func (e Evidence) Read(ctx context.Context) error { return errors.Join(e.f.read(ctx), e.t.read(ctx)) }
+func (e Evidence) Read(ctx context.Context) error {
+	return errors.Join(e.f.beats.read(ctx), e.t.said.read(ctx))
+}
 
 // Edges returns who depends on whom.
 func (e Evidence) Edges(now time.Time) []Edge { return e.t.edges(now) }

@@ -24,11 +24,11 @@ type fleet struct {
 	conn  *bus.Conn
 	log   *slog.Logger
 	words []protocol.Words
+	beats *follower
 
 	mu      sync.Mutex
 	nodes   map[string]*node
 	fetched map[string]protocol.Words // of custom skills, by hash
-	seq     uint64                    // of the last heartbeat read from the stream
 
 	shared   map[string]string // labels that all nodes have, as of sharedAt
 	sharedAt time.Time
@@ -44,54 +44,12 @@ type node struct {
 const maxOffsets = 20
 
 func newFleet(conn *bus.Conn, log *slog.Logger, words []protocol.Words) *fleet {
-	return &fleet{conn: conn, log: log, words: words, nodes: map[string]*node{}, fetched: map[string]protocol.Words{}}
+	f := &fleet{conn: conn, log: log, words: words, nodes: map[string]*node{}, fetched: map[string]protocol.Words{}}
+	f.beats = &follower{conn: conn, log: log, what: "heartbeats", filter: protocol.NodeSubject(protocol.Any), hear: f.observe}
+	return f
 }
 
 var _ agent.Fleet = (*fleet)(nil)
-
-// start reads the nodes that are known and listens for heartbeats.
-func (f *fleet) start(ctx context.Context) (stop func(), err error) {
-	stop, err = f.conn.Subscribe(protocol.NodeSubject(protocol.Any), func(m bus.Msg) { f.observe(m) })
-	if err != nil {
-		return nil, err
-	}
-	if err := f.read(ctx); err != nil {
-		stop()
-		return nil, err
-	}
-	return stop, nil
-}
-
-// refreshEvery is how often the stream is read for beats that a lost connection hid.
-const refreshEvery = time.Minute
-
-func (f *fleet) refresh(ctx context.Context) {
-	tick := time.NewTicker(refreshEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := f.read(ctx); err != nil && ctx.Err() == nil {
-				f.log.Warn("heartbeats cannot be read", "err", err)
-			}
-		}
-	}
-}
-
-func (f *fleet) read(ctx context.Context) error {
-	f.mu.Lock()
-	from := f.seq + 1
-	f.mu.Unlock()
-	for m, err := range f.conn.Range(ctx, bus.Nodes, protocol.NodeSubject(protocol.Any), from) {
-		if err != nil {
-			return err
-		}
-		f.observe(m)
-	}
-	return nil
-}
 
 func (f *fleet) observe(m bus.Msg) {
 	h, err := protocol.Decode[protocol.Heartbeat](m.Data)
@@ -102,7 +60,6 @@ func (f *fleet) observe(m bus.Msg) {
 	h.Proposals = nil // they are for people, and of ten thousand nodes they are much
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seq = max(f.seq, m.Sequence)
 	n := f.nodes[h.Node]
 	if n == nil {
 		n = &node{}

@@ -178,7 +178,7 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 	decider := strategy.Decider(model)
 	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)
 	if len(sel.nodes) == 0 || len(sel.nodes) < len(inv.req.Nodes) { // a beat may be on its way
-		if err := inv.fleet.read(ctx); err != nil {
+		if err := inv.fleet.beats.read(ctx); err != nil {
 			inv.log.Warn("heartbeats cannot be read", "err", err)
 		}
 		sel = inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)

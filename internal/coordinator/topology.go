@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"context"
 	"log/slog"
 	"slices"
 	"sync"
@@ -18,14 +17,13 @@ type Edge = dependencies.Edge
 // topology is who depends on whom: what the probes say of their links, kept in memory
 // and made again from the stream at every start, and what was given by hand.
 type topology struct {
-	conn  *bus.Conn
 	log   *slog.Logger
 	fleet *fleet
+	said  *follower
 	given []dependencies.Given
 	links *dependencies.Map
 
 	mu   sync.Mutex
-	seq  uint64 // of the last links read from the stream
 	last []Edge
 	next map[string][]string // the nodes next to each node, by last
 	at   time.Time           // when last was made
@@ -34,58 +32,14 @@ type topology struct {
 
 // newTopology returns one that knows what stands in a file; without a name, nothing.
 func newTopology(conn *bus.Conn, log *slog.Logger, f *fleet, file string) (*topology, error) {
-	t := &topology{conn: conn, log: log, fleet: f, links: dependencies.New()}
+	t := &topology{log: log, fleet: f, links: dependencies.New()}
+	t.said = &follower{conn: conn, log: log, what: "the links of nodes", filter: protocol.LinksSubject(protocol.Any), hear: t.observe}
 	if file == "" {
 		return t, nil
 	}
 	var err error
 	t.given, err = dependencies.Load(file)
 	return t, err
-}
-
-// start reads the links that are known and listens for more.
-func (t *topology) start(ctx context.Context) (stop func(), err error) {
-	stop, err = t.conn.Subscribe(protocol.LinksSubject(protocol.Any), t.observe)
-	if err != nil {
-		return nil, err
-	}
-	if err := t.read(ctx); err != nil {
-		stop()
-		return nil, err
-	}
-	return stop, nil
-}
-
-// refresh reads what a lost connection hid, until ctx ends.
-func (t *topology) refresh(ctx context.Context) {
-	tick := time.NewTicker(refreshEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := t.read(ctx); err != nil && ctx.Err() == nil {
-				t.log.Warn("the links of nodes cannot be read", "err", err)
-			}
-		}
-	}
-}
-
-func (t *topology) read(ctx context.Context) error {
-	t.mu.Lock()
-	from := t.seq + 1
-	t.mu.Unlock()
-	for m, err := range t.conn.Range(ctx, bus.Nodes, protocol.LinksSubject(protocol.Any), from) {
-		if err != nil {
-			return err
-		}
-		t.observe(m)
-		t.mu.Lock()
-		t.seq = max(t.seq, m.Sequence)
-		t.mu.Unlock()
-	}
-	return nil
 }
 
 func (t *topology) observe(m bus.Msg) {
