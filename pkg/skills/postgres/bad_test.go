@@ -129,7 +129,7 @@ func TestAQuestionThatTakesTooLongIsGivenUp(t *testing.T) {
 	if tg == nil {
 		return
 	}
-	tg = open(t, reach.Config{DSN: reach.DSN(cluster.DSN(tg.database, "postgres")), StatementTimeout: 50 * time.Millisecond})
+	tg = open(t, reach.Config{DSN: reach.DSN(cluster.DSN(tg.database, "postgres")), StatementTimeout: 500 * time.Millisecond})
 	tg.snapshot()
 	look := cluster.Session(t, "postgres", "look")
 	held := cluster.Session(t, "postgres", "holder")
