@@ -21,6 +21,10 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
+// leastBeat keeps a machine that is busy for seconds from being taken for a fleet that
+// fell silent, where the interval is very short.
+const leastBeat = 2 * time.Second
+
 // Beats is how many heartbeats a simulated probe sends in an interval. By default it
 // is three; a third of a second would be mostly heartbeats.
 const beatEvery = 2 // intervals
@@ -30,7 +34,7 @@ const beatEvery = 2 // intervals
 func ProbeConfig(interval time.Duration) probe.Config {
 	cfg := probe.DefaultConfig()
 	cfg.Interval = interval
-	cfg.Heartbeat = beatEvery * interval
+	cfg.Heartbeat = max(beatEvery*interval, leastBeat)
 	cfg.Discover = false // there is no host to look at
 	return cfg
 }
