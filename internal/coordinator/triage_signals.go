@@ -176,6 +176,15 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 		return
 	}
 	d.mu.Lock()
+	fell, _ := d.fleet.fellSilent(now, d.since, stale, d.silent)
+	d.mu.Unlock()
+	if len(fell) > 0 { // what this coordinator was too busy to hear lies in the stream
+		if err := d.fleet.beats.read(ctx); err != nil {
+			d.log.Warn("nobody is called silent now: heartbeats cannot be read", "err", err)
+			return
+		}
+	}
+	d.mu.Lock()
 	defer d.mu.Unlock()
 	fell, back := d.fleet.fellSilent(now, d.since, stale, d.silent)
 	for _, name := range back {
