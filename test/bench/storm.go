@@ -110,9 +110,7 @@ func stormCoordinator() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg := coordinator.DefaultConfig()
-		cfg.Name, cfg.Alerts.Addr = name, ""
-		return coordinator.Run(ctx, cfg, coordinator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
+		return coordinator.Run(ctx, stormCoordinatorConfig(name), coordinator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
 	})
 }
 
@@ -122,10 +120,21 @@ func stormOperator() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg := operator.DefaultConfig()
-		cfg.Name = name
-		return operator.Run(ctx, cfg, operator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
+		return operator.Run(ctx, stormOperatorConfig(name), operator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
 	})
+}
+
+// stormCoordinatorConfig is the default configuration. Alerts come from nowhere here.
+func stormCoordinatorConfig(name string) coordinator.Config {
+	cfg := coordinator.DefaultConfig()
+	cfg.Name, cfg.Alerts.Addr = name, ""
+	return cfg
+}
+
+func stormOperatorConfig(name string) operator.Config {
+	cfg := operator.DefaultConfig()
+	cfg.Name = name
+	return cfg
 }
 
 // A worker is a process of the storm.
