@@ -123,8 +123,9 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 				return err
 			}
 		case s.Key != "" && time.Since(m.Time) < stale:
-			// What a probe kept while NATS was away tells of something that is over.
-			s.Quiet = s.Quiet || time.Since(s.At) > stale
+			// What a probe kept while NATS was away tells of something that is over; an alert
+			// that fires does not, however long ago it began.
+			s.Quiet = s.Quiet || s.Kind != triage.Alert && time.Since(s.At) > stale
 			list = append(list, s)
 		}
 	}

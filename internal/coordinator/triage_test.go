@@ -274,10 +274,11 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 	}
 	asked, seen := b.asked(), make(chan agent.CoordinatorSubject, 10)
 	b.coordinate("co-1", gives(seen), quickly)
+	// Alertmanager may be connected long after an alert began to fire.
 	alert := func(name string, labels map[string]string) {
 		a := protocol.Alert{
 			ID: name + labels["instance"], Source: "alertmanager", State: "firing", Name: name, Severity: protocol.SeverityCritical, Labels: labels,
-			Annotations: map[string]string{"summary": "p99 is 2.1 s"}, StartsAt: time.Now().UTC(),
+			Annotations: map[string]string{"summary": "p99 is 2.1 s"}, StartsAt: time.Now().UTC().Add(-6 * time.Hour),
 		}
 		if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.AlertSubject(a.Source), Body: a, ID: a.ID, Dedupe: true}); err != nil {
 			t.Fatal(err)
