@@ -164,10 +164,7 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 			At: c.began(n),
 		}
 	}
-	all := make([]string, 0, len(labels))
-	for n := range labels {
-		all = append(all, n)
-	}
+	all := slices.Collect(maps.Keys(labels))
 	out := []agent.FindingGroup{}
 	for _, g := range correlate.Relate(list, c.calls()) {
 		f := agent.FindingGroup{Relation: protocol.Correlation(g.Relation), Cause: g.Cause, Why: g.Why}
@@ -181,9 +178,7 @@ func (c causes) groups(findings []protocol.Notification, group *triage.Group, la
 		further := 0
 		if group != nil {
 			f.Nodes = append(f.Nodes, group.With(keys)...)
-			if group.Further > 0 {
-				further = group.Further
-			}
+			further = group.Further
 		}
 		slices.Sort(f.Nodes)
 		f.Nodes = slices.Compact(f.Nodes)
@@ -277,7 +272,7 @@ func (c causes) rank(ctx context.Context, findings []protocol.Notification, node
 		return correlate.Ranking{None: true, Why: "no cause found: the findings are of no node that is known"}, nil
 	}
 	nodes = append(nodes, c.topology.needs(nodes, rankNeeded)...)
-	if alone := len(nodes) == 1; alone { // its peers tell what is usual
+	if len(nodes) == 1 { // its peers tell what is usual
 		nodes = append(nodes, c.peers(nodes[0], labels)...)
 	}
 	changes, err := c.fleet.changes(ctx, nodes, began.Add(-lookBack))

@@ -2,7 +2,6 @@ package triage
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -320,20 +319,4 @@ func (g *Group) Reason() string {
 		reason += ": " + g.Examples[0].Note.Observation
 	}
 	return reason
-}
-
-// MarshalJSON writes a group; a map or list that is empty is written as such.
-func (g *Group) MarshalJSON() ([]byte, error) {
-	type plain Group
-	p := plain(*g)
-	if p.Nodes == nil {
-		p.Nodes = map[string]uint32{}
-	}
-	if p.Keys == nil {
-		p.Keys = []string{}
-	}
-	if p.Examples == nil {
-		p.Examples = []Example{}
-	}
-	return json.Marshal(p)
 }

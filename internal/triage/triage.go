@@ -171,10 +171,10 @@ func (b *Board) Add(s Signal, now time.Time) (*Group, Verdict) {
 }
 
 // home returns the group that a signal belongs to: one that knows it, else one of the
-// same matter, on other nodes too, else one that begins just now, else one that still grows and touches its
-// node by name, topology or label; else none. The investigation that found it is a home
-// as well. A group whose investigation has ended takes in no other matter: it would be
-// told to nobody.
+// same matter, on other nodes too, else one that begins just now, else one that still
+// grows and touches its node by name, topology or label; else none. The investigation
+// that found it is a home as well. A group whose investigation has ended takes in no
+// other matter, and nothing more severe: it would be told to nobody.
 func (b *Board) home(s Signal, now time.Time) *Group {
 	ways := []func(g *Group) bool{
 		func(g *Group) bool { return s.From != "" && g.ID == s.From },
