@@ -64,7 +64,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(quietCommand(), stormCommand(), stormCoordinator(), stormOperator())
+	root.AddCommand(quietCommand(), stormCommand())
 	root.AddCommand(fleetCommand(), fleetProcess(), petshopCommand(), rankCommand())
 	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
 	return root

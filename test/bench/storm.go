@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
@@ -16,12 +13,8 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
-	"github.com/fleetlens/fleetlens/internal/llm/rules"
-	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
-	"github.com/fleetlens/fleetlens/pkg/skills"
-	"github.com/fleetlens/fleetlens/pkg/skills/all"
+	"github.com/fleetlens/fleetlens/test/fleet"
 )
 
 // stormReport is what one storm led to.
@@ -69,121 +62,26 @@ on the stream. It takes about three minutes.`,
 	return cmd
 }
 
-// workerCommand is a coordinator or an operator in a process of its own, with the rules
-// analyst. It ends when its standard input does.
-func workerCommand(use string, run func(ctx context.Context, name string, conn *bus.Conn, b *bench, ready func()) error) *cobra.Command {
-	var url, name string
-	cmd := &cobra.Command{Use: use, Short: "A process of the other benchmarks", Hidden: true, Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&url, "server", "", "URL of NATS")
-	cmd.Flags().StringVar(&name, "name", "", "name of this process")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := context.WithCancel(cmd.Context())
-		go func() { _, _ = io.Copy(io.Discard, cmd.InOrStdin()); cancel() }()
-		b := &bench{errOut: cmd.ErrOrStderr(), log: warnings(cmd.ErrOrStderr())}
-		conn, err := bus.Dial(ctx, bus.Config{Server: url}, use+"/"+name, b.log)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		err = run(ctx, name, conn, b, func() { fmt.Fprintln(cmd.OutOrStdout(), "ready") })
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	}
-	return cmd
-}
-
-// analyst is the decider of every process of the storm.
-func analyst() (func(string) (agent.Decider, error), error) {
-	words, err := skills.Words(all.Skills(all.Options{}), nil)
-	if err != nil {
-		return nil, err
-	}
-	d := rules.New(words)
-	return func(string) (agent.Decider, error) { return d, nil }, nil
-}
-
-func stormCoordinator() *cobra.Command {
-	return workerCommand("storm-coordinator", func(ctx context.Context, name string, conn *bus.Conn, b *bench, ready func()) error {
-		deciders, err := analyst()
-		if err != nil {
-			return err
-		}
-		return coordinator.Run(ctx, stormCoordinatorConfig(name), coordinator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
-	})
-}
-
-func stormOperator() *cobra.Command {
-	return workerCommand("storm-operator", func(ctx context.Context, name string, conn *bus.Conn, b *bench, ready func()) error {
-		deciders, err := analyst()
-		if err != nil {
-			return err
-		}
-		return operator.Run(ctx, stormOperatorConfig(name), operator.Deps{Log: b.log, Bus: conn, Skills: all.Skills(all.Options{}), Deciders: deciders, Version: "bench", Ready: ready})
-	})
-}
-
-// stormCoordinatorConfig is the default configuration. Alerts come from nowhere here.
-func stormCoordinatorConfig(name string) coordinator.Config {
-	cfg := coordinator.DefaultConfig()
-	cfg.Name, cfg.Alerts.Addr = name, ""
-	return cfg
-}
-
-func stormOperatorConfig(name string) operator.Config {
-	cfg := operator.DefaultConfig()
-	cfg.Name = name
-	return cfg
-}
-
 // A worker is a process of the storm.
 type worker struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.Closer
+	*fleet.Process
 	peak float64 // MB
-}
-
-// launch starts a hidden subcommand of this program, and returns when it is ready.
-func (b *bench) launch(ctx context.Context, use, name, url string) (*worker, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, use, "--server", url, "--name", name)
-	cmd.Stderr = b.errOut
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	w := &worker{name: name, cmd: cmd, in: in}
-	line := make([]byte, len("ready\n"))
-	if _, err := io.ReadFull(out, line); err != nil {
-		w.end()
-		return nil, fmt.Errorf("%s %s did not start: %w", use, name, err)
-	}
-	return w, nil
 }
 
 // measure notes the most memory that the process has held.
 func (w *worker) measure() {
-	if m, err := readMemory(w.cmd.Process.Pid); err == nil {
+	if m, err := readMemory(w.PID()); err == nil {
 		w.peak = max(w.peak, m.peak)
 	}
 }
 
-func (w *worker) end() {
-	w.measure()
-	_ = w.in.Close()
-	_ = w.cmd.Wait() // it may have been killed
+// launch starts a process under a name that says what it is.
+func (b *bench) launch(ctx context.Context, workers map[string]*worker, kind, name, url string) error {
+	p, err := fleet.Launch(ctx, kind, url, name, b.errOut)
+	if err == nil {
+		workers[name] = &worker{Process: p}
+	}
+	return err
 }
 
 func (b *bench) storm(ctx context.Context, s storm) (*stormReport, error) {
@@ -200,18 +98,16 @@ func (b *bench) storm(ctx context.Context, s storm) (*stormReport, error) {
 	workers := map[string]*worker{}
 	defer func() {
 		for _, w := range workers {
-			w.end()
+			w.End()
 		}
 	}()
 	for i := range len(s.kills) + 1 {
 		name := fmt.Sprintf("co-%d", i)
-		if workers[name], err = b.launch(ctx, "storm-coordinator", name, server.url); err != nil {
-			delete(workers, name)
+		if err := b.launch(ctx, workers, fleet.Coordinator, name, server.url); err != nil {
 			return nil, err
 		}
 	}
-	if workers["op-0"], err = b.launch(ctx, "storm-operator", "op-0", server.url); err != nil {
-		delete(workers, "op-0")
+	if err := b.launch(ctx, workers, fleet.Operator, "op-0", server.url); err != nil {
 		return nil, err
 	}
 	r := &stormReport{Nodes: s.nodes, Over: s.over.Seconds(), Kills: []kill{}}
@@ -232,15 +128,15 @@ func (b *bench) storm(ctx context.Context, s storm) (*stormReport, error) {
 
 // rage lets the storm come and counts what comes of it.
 func (b *bench) rage(ctx context.Context, conn *bus.Conn, s storm, workers map[string]*worker, r *stormReport) error {
-	fleet := stormFleet{conn: conn, nodes: s.nodes}
+	probes := stormFleet{conn: conn, nodes: s.nodes}
 	b.say("%d probes begin to report", s.nodes)
-	if err := fleet.report(ctx, 0); err != nil {
+	if err := probes.report(ctx, 0); err != nil {
 		return err
 	}
 	calm, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, calm := errgroup.WithContext(calm)
-	g.Go(func() error { return fleet.keepReporting(calm) })
+	g.Go(func() error { return probes.keepReporting(calm) })
 	if err := pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
@@ -252,7 +148,7 @@ func (b *bench) rage(ctx context.Context, conn *bus.Conn, s storm, workers map[s
 	defer stop()
 	b.say("an anomaly comes from each of them within %s", s.over)
 	times.began = time.Now()
-	g.Go(func() error { return fleet.storm(calm, s.over) })
+	g.Go(func() error { return probes.storm(calm, s.over) })
 	for _, after := range s.kills {
 		if err := pause(ctx, time.Until(times.began.Add(after))); err != nil {
 			return err
@@ -286,7 +182,7 @@ func (b *bench) killLeader(ctx context.Context, conn *bus.Conn, workers map[stri
 	}
 	w.measure()
 	b.say("%s leads, and is killed", leader)
-	if err := w.cmd.Process.Kill(); err != nil {
+	if err := w.Kill(); err != nil {
 		return kill{}, err
 	}
 	began := time.Now()

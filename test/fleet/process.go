@@ -25,9 +25,9 @@ const Command = "fleet-process"
 
 // Kinds of processes.
 const (
-	natsProcess        = "nats"
-	coordinatorProcess = "coordinator"
-	operatorProcess    = "operator"
+	NATS        = "nats"
+	Coordinator = "coordinator"
+	Operator    = "operator"
 )
 
 // CoordinatorConfig is the configuration of the coordinators: the default one without
@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { _, _ = io.Copy(io.Discard, in); cancel() }()
-	if kind == natsProcess {
+	if kind == NATS {
 		s, err := natsd.Start(natsd.Options{StoreDir: where, Host: "127.0.0.1"})
 		if err != nil {
 			return err
@@ -79,9 +79,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	deciders := func(string) (agent.Decider, error) { return analyst, nil }
 	ready := func() { fmt.Fprintln(out, "ready") }
 	switch kind {
-	case coordinatorProcess:
+	case Coordinator:
 		err = coordinator.Run(ctx, CoordinatorConfig(name), coordinator.Deps{Log: log, Bus: conn, Skills: Words(), Deciders: deciders, Version: "simulated", Ready: ready})
-	case operatorProcess:
+	case Operator:
 		err = operator.Run(ctx, OperatorConfig(name), operator.Deps{Log: log, Bus: conn, Skills: Words(), Deciders: deciders, Version: "simulated", Ready: ready})
 	default:
 		err = fmt.Errorf("there is no process %q", kind)
@@ -92,15 +92,15 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	return err
 }
 
-// A process is one that this program started.
-type process struct {
+// A Process is one that this program started.
+type Process struct {
 	cmd  *exec.Cmd
 	in   io.Closer
 	says string // the line that it began with
 }
 
-// launch starts this program again as a process, and returns when it is ready.
-func launch(ctx context.Context, kind, where, name string, errOut io.Writer) (*process, error) {
+// Launch starts this program again as a process, and returns when it is ready.
+func Launch(ctx context.Context, kind, where, name string, errOut io.Writer) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -118,20 +118,24 @@ func launch(ctx context.Context, kind, where, name string, errOut io.Writer) (*p
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, in: in}
+	p := &Process{cmd: cmd, in: in}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		p.end()
+		p.End()
 		return nil, fmt.Errorf("%s %s did not start: %w", kind, name, err)
 	}
 	p.says = strings.TrimSpace(line)
 	return p, nil
 }
 
-// kill ends a process as the kernel does that has no memory left.
-func (p *process) kill() error { return p.cmd.Process.Kill() }
+// PID is the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-func (p *process) end() {
+// Kill ends a process as the kernel does that has no memory left.
+func (p *Process) Kill() error { return p.cmd.Process.Kill() }
+
+// End lets a process end by itself, and waits for it. One that was killed is waited for too.
+func (p *Process) End() {
 	_ = p.in.Close() // that is how it learns
 	_ = p.cmd.Wait() // it may have been killed
 }

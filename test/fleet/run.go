@@ -190,8 +190,8 @@ func (c *Script) reports(ctx context.Context, conn *bus.Conn) []event {
 // product is NATS, coordinators and operators, in processes of their own.
 type product struct {
 	url                     string
-	server                  *process
-	coordinators, operators []*process
+	server                  *Process
+	coordinators, operators []*Process
 }
 
 // coordinators is how many there are: one that leads and one that stands by.
@@ -199,7 +199,7 @@ const coordinators = 2
 
 func startProduct(ctx context.Context, dir string, operators int, errOut io.Writer) (_ *product, err error) {
 	p := &product{}
-	if p.server, err = launch(ctx, natsProcess, filepath.Join(dir, "nats"), "nats", errOut); err != nil {
+	if p.server, err = Launch(ctx, NATS, filepath.Join(dir, "nats"), "nats", errOut); err != nil {
 		return nil, err
 	}
 	p.url = p.server.says
@@ -209,14 +209,14 @@ func startProduct(ctx context.Context, dir string, operators int, errOut io.Writ
 		}
 	}()
 	for i := range coordinators {
-		c, err := launch(ctx, coordinatorProcess, p.url, fmt.Sprintf("co-%d", i), errOut)
+		c, err := Launch(ctx, Coordinator, p.url, fmt.Sprintf("co-%d", i), errOut)
 		if err != nil {
 			return nil, err
 		}
 		p.coordinators = append(p.coordinators, c)
 	}
 	for i := range operators {
-		o, err := launch(ctx, operatorProcess, p.url, fmt.Sprintf("op-%d", i), errOut)
+		o, err := Launch(ctx, Operator, p.url, fmt.Sprintf("op-%d", i), errOut)
 		if err != nil {
 			return nil, err
 		}
@@ -231,11 +231,11 @@ func (p *product) kills(list []KillAt) []event {
 	next := map[string]int{}
 	for _, k := range list {
 		of := p.operators
-		if k.Process == coordinatorProcess {
+		if k.Process == Coordinator {
 			of = p.coordinators
 		}
 		if i := next[k.Process]; i < len(of) {
-			out = append(out, event{k.At, of[i].kill})
+			out = append(out, event{k.At, of[i].Kill})
 		}
 		next[k.Process]++
 	}
@@ -243,8 +243,8 @@ func (p *product) kills(list []KillAt) []event {
 }
 
 func (p *product) end() {
-	for _, c := range slices.Concat(p.operators, p.coordinators, []*process{p.server}) {
-		c.end()
+	for _, c := range slices.Concat(p.operators, p.coordinators, []*Process{p.server}) {
+		c.End()
 	}
 }
 
