@@ -223,6 +223,25 @@ func TestServes(t *testing.T) {
 	}
 }
 
+func TestAWorkerTooBusyToAnswerServesItsSkills(t *testing.T) {
+	r, ops := newReporter(t)
+	stop, err := r.Serve(t.Context(), bus.Service{Name: "worker", Version: "1.0.0", Endpoints: []bus.Endpoint{{
+		Name: "serves", Subject: protocol.ServesSubject("pantry"), Handler: func(context.Context, bus.Req) (any, error) {
+			return nil, bus.Refuse(429, "busy")
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	if err := r.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := ops.Serves(t.Context(), "pantry"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAWorkerThatHangsHidesNoOther(t *testing.T) {
 	r, ops := newReporter(t)
 	serve := func(name string, answer func()) {

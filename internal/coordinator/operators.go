@@ -164,7 +164,8 @@ func (o *operators) served(ctx context.Context, skill string) error {
 	}
 	var err error
 	for range servesAsked {
-		if err = <-answers; err == nil {
+		err = <-answers
+		if _, refused := errors.AsType[bus.Refusal](err); err == nil || refused { // who is too busy to answer serves it too
 			return nil
 		}
 	}

@@ -39,7 +39,7 @@ func newDetector(t *testing.T, change func(*detect.Options)) *detect.Detector {
 }
 
 // gauge is one sample of a metric "m" that matters from 1 on.
-func gauge(v float64) []detect.Sample { return []detect.Sample{{Metric: "m", Floor: 1, Value: v}} }
+func gauge(v float64) []detect.Sample { return []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: 1, Value: v}} }
 
 // feed gives samples from to (excluded) of the os skill and returns what was told.
 func feed(d *detect.Detector, from, to int, of func(i int) []detect.Sample) []detect.Anomaly {
@@ -491,7 +491,7 @@ func TestAConstantFires(t *testing.T) {
 				if i >= 300 {
 					v = tt.to
 				}
-				return []detect.Sample{{Metric: "m", Floor: tt.floor, Value: v}}
+				return []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: tt.floor, Value: v}}
 			})
 			if len(told) != tt.want {
 				t.Fatalf("told %d times: %+v", len(told), told)
@@ -593,11 +593,11 @@ func TestAFallIsToldAsDown(t *testing.T) {
 func TestASecondFaultDuringCooldownIsTold(t *testing.T) {
 	d := newDetector(t, eager)
 	for i := range 60 {
-		d.Snapshot("host", "os", at(i), []detect.Sample{{Metric: "m", Floor: 1, Value: 10}, {Metric: "n", Floor: 1, Value: 10}})
+		d.Snapshot("host", "os", at(i), []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: 1, Value: 10}, {Metric: "n", Harm: detect.Either, Floor: 1, Value: 10}})
 		d.Snapshot("shop", "gc", at(i), gauge(10))
 	}
 	both := func(m, n float64) []detect.Sample {
-		return []detect.Sample{{Metric: "m", Floor: 1, Value: m}, {Metric: "n", Floor: 1, Value: n}}
+		return []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: 1, Value: m}, {Metric: "n", Harm: detect.Either, Floor: 1, Value: n}}
 	}
 	first := feed(d, 60, 70, func(int) []detect.Sample { return both(90, 10) })
 	second := feed(d, 70, 80, func(int) []detect.Sample { return both(90, 90) })
@@ -656,7 +656,7 @@ func TestALevelShiftIsAbsorbed(t *testing.T) {
 func TestAMetricThatAppearsLaterLearnsForItself(t *testing.T) {
 	d := newDetector(t, nil)
 	feed(d, 0, 500, func(int) []detect.Sample { return gauge(10) })
-	late := func(v float64) []detect.Sample { return []detect.Sample{{Metric: "late", Floor: 1, Value: v}} }
+	late := func(v float64) []detect.Sample { return []detect.Sample{{Metric: "late", Harm: detect.Either, Floor: 1, Value: v}} }
 	if told := feed(d, 500, 500+239, func(i int) []detect.Sample { return late(float64(i % 200 / 199 * 900)) }); len(told) > 0 {
 		t.Errorf("told after less than two hours: %+v", told)
 	}
@@ -829,7 +829,11 @@ func TestOnlyWhatDoesHarmAsksAndEachMatterForItself(t *testing.T) {
 			{Metric: "memory", About: "memory", Harm: detect.Up, Value: 100 + r.NormFloat64() + shift(320, 60)},
 			{Metric: "memory_too", About: "memory", Harm: detect.Up, Value: 100 + r.NormFloat64() + shift(330, 60)},
 			{Metric: "disk_free", About: "disk", Harm: detect.Down, Value: 100 + r.NormFloat64() + shift(330, -60)},
-			{Metric: "either", Value: 100 + r.NormFloat64() + shift(340, -60)},
+			{Metric: "either", Harm: detect.Either, Value: 100 + r.NormFloat64() + shift(345, -60)},
+			{Metric: "unknown", Value: 100 + r.NormFloat64() + shift(370, -60)},
+			{Metric: "unknown_of_three", Value: 100 + r.NormFloat64() + shift(395, -60)},
+			{Metric: "second_of_three", Value: 100 + r.NormFloat64() + shift(395, 60)},
+			{Metric: "third_of_three", Value: 100 + r.NormFloat64() + shift(395, 60)},
 		}) {
 			why[a.Metric] = a.Why
 			if a.Trigger != (a.Why == "") {
@@ -837,7 +841,10 @@ func TestOnlyWhatDoesHarmAsksAndEachMatterForItself(t *testing.T) {
 			}
 		}
 	}
-	want := map[string]string{"cpu_falls": detect.WhyHarmless, "memory": "", "memory_too": detect.WhyJoins, "disk_free": "", "either": ""}
+	want := map[string]string{
+		"cpu_falls": detect.WhyHarmless, "memory": "", "memory_too": detect.WhyJoins, "disk_free": "", "either": "",
+		"unknown": detect.WhyUnknown, "unknown_of_three": "", "second_of_three": "", "third_of_three": "",
+	}
 	if diff := cmp.Diff(want, why); diff != "" {
 		t.Error(diff)
 	}

@@ -18,8 +18,8 @@ type Sample struct {
 	// About is what the metric tells of ("memory"): while one matter is told, others may
 	// ask for an investigation too. Empty: the skill as a whole.
 	About string
-	// Harm is the direction that does harm; empty: either may. An anomaly the other way
-	// is told and asks for nothing.
+	// Harm is the direction that does harm; empty: nobody has said. An anomaly the other
+	// way is told and asks for nothing; one of unknown harm asks in company only.
 	Harm Direction
 }
 
@@ -38,7 +38,7 @@ type series struct {
 	recent recent
 
 	counter bool
-	harm    int8 // the sign of the direction that does harm, 0: either may
+	harm    Direction // that does harm, empty: nobody has said
 	about   string
 	floor   float64 // of the value that is judged
 	raw     float64 // of a counter, as it was last
@@ -104,7 +104,7 @@ func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 		s.value = x
 		s.recent.add(at, x, o.History.Milliseconds())
 	}
-	s.seen, s.counter, s.floor, s.about, s.harm = at, in.Counter, in.Floor, in.About, in.Harm.sign()
+	s.seen, s.counter, s.floor, s.about, s.harm = at, in.Counter, in.Floor, in.About, in.Harm
 	if !first && 4*dt < 3*o.CollectionInterval.Milliseconds() || dt == 0 {
 		return 0, false
 	}
@@ -218,22 +218,12 @@ func (s *series) unheardOf(x, far float64) bool {
 // A Direction says where a metric went.
 type Direction string
 
-// Directions.
+// Directions. Either is of metrics only, never of an anomaly.
 const (
-	Up   Direction = "up"
-	Down Direction = "down"
+	Up     Direction = "up"
+	Down   Direction = "down"
+	Either Direction = "either"
 )
-
-// sign is 1, -1, or 0 of no direction.
-func (d Direction) sign() int8 {
-	switch d {
-	case Up:
-		return 1
-	case Down:
-		return -1
-	}
-	return 0
-}
 
 // A Severity says how far beyond the threshold an anomaly is.
 type Severity string

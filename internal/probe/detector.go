@@ -118,7 +118,7 @@ func watchedOf(src skills.Source) []watched {
 			}
 			harm := harmOf(c.Op)
 			if w.about != "" && w.harm != harm { // it may be too much and too little
-				harm = ""
+				harm = detect.Either
 			}
 			w.about, w.harm = cmp.Or(c.Resource, m.Name), harm
 		}
