@@ -191,9 +191,9 @@ func (d *Detector) trigger(told []*series, at int64, company bool) {
 		t := topic{a.Target, a.Skill, s.about}
 		last, known := d.asked[t]
 		switch {
-		case s.harm == "" && !company:
+		case s.harm == unsaid && !company:
 			a.Why = WhyUnknown
-		case s.harm != "" && s.harm != Either && s.harm != a.Direction:
+		case s.harm.spares(a.Direction):
 			a.Why = WhyHarmless
 		case !d.options.AutoTrigger:
 			a.Why = WhyOff

@@ -39,7 +39,9 @@ func newDetector(t *testing.T, change func(*detect.Options)) *detect.Detector {
 }
 
 // gauge is one sample of a metric "m" that matters from 1 on.
-func gauge(v float64) []detect.Sample { return []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: 1, Value: v}} }
+func gauge(v float64) []detect.Sample {
+	return []detect.Sample{{Metric: "m", Harm: detect.Either, Floor: 1, Value: v}}
+}
 
 // feed gives samples from to (excluded) of the os skill and returns what was told.
 func feed(d *detect.Detector, from, to int, of func(i int) []detect.Sample) []detect.Anomaly {
@@ -656,7 +658,9 @@ func TestALevelShiftIsAbsorbed(t *testing.T) {
 func TestAMetricThatAppearsLaterLearnsForItself(t *testing.T) {
 	d := newDetector(t, nil)
 	feed(d, 0, 500, func(int) []detect.Sample { return gauge(10) })
-	late := func(v float64) []detect.Sample { return []detect.Sample{{Metric: "late", Harm: detect.Either, Floor: 1, Value: v}} }
+	late := func(v float64) []detect.Sample {
+		return []detect.Sample{{Metric: "late", Harm: detect.Either, Floor: 1, Value: v}}
+	}
 	if told := feed(d, 500, 500+239, func(i int) []detect.Sample { return late(float64(i % 200 / 199 * 900)) }); len(told) > 0 {
 		t.Errorf("told after less than two hours: %+v", told)
 	}

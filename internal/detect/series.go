@@ -38,7 +38,7 @@ type series struct {
 	recent recent
 
 	counter bool
-	harm    Direction // that does harm, empty: nobody has said
+	harm    harm
 	about   string
 	floor   float64 // of the value that is judged
 	raw     float64 // of a counter, as it was last
@@ -104,7 +104,7 @@ func (s *series) take(at int64, in Sample, o *Options) (float64, bool) {
 		s.value = x
 		s.recent.add(at, x, o.History.Milliseconds())
 	}
-	s.seen, s.counter, s.floor, s.about, s.harm = at, in.Counter, in.Floor, in.About, in.Harm
+	s.seen, s.counter, s.floor, s.about, s.harm = at, in.Counter, in.Floor, in.About, harmOf(in.Harm)
 	if !first && 4*dt < 3*o.CollectionInterval.Milliseconds() || dt == 0 {
 		return 0, false
 	}
@@ -224,6 +224,31 @@ const (
 	Down   Direction = "down"
 	Either Direction = "either"
 )
+
+// harm is the Direction that does harm, in one byte, as every metric has it.
+type harm int8
+
+const (
+	unsaid harm = iota
+	up
+	down
+	either
+)
+
+func harmOf(d Direction) harm {
+	switch d {
+	case Up:
+		return up
+	case Down:
+		return down
+	case Either:
+		return either
+	}
+	return unsaid
+}
+
+// spares reports whether an anomaly of a direction does no harm.
+func (h harm) spares(d Direction) bool { return h == up && d != Up || h == down && d != Down }
 
 // A Severity says how far beyond the threshold an anomaly is.
 type Severity string

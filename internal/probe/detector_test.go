@@ -45,6 +45,11 @@ func furnace(heat *atomic.Int64) skills.Skill {
 				skills.Gauge("smoke", protocol.Count, "How much smoke it makes."), skills.Counter("logs_burnt", protocol.Count, "Logs burnt."),
 				skills.Info("brand", protocol.Text, "Who made it."),
 			},
+			Checks: []skills.Check{ // far off: they say which way does harm
+				skills.Above("degrees", 1000, 2000, "heat", "it is hot", "", ""),
+				skills.Above("draught", 100, 200, "heat", "it draws much", "", ""),
+				skills.Above("smoke", 100, 200, "heat", "it smokes", "", ""),
+			},
 			Snapshot: func(context.Context) (skills.Data, error) {
 				h := float64(heat.Load())
 				return skills.Data{
