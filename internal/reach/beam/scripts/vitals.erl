@@ -1,0 +1,17 @@
+%% Scalars of the node: nothing here depends on how many processes there are.
+{TotalRunQueue, Online} = {erlang:statistics(total_run_queue_lengths_all), erlang:system_info(schedulers_online)},
+{Reductions, _} = erlang:statistics(reductions),
+{Uptime, _} = erlang:statistics(wall_clock),
+{Gcs, Words, _} = erlang:statistics(garbage_collection),
+{{input, In}, {output, Out}} = erlang:statistics(io),
+#{process_count => erlang:system_info(process_count), process_limit => erlang:system_info(process_limit),
+  port_count => erlang:system_info(port_count), port_limit => erlang:system_info(port_limit),
+  atom_count => erlang:system_info(atom_count), atom_limit => erlang:system_info(atom_limit),
+  run_queue => TotalRunQueue, schedulers => erlang:system_info(schedulers), schedulers_online => Online,
+  dirty_cpu_schedulers_online => erlang:system_info(dirty_cpu_schedulers_online),
+  dirty_io_schedulers => erlang:system_info(dirty_io_schedulers),
+  otp_release => erlang:system_info(otp_release), word_bytes => erlang:system_info(wordsize),
+  elixir_version => case lists:keyfind(elixir, 1, application:loaded_applications()) of {_, _, Version} -> Version; false -> undefined end,
+  uptime_ms => Uptime, reductions => Reductions, gcs => Gcs, words_reclaimed => Words, input_bytes => In, output_bytes => Out,
+  memory => maps:from_list(erlang:memory()), os_pid => os:getpid(),
+  persistent_term => persistent_term:info()}
