@@ -101,3 +101,11 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Addresses returns where the node listens, where the configuration says it.
+func (c Config) Addresses() []string {
+	if c.Address == "" {
+		return nil
+	}
+	return []string{c.Address}
+}
