@@ -4,4 +4,6 @@ package beam
 // checks them.
 var table = []question{
 	{name: "vitals", level: Observe},
+	{name: "queues", level: Observe, scan: true},
+	{name: "describe", level: Observe, variables: []string{"Pids"}},
 }
