@@ -6,4 +6,13 @@ var table = []question{
 	{name: "vitals", level: Observe},
 	{name: "queues", level: Observe, scan: true},
 	{name: "describe", level: Observe, variables: []string{"Pids"}},
+	{name: "ports_summary", level: Observe, scan: true},
+	{name: "ports_top", level: Observe, scan: true, variables: []string{"By", "Inet", "Limit"}},
+	{name: "port", level: Observe, variables: []string{"Port"}},
+	{name: "nif_sockets", level: Observe, variables: []string{"Limit"}},
+	{name: "suspended", level: Observe, scan: true, variables: []string{"Limit"}},
+	{name: "stacks", level: Observe, variables: []string{"Pids"}},
+	{name: "supervisors", level: Observe, scan: true, variables: []string{"Others"}},
+	{name: "supervisor_tree", level: Observe, variables: []string{"Name", "Depth", "Most"}},
+	{name: "unsupervised", level: Observe, scan: true, variables: []string{"Limit"}},
 }
