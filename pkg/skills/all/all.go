@@ -54,7 +54,7 @@ func Skills(o Options) []skills.Skill {
 	written := logs.New(o.Logs, o.Journal)
 	return []skills.Skill{
 		hostos.Skill(machine),
-		with(ports.Skill(machine), ports.GoSource(o.Go)),
+		with(with(ports.Skill(machine), ports.GoSource(o.Go)), ports.BeamSource(o.Beam)),
 		supervisor.Skill(machine, units),
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
