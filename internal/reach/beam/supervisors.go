@@ -183,3 +183,11 @@ func (n *Node) Unsupervised(ctx context.Context, limit int) (*Unsupervised, erro
 	u.At = time.Now()
 	return u, nil
 }
+
+// By is the nearest ancestor that died, by name or process.
+func (o *Orphan) By() string {
+	if len(o.Dead) == 0 {
+		return ""
+	}
+	return Label(o.Dead[0])
+}

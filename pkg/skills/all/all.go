@@ -55,7 +55,7 @@ func Skills(o Options) []skills.Skill {
 	return []skills.Skill{
 		hostos.Skill(machine),
 		with(with(ports.Skill(machine), ports.GoSource(o.Go)), ports.BeamSource(o.Beam)),
-		supervisor.Skill(machine, units),
+		with(supervisor.Skill(machine, units), supervisor.BeamSource(o.Beam)),
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
