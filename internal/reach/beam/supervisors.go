@@ -78,10 +78,15 @@ func ChildID(id etf.Term) string {
 	return "_"
 }
 
-// Supervisors lists the supervisors below the applications and what they keep; with
-// others, it goes through all processes for those that stand elsewhere.
-func (n *Node) Supervisors(ctx context.Context, others bool) (*Supervisors, error) {
-	s, err := ask[Supervisors](ctx, n, "supervisors", args{"Others": others})
+// Supervisors lists the supervisors below the applications and what they keep, and
+// those that are known from before; with others, it goes through all processes for
+// those that stand elsewhere.
+func (n *Node) Supervisors(ctx context.Context, known []etf.Pid, others bool) (*Supervisors, error) {
+	list := etf.List{}
+	for _, p := range known {
+		list = append(list, p)
+	}
+	s, err := ask[Supervisors](ctx, n, "supervisors", args{"Known": list, "Others": others})
 	if err != nil {
 		return nil, err
 	}
@@ -173,10 +178,10 @@ type Orphan struct {
 }
 
 // Unsupervised looks through all processes for those without links and monitors, and
-// for those of which an ancestor has died; of each so many are named, those with the
-// longest queues first.
-func (n *Node) Unsupervised(ctx context.Context, limit int) (*Unsupervised, error) {
-	u, err := ask[Unsupervised](ctx, n, "unsupervised", args{"Limit": limit})
+// for those of which an ancestor has died; of each so many are named: those with the
+// longest queues first, or, to know what they are, taken evenly from all.
+func (n *Node) Unsupervised(ctx context.Context, even bool, limit int) (*Unsupervised, error) {
+	u, err := ask[Unsupervised](ctx, n, "unsupervised", args{"Even": even, "Limit": limit})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ var table = []question{
 	{name: "nif_sockets", level: Observe, variables: []string{"Limit"}},
 	{name: "suspended", level: Observe, scan: true, variables: []string{"Limit"}},
 	{name: "stacks", level: Observe, variables: []string{"Pids"}},
-	{name: "supervisors", level: Observe, scan: true, variables: []string{"Others"}},
+	{name: "supervisors", level: Observe, scan: true, variables: []string{"Known", "Others"}},
 	{name: "supervisor_tree", level: Observe, variables: []string{"Name", "Depth", "Most"}},
-	{name: "unsupervised", level: Observe, scan: true, variables: []string{"Limit"}},
+	{name: "unsupervised", level: Observe, scan: true, variables: []string{"Even", "Limit"}},
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func (w *beamWatch) list(ctx context.Context, limit int) (any, error) {
-	s, err := w.node.Supervisors(ctx, true)
+	s, err := w.node.Supervisors(ctx, nil, true)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func processRow(p *beam.Process) object {
 }
 
 func (w *beamWatch) unlinked(ctx context.Context, limit int) (any, error) {
-	u, err := w.node.Unsupervised(ctx, limit)
+	u, err := w.node.Unsupervised(ctx, false, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func (w *beamWatch) unlinked(ctx context.Context, limit int) (any, error) {
 const olderNote = "before OTP 25 a node does not tell who started a process: only processes without links were looked at"
 
 func (w *beamWatch) orphaned(ctx context.Context, limit int) (any, error) {
-	u, err := w.node.Unsupervised(ctx, limit)
+	u, err := w.node.Unsupervised(ctx, false, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +311,7 @@ func (w *beamWatch) zombieChildren(ctx context.Context, name string) (any, error
 			return object{"supervisor_name": b.Name(), "supervisor_pid": b.Process(), "status": "alive", "zombie_count": 0, "zombie_children": []object{}}, nil
 		}
 	}
-	u, err := w.node.Unsupervised(ctx, 1000)
+	u, err := w.node.Unsupervised(ctx, false, 1000)
 	if err != nil {
 		return nil, err
 	}

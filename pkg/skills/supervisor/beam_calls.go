@@ -28,14 +28,18 @@ func beamCalls(w *beamWatch) []skills.Call {
 				"error failed_to_get_children, with function and note, when it does not answer.",
 			Params:  []skills.Param{name},
 			Example: `sup_children("kernel_sup")`,
-			Run:     func(ctx context.Context, a skills.Args) (any, error) { return w.childrenOf(ctx, a.String("supervisor_name")) },
+			Run: func(ctx context.Context, a skills.Args) (any, error) {
+				return w.childrenOf(ctx, a.String("supervisor_name"))
+			},
 		},
 		{
 			Name:    "sup_tree",
 			Doc:     "a supervisor and what is below it: name, pid, type (of supervisors), children; at depth 3, after 300 processes, and where there are more than 1000 children, truncated is true and child_count tells how many there are.",
 			Params:  []skills.Param{name},
 			Example: `sup_tree("kernel_sup")`,
-			Run:     func(ctx context.Context, a skills.Args) (any, error) { return w.treeOf(ctx, a.String("supervisor_name")) },
+			Run: func(ctx context.Context, a skills.Args) (any, error) {
+				return w.treeOf(ctx, a.String("supervisor_name"))
+			},
 		},
 		{
 			Name:    "sup_unlinked_processes",
@@ -58,7 +62,9 @@ func beamCalls(w *beamWatch) []skills.Call {
 				"anomalies: crash_loop (a child is restarting, or was restarted three times), high_undefined_ratio (more than half do not run), large_supervisor (more than 100 children), does_not_answer (then function: where it stands).",
 			Params:  []skills.Param{name},
 			Example: `sup_tree_integrity("kernel_sup")`,
-			Run:     func(ctx context.Context, a skills.Args) (any, error) { return w.integrity(ctx, a.String("supervisor_name")) },
+			Run: func(ctx context.Context, a skills.Args) (any, error) {
+				return w.integrity(ctx, a.String("supervisor_name"))
+			},
 		},
 		{
 			Name: "sup_zombie_children",

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,9 +63,9 @@ func (w *beamWatch) snapshot(ctx context.Context) (skills.Data, error) {
 // look asks the supervisors and takes in what changed.
 func (w *beamWatch) look(ctx context.Context) (*beam.Supervisors, error) {
 	w.mu.Lock()
-	others := !time.Now().Before(w.strays)
+	others, known := !time.Now().Before(w.strays), w.tops()
 	w.mu.Unlock()
-	s, err := w.node.Supervisors(ctx, others)
+	s, err := w.node.Supervisors(ctx, known, others)
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +76,23 @@ func (w *beamWatch) look(ctx context.Context) (*beam.Supervisors, error) {
 	}
 	if others {
 		w.strays = s.At.Add(share * time.Duration(s.Took) * time.Millisecond)
-	} else if w.last != nil {
-		s.List = append(s.List, notIn(w.last.List, s.List)...)
 	}
 	w.last = s
 	w.restarts.observe(s)
 	return s, nil
 }
 
-// notIn returns the supervisors that another list lacks.
-func notIn(all, list []beam.Supervisor) []beam.Supervisor {
-	return slices.DeleteFunc(slices.Clone(all), func(s beam.Supervisor) bool {
-		return slices.ContainsFunc(list, func(o beam.Supervisor) bool { return o.PID == s.PID })
-	})
+// tops returns the supervisors that were not found below another one.
+func (w *beamMemory) tops() (pids []etf.Pid) {
+	if w.last == nil {
+		return nil
+	}
+	for i := range w.last.List {
+		if s := &w.last.List[i]; s.Parent == nil {
+			pids = append(pids, s.PID)
+		}
+	}
+	return pids
 }
 
 func (w *beamWatch) fill(ctx context.Context, d skills.Data, s *beam.Supervisors) {
@@ -181,7 +184,7 @@ func (w *beamWatch) unsupervised(ctx context.Context, d skills.Data) error {
 	due := !time.Now().Before(w.loneNext)
 	w.mu.Unlock()
 	if due {
-		u, err := w.node.Unsupervised(ctx, sampled)
+		u, err := w.node.Unsupervised(ctx, true, sampled)
 		if err != nil {
 			return err
 		}

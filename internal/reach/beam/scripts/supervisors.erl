@@ -1,4 +1,5 @@
-%% The supervisors and what they keep: first those below the applications, then, where Others is true, what else is one.
+%% The supervisors and what they keep: first those below the applications, then those in Known, which were found before,
+%% and where Others is true what else is one.
 %% Only what began as a supervisor is asked, first for its count and only then, when they are few, for its children.
 Began = erlang:monotonic_time(millisecond),
 Late = fun(Most) -> erlang:monotonic_time(millisecond) - Began > Most end,
@@ -65,7 +66,7 @@ Masters = [M || M <- Links(erlang:whereis(application_controller)), proc_lib:tra
 Starters = [{M, P} || M <- Masters, P <- Links(M), Info(P, initial_call) =:= {application_master, start_it, 4}],
 App = fun(P) -> case application:get_application(P) of {ok, A} -> A; _ -> undefined end end,
 Tops = [{P, undefined, App(P)} || {M, Starter} <- Starters, P <- Links(Starter), P =/= M],
-S0 = Walk(Tops, #{seen => #{}, rows => [], slow => 0, children => 5000, truncated => false}),
+S0 = Walk(Tops ++ [{P, undefined, App(P)} || P <- Known], #{seen => #{}, rows => [], slow => 0, children => 5000, truncated => false}),
 Find = fun Find([], Found) -> {false, Found};
            Find(Left, Found) ->
                case Late(1000) of
@@ -74,8 +75,8 @@ Find = fun Find([], Found) -> {false, Found};
                        N = min(1000, length(Left)),
                        {Now, Later} = lists:split(N, Left),
                        Traps = proplists:get_all_values({trap_exit, true}, lists:zip(lists:zipwith(fun erlang:process_info/2, Now, lists:duplicate(N, trap_exit)), Now)),
-                       #{seen := Known} = S0,
-                       Find(Later, [P || P <- Traps, not is_map_key(P, Known), Kind(P) =/= undefined] ++ Found)
+                       #{seen := Past} = S0,
+                       Find(Later, [P || P <- Traps, not is_map_key(P, Past), Kind(P) =/= undefined] ++ Found)
                end
        end,
 {Cut, Strays} = case Others of true -> Find(erlang:processes(), []); false -> {false, []} end,

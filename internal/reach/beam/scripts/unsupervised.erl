@@ -1,5 +1,5 @@
 %% Processes that nobody looks after: those without links and monitors, and those of which an ancestor has died.
-%% Limit is how many of each are described.
+%% Limit is how many of each are named: those with the longest queues, or, where Even is true, evenly taken from all.
 Began = erlang:monotonic_time(microsecond),
 System = [{erts_code_purger, start, 0}, {erts_literal_area_collector, start, 0}, {erts_dirty_process_signal_handler, start, 0}, {prim_file, start, 0},
           {socket_registry, start, 0}, {erts_trace_cleaner, start, 0}, {erl_init, start, 2}, {init, boot, 1}],
@@ -52,15 +52,18 @@ Orphan = fun(P) ->
                      end
              end
          end,
+Boot = [{application_master, init, 4}, {application_controller, start, 1}, {logger_server, init, 1}], %% who started them ends when the node has begun
 Judge = fun Judge([], _, Out) -> {false, Out};
             Judge([P | More], N, Out) ->
                 case N =:= 0 orelse erlang:monotonic_time(microsecond) - Began > 250000 of
                     true -> {true, Out};
-                    false -> Judge(More, N - 1, [O || {Q, _, _} = O <- Orphan(P), proc_lib:translate_initial_call(Q) =/= {application_master, init, 4}] ++ Out)
+                    false -> Judge(More, N - 1, [O || {Q, _, _} = O <- Orphan(P), not lists:member(proc_lib:translate_initial_call(Q), Boot)] ++ Out)
                 end
         end,
 {Cut1, Orphans} = Judge(lists:reverse(Lost), 5000, []),
-First = fun(Ps) ->
+Spread = fun Spread([], _) -> []; Spread([P | More], Step) -> [P | Spread(lists:nthtail(min(Step - 1, length(More)), More), Step)] end,
+First = fun(Ps) when Even -> Spread(Ps, 1 + length(Ps) div Limit);
+           (Ps) ->
             Some = lists:sublist(Ps, 1000),
             lists:sublist([P || {_, P} <- lists:reverse(lists:sort(lists:zip(Of(message_queue_len, Some), Some)))], Limit)
         end,
