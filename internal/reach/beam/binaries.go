@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -32,33 +33,36 @@ type binaryCount struct {
 	Memory   *int64  `erl:"memory"`
 }
 
-// Binaries looks through all processes for those that hold most in binaries. Nothing is
-// collected for it. An answer of a moment ago serves again.
+// Binaries returns who holds most in binaries, or held most a moment ago. Nothing is
+// collected for it.
 func (n *Node) Binaries(ctx context.Context) (*Holders, error) {
-	return shared(ctx, n, "binaries", n.cfg.Cache, func(ctx context.Context) (*Holders, error) {
-		s, err := ask[scanned](ctx, n, "binaries", args{"Limit": 50})
-		if err != nil {
-			return nil, err
+	return shared(ctx, n, "binaries", n.cfg.Cache, n.ReadBinaries)
+}
+
+// ReadBinaries looks through all processes for those that hold most in binaries.
+func (n *Node) ReadBinaries(ctx context.Context) (*Holders, error) {
+	s, err := ask[scanned](ctx, n, "binaries", args{"Limit": 50})
+	if err != nil {
+		return nil, err
+	}
+	list, err := n.describe(ctx, s.ranked())
+	if err != nil {
+		return nil, err
+	}
+	pids := etf.List{}
+	for _, r := range list {
+		pids = append(pids, r.PID)
+	}
+	counts, err := ask[[]binaryCount](ctx, n, "binary_counts", args{"Pids": pids})
+	if err != nil {
+		return nil, err
+	}
+	out := &Holders{Processes: s.Processes, Truncated: s.Truncated}
+	for _, c := range *counts {
+		if i := slices.IndexFunc(list, func(r Ranked) bool { return r.PID == c.PID }); i >= 0 {
+			out.List = append(out.List, Holder{list[i].Process, c.Held, c.Count, c.Memory, c.MinorGCs})
 		}
-		list, err := n.describe(ctx, s.ranked())
-		if err != nil {
-			return nil, err
-		}
-		pids := etf.List{}
-		for _, r := range list {
-			pids = append(pids, r.PID)
-		}
-		counts, err := ask[[]binaryCount](ctx, n, "binary_counts", args{"Pids": pids})
-		if err != nil {
-			return nil, err
-		}
-		out := &Holders{Processes: s.Processes, Truncated: s.Truncated}
-		for _, c := range *counts {
-			if i := slices.IndexFunc(list, func(r Ranked) bool { return r.PID == c.PID }); i >= 0 {
-				out.List = append(out.List, Holder{list[i].Process, c.Held, c.Count, c.Memory, c.MinorGCs})
-			}
-		}
-		slices.SortStableFunc(out.List, func(a, b Holder) int { return int(min(1, max(-1, b.Held-a.Held))) })
-		return out, nil
-	})
+	}
+	slices.SortStableFunc(out.List, func(a, b Holder) int { return cmp.Compare(b.Held, a.Held) })
+	return out, nil
 }

@@ -36,16 +36,7 @@ func (n *Node) Top(ctx context.Context, by Item, limit int) (*Top, error) {
 		if err != nil {
 			return nil, err
 		}
-		out, err := n.found(ctx, s)
-		if err != nil || by != ByHeap {
-			return out, err
-		}
-		for i := range out.List { // it is asked in words
-			if p := &out.List[i]; p.TotalHeap != nil {
-				p.Value = float64(*p.TotalHeap)
-			}
-		}
-		return out, nil
+		return n.found(ctx, s)
 	})
 	if err != nil {
 		return nil, err
@@ -93,14 +84,14 @@ var ErrNoProcess = errors.New("process_not_found")
 
 // One is a single process, at one moment.
 type One struct {
-	PID        *etf.Pid       `erl:"pid"`
-	Reductions float64        `erl:"reductions"`
-	MinorGCs   int64          `erl:"minor_gcs"`
-	Held       int64          `erl:"held"` // bytes in binaries outside of its heap, as its collector adds up
-	Count      *int64         `erl:"count"`
-	Memory     *int64         `erl:"memory"` // bytes of those binaries; nil, as Count, where they were not listed
-	Binaries   []Handle       `erl:"binaries"` // the largest 200
-	At         int64          `erl:"at"`       // of the node's clock, in microseconds
+	PID        *etf.Pid `erl:"pid"`
+	Reductions float64  `erl:"reductions"`
+	MinorGCs   int64    `erl:"minor_gcs"`
+	Held       int64    `erl:"held"` // bytes in binaries outside of its heap, as its collector adds up
+	Count      *int64   `erl:"count"`
+	Memory     *int64   `erl:"memory"`   // bytes of those binaries; nil, as Count, where they were not listed
+	Binaries   []Handle `erl:"binaries"` // the largest 200
+	At         int64    `erl:"at"`       // of the node's clock, in microseconds
 }
 
 // A Handle is a process's reference to a binary.

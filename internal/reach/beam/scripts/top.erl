@@ -1,5 +1,5 @@
 %% The processes with the most of Item (reductions, memory or total_heap_size), as
-%% {Value, Pid}. What goes through a process's queue is not asked where that is long.
+%% {Value, Pid}, in bytes where it is memory. What goes through a process's queue is not asked where that is long.
 Began = erlang:monotonic_time(millisecond),
 {reductions, Spent} = erlang:process_info(erlang:self(), reductions),
 Late = fun() ->
@@ -28,6 +28,6 @@ Scan = fun Scan([], _, Seen, Skipped, Top) -> {Seen, false, Skipped, Top};
 All = erlang:processes(),
 Count = erlang:length(All),
 {Seen, Truncated, Skipped, Top} = Scan(All, Count, 0, 0, []),
-Self = erlang:self(),
+{Self, Unit} = {erlang:self(), case Item of total_heap_size -> erlang:system_info(wordsize); _ -> 1 end},
 #{processes => Count, seen => Seen, truncated => Truncated, skipped => Skipped,
-  top => lists:sublist([{Value, Pid} || {{_, Value}, Pid} <- Top, Pid =/= Self], Limit)}
+  top => lists:sublist([{Value * Unit, Pid} || {{_, Value}, Pid} <- Top, Pid =/= Self], Limit)}
