@@ -31,6 +31,8 @@ type Config struct {
 	Watched []string
 	// Names are the names of the targets there are.
 	Names []string
+	// Nodes are the full names of the Erlang nodes among them.
+	Nodes []string
 }
 
 // A Finder looks for what could be targets. It remembers what it asked, so that no

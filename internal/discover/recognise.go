@@ -7,8 +7,11 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -37,13 +40,28 @@ func (k *look) consider(ctx context.Context, l listener) {
 		k.propose(l, "postgres", "postgres", fmt.Sprintf("the name of the socket is PostgreSQL's, port %d; its process belongs to somebody else", port), dsn(l))
 	case l.name == "beam.smp":
 		k.beam = true
-		k.propose(l, "beam", "beam.smp", "the process is Erlang's virtual machine", nil)
+		k.considerNode(l)
 	case l.name == "epmd" || l.pid == 0 && l.addr.Port() == epmdPort:
 		if !k.anyBeam() {
 			k.propose(l, "beam", "epmd", "epmd tells the names of Erlang's nodes", nil)
 		}
 	case l.pid != 0 && int(l.pid) != os.Getpid() && l.addr.IsValid():
 		k.considerGo(ctx, l)
+	}
+}
+
+// considerNode proposes an Erlang node, unless it is a target already. One without a
+// name has no distribution and can be no target.
+func (k *look) considerNode(l listener) {
+	const why = "the process is Erlang's virtual machine"
+	node, ok := beam.LocalAt(k.cfg.Host.Proc(), int(l.pid))
+	switch {
+	case ok && slices.Contains(k.cfg.Nodes, node.Name):
+	case ok && node.Name != "":
+		name, _, _ := strings.Cut(node.Name, "@")
+		k.propose(l, "beam", name, why+", the node "+node.Name, map[string]string{"node": node.Name})
+	default:
+		k.propose(l, "beam", "beam.smp", why, nil)
 	}
 }
 

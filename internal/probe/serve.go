@@ -37,6 +37,17 @@ func readCall(body []byte) (protocol.Call, error) {
 	return protocol.Decode[protocol.Call](body)
 }
 
+// granted refuses a callback that needs a level which nobody granted.
+func (p *probe) granted(t *target, c skills.Call) error {
+	switch {
+	case t.level == "" && levels[c.Level] > levels[p.cfg.Level]:
+		return bus.Refuse(403, "%s needs the level %q, this probe grants %q: set --level %s in the host's own configuration", c.Name, c.Level, p.cfg.Level, c.Level)
+	case t.level != "" && levels[c.Level] > levels[t.level]:
+		return bus.Refuse(403, "%s needs the level %q, and %s grants %q: set `level: %s` at targets.%s.%s in the host's own configuration", c.Name, c.Level, t.Target, t.level, c.Level, t.Kind, t.Target)
+	}
+	return nil
+}
+
 func (p *probe) call(ctx context.Context, c protocol.Call) (any, error) {
 	target, err := p.target(c.Target)
 	if err != nil {
@@ -46,8 +57,8 @@ func (p *probe) call(ctx context.Context, c protocol.Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if levels[found.Level] > levels[p.cfg.Level] {
-		return nil, bus.Refuse(403, "%s needs the level %q, this probe grants %q: set --level %s in the host's own configuration", c.Callback, found.Level, p.cfg.Level, found.Level)
+	if err := p.granted(target, found); err != nil {
+		return nil, err
 	}
 	args, err := bind(found.Words(), c.Args)
 	if err != nil {

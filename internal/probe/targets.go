@@ -18,6 +18,7 @@ const hostTarget = "host"
 // that its kind has.
 type target struct {
 	protocol.TargetRef
+	level   string // that its owner grants; empty: the probe's
 	sources []*source
 }
 
@@ -39,7 +40,7 @@ func (p *probe) open() error {
 	list := append([]skills.Target{{Name: hostTarget, Kind: skills.Host}}, p.Targets...)
 	var errs []error
 	for _, of := range list {
-		t := &target{TargetRef: protocol.TargetRef{Node: p.cfg.Node, Target: of.Name, Kind: string(of.Kind)}}
+		t := &target{TargetRef: protocol.TargetRef{Node: p.cfg.Node, Target: of.Name, Kind: string(of.Kind)}, level: of.Level}
 		for _, s := range p.skills.All() {
 			for _, src := range s.Sources {
 				if src.Kind == of.Kind {

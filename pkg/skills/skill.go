@@ -35,6 +35,9 @@ const (
 type Target struct {
 	Name string // one of the node's targets: "checkout"
 	Kind Kind
+	// Level is what its owner grants, where targets of the kind have levels of their own:
+	// "observe", "events" or "trace". Empty: what the probe grants.
+	Level string
 }
 
 // A Skill is a domain of diagnosis.

@@ -66,7 +66,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(quietCommand(), stormCommand())
 	root.AddCommand(fleetCommand(), fleetProcess(), petshopCommand(), rankCommand())
-	root.AddCommand(probeCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
+	root.AddCommand(probeCommand(), beamCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
 	return root
 }
 

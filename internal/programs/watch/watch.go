@@ -110,11 +110,19 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 		return d, err
 	}
 	d.Skills, d.Targets, d.Detector = s.Skills(), s.Targets.List(), s.detector
+	for _, node := range s.clients.Beam {
+		if d.Log != nil {
+			node.Log = d.Log
+		}
+	}
 	machine := host.New(host.Config{Proc: s.Proc, Sys: s.Sys, Root: s.Root})
 	d.Node = hostos.Node(machine, s.Node)
 	found := discover.Config{Host: machine, Watched: s.Targets.Addresses()}
 	for _, t := range d.Targets {
 		found.Names = append(found.Names, t.Name)
+	}
+	for _, node := range s.clients.Beam {
+		found.Nodes = append(found.Nodes, node.Name())
 	}
 	d.Look = discover.New(found).Look
 	watching := census.New(census.Config{Node: s.Node, Host: machine, Files: s.Files, Targets: s.ports()})
@@ -143,6 +151,9 @@ func (s *Settings) ports() map[int]string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Targets.Postgres)) {
 		add(name, s.Targets.Postgres[name].Addresses())
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets.Beam)) {
+		add(name, s.Targets.Beam[name].Addresses())
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -28,16 +29,32 @@ type question struct {
 }
 
 //go:embed scripts/*.erl
-var scripts embed.FS
+var embedded embed.FS
 
-// source returns the Erlang expressions of a question, as one expression whose
-// variables are its own: what a script binds would be sent back with its value.
+// scripts holds the files of the table; tests add some.
+var scripts fs.ReadFileFS = embedded
+
+// source returns what the node evaluates: an exit with {answer, Value, Reductions,
+// Microseconds}, {fault, Class, Reason} or {crowded, ProcessesThatWait}. The exit of a
+// process is what its monitor is told, so that nothing else is needed for an answer.
 func (q *question) source() string {
 	text, err := scripts.ReadFile("scripts/" + q.name + ".erl")
 	if err != nil {
 		panic(err) // the table names a file that is not there: a test walks it
 	}
-	return "(fun() -> " + string(text) + "\nend)()."
+	body := `try
+FleetlensBegan = erlang:monotonic_time(microsecond),
+FleetlensAnswer = (fun() -> ` + string(text) + `
+end)(),
+{reductions, FleetlensReductions} = erlang:process_info(self(), reductions),
+{answer, FleetlensAnswer, FleetlensReductions, erlang:monotonic_time(microsecond) - FleetlensBegan}
+catch FleetlensClass:FleetlensReason -> {fault, FleetlensClass, FleetlensReason} end`
+	if q.scan {
+		body = `case erlang:statistics(total_run_queue_lengths_all) of
+FleetlensQueue when ` + crowdVariable + ` >= 0, FleetlensQueue > ` + crowdVariable + ` -> {crowded, FleetlensQueue};
+_ -> ` + body + ` end`
+	}
+	return "exit(" + body + ")."
 }
 
 // hash returns what sum must be.

@@ -102,6 +102,9 @@ func (r *Reader) fixture() bool {
 	return !r.isProcfs
 }
 
+// Proc is where the proc filesystem is.
+func (r *Reader) Proc() string { return r.cfg.Proc }
+
 func (r *Reader) proc(name string) string { return filepath.Join(r.cfg.Proc, name) }
 
 // roots tells gopsutil where the machine's trees are, so that it never asks the

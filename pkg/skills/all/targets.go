@@ -1,12 +1,14 @@
 package all
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 
+	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -19,6 +21,8 @@ type Targets struct {
 	Go map[string]gopprof.Config `yaml:"go"`
 	// Postgres are PostgreSQL servers.
 	Postgres map[string]postgres.Config `yaml:"postgres"`
+	// Beam are Erlang and Elixir nodes.
+	Beam map[string]beam.Config `yaml:"beam"`
 }
 
 // List returns the targets, sorted by kind and name.
@@ -29,6 +33,10 @@ func (t Targets) List() []skills.Target {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
 		out = append(out, skills.Target{Name: name, Kind: skills.Postgres})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
+		level := cmp.Or(t.Beam[name].Level, beam.Observe)
+		out = append(out, skills.Target{Name: name, Kind: skills.Beam, Level: string(level)})
 	}
 	return out
 }
@@ -41,6 +49,9 @@ func (t Targets) Addresses() []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
 		out = append(out, t.Postgres[name].Addresses()...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
+		out = append(out, t.Beam[name].Addresses()...)
 	}
 	return out
 }
@@ -61,7 +72,7 @@ func (t Targets) Validate() error {
 		}
 		seen[target.Name] = target.Kind
 	}
-	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres))...)
+	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("beam", t.Beam))...)
 }
 
 func validate[C interface{ Validate() error }](kind string, of map[string]C) error {
@@ -78,11 +89,12 @@ func validate[C interface{ Validate() error }](kind string, of map[string]C) err
 type Clients struct {
 	Go       map[string]*gopprof.Service
 	Postgres map[string]*postgres.Server
+	Beam     map[string]*beam.Node
 }
 
 // Open returns a client of each target. It connects to nothing yet.
 func (t Targets) Open() Clients {
-	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New)}
+	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New), clients(t.Beam, beam.New)}
 }
 
 // clients returns the client of each target.

@@ -45,6 +45,12 @@ const (
 // a value that is no term.
 func Append(b []byte, t Term) ([]byte, error) { return appendTerm(append(b, Version), t) }
 
+// Raw is a term that is encoded already, without the version: see [Encode].
+type Raw []byte
+
+// Encode encodes a term for more than one use.
+func Encode(t Term) (Raw, error) { return appendTerm(nil, t) }
+
 func appendTerm(b []byte, t Term) ([]byte, error) {
 	switch v := t.(type) {
 	case nil:
@@ -64,6 +70,8 @@ func appendTerm(b []byte, t Term) ([]byte, error) {
 		return binary.BigEndian.AppendUint64(append(b, tagNewFloat), math.Float64bits(v)), nil
 	case Atom:
 		return appendAtom(b, v)
+	case Raw:
+		return append(b, v...), nil
 	case string:
 		return appendBinary(b, []byte(v)), nil
 	case []byte:

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/fleetlens/fleetlens/internal/missing"
 )
 
 // patience is how long a node may take to begin, or to do what it is told.
@@ -51,16 +53,56 @@ var names struct {
 	n int
 }
 
-// Start starts a node and waits until it does what it is told.
+// packages are Debian's.
+var packages = []string{"erlang-base", "erlang-ssl", "erlang-runtime-tools", "erlang-os-mon", "elixir"}
+
+// install installs Erlang and Elixir where they are missing, and root and apt-get are there.
+var install = sync.OnceValue(func() error {
+	_, erl := exec.LookPath("erl")
+	_, elixir := exec.LookPath("elixir")
+	if erl == nil && elixir == nil {
+		return nil
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Getuid() != 0 {
+		return fmt.Errorf("on Debian: apt-get install %s", strings.Join(packages, " "))
+	}
+	return missing.Install(packages...)
+})
+
+// Start starts a node and waits until it does what it is told. Where there is no Erlang
+// and none can be installed, the test ends as one that could not be run, see
+// [missing.Component].
 func Start(t testing.TB, o Options) *Node {
 	t.Helper()
+	if err := install(); err != nil {
+		missing.Component(t, "a real Erlang node", err.Error())
+		t.SkipNow()
+	}
+	n, err := Launch(t.TempDir(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.t = t
+	t.Cleanup(n.Kill)
+	return n
+}
+
+// Launch starts a node with a folder for its files, outside a test. Kill it.
+func Launch(dir string, o Options) (*Node, error) {
+	if err := install(); err != nil {
+		return nil, err
+	}
 	names.Lock()
 	names.n++
 	own := fmt.Sprintf("t%d_%d", os.Getpid(), names.n)
 	names.Unlock()
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
 	n := &Node{
 		Name: cmp.Or(o.Name, own) + "@127.0.0.1", Cookie: cmp.Or(o.Cookie, "biscuit"+own),
-		Address: freeAddress(t), t: t, elixir: o.Elixir, answers: make(chan string, 1),
+		Address: address, elixir: o.Elixir, answers: make(chan string, 1),
 	}
 	_, port, _ := net.SplitHostPort(n.Address)
 	flags := append([]string{
@@ -72,31 +114,42 @@ func Start(t testing.TB, o Options) *Node {
 		program, args = "elixir", []string{"--erl", strings.Join(flags, " "), "-e", elixirLoop}
 	}
 	n.cmd = exec.Command(program, args...)
-	n.cmd.Dir = t.TempDir()
-	n.cmd.Env = append(append(os.Environ(), "HOME="+n.cmd.Dir, "ERL_CRASH_DUMP="+filepath.Join(n.cmd.Dir, "crash")), o.Env...)
+	n.cmd.Dir = dir
+	n.cmd.Env = append(append(os.Environ(), "HOME="+dir, "ERL_CRASH_DUMP="+filepath.Join(dir, "crash")), o.Env...)
 	in, err := n.cmd.StdinPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	n.in, n.cmd.Stderr = in, &tail{n: n}
 	if err := n.cmd.Start(); err != nil {
-		t.Fatalf("%s: %v (Debian: apt-get install erlang-base erlang-ssl erlang-runtime-tools erlang-os-mon elixir)", program, err)
+		return nil, err
 	}
 	n.PID = n.cmd.Process.Pid
 	go n.listen(out)
-	t.Cleanup(n.Kill)
-	n.Do("ok")
-	return n
+	if _, err := n.Try("ok"); err != nil {
+		n.Kill()
+		return nil, err
+	}
+	return n, nil
 }
 
-// Do has the node evaluate expressions, in its own language and on one line, without
-// the full stop, and returns the value as the node writes it. An exception fails the test.
+// Do is Try of which an error fails the test.
 func (n *Node) Do(code string) string {
 	n.t.Helper()
+	a, err := n.Try(code)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return a
+}
+
+// Try has the node evaluate expressions, in its own language and on one line, without
+// the full stop, and returns the value as the node writes it, or the exception.
+func (n *Node) Try(code string) (string, error) {
 	line := strings.Join(strings.Fields(code), " ")
 	if n.elixir && line == "ok" {
 		line = ":ok"
@@ -105,21 +158,20 @@ func (n *Node) Do(code string) string {
 		line += "."
 	}
 	if _, err := io.WriteString(n.in, line+"\n"); err != nil {
-		n.t.Fatalf("%s cannot be told anything: %v\n%s", n.Name, err, n.Said())
+		return "", fmt.Errorf("%s cannot be told anything: %w\n%s", n.Name, err, n.Said())
 	}
 	select {
 	case a, ok := <-n.answers:
 		if !ok {
-			n.t.Fatalf("%s ended\n%s", n.Name, n.Said())
+			return "", fmt.Errorf("%s ended\n%s", n.Name, n.Said())
 		}
 		if wrong, is := strings.CutPrefix(a, "!"); is {
-			n.t.Fatalf("%s: %s\nin: %s", n.Name, wrong, line)
+			return "", fmt.Errorf("%s: %s\nin: %s", n.Name, wrong, line)
 		}
-		return strings.TrimPrefix(a, "=")
+		return strings.TrimPrefix(a, "="), nil
 	case <-time.After(patience):
-		n.t.Fatalf("%s does not answer\n%s", n.Name, n.Said())
+		return "", fmt.Errorf("%s does not answer\n%s", n.Name, n.Said())
 	}
-	return ""
 }
 
 // Kill ends the node at once.
@@ -192,12 +244,10 @@ end
 BeamtestLoop.run([])`
 
 // freeAddress returns an address of this machine where nobody listens.
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	defer l.Close() //nolint:errcheck // it was only to learn a free port
-	return l.Addr().String()
+	return l.Addr().String(), l.Close()
 }

@@ -1,0 +1,28 @@
+package beam
+
+// An allowance is what scripts of a level, and of those above it, may call.
+type allowance struct {
+	level Level
+	calls []string
+}
+
+var allowed = []allowance{
+	{Observe, []string{
+		// Values only: nothing outside the process that asks.
+		"erlang:element/2", "erlang:length/1", "erlang:self/0", "erlang:exit/1",
+		// Reading the node.
+		"erlang:monotonic_time/1", "erlang:process_info/2", "erlang:statistics/1", "erlang:system_info/1", "erlang:memory/0",
+		"application:loaded_applications/0", "lists:keyfind/3", "maps:from_list/1", "os:getpid/0", "persistent_term:info/0",
+	}},
+}
+
+// denied are modules and functions that change a node, or let it change.
+var denied = []string{
+	"erlang:halt", "erlang:apply", "erlang:spawn", "erlang:spawn_link", "erlang:spawn_opt", "erlang:spawn_request", "erlang:open_port", "erlang:port_command", "erlang:port_control",
+	"erlang:port_close", "erlang:load_nif", "erlang:load_module", "erlang:delete_module", "erlang:purge_module", "erlang:set_cookie", "erlang:disconnect_node", "erlang:register",
+	"erlang:unregister", "erlang:suspend_process", "erlang:resume_process", "erlang:garbage_collect", "erlang:process_flag/3", "erlang:put", "erlang:erase", "erlang:binary_to_atom",
+	"erlang:list_to_atom", "erlang:binary_to_term", "erlang:group_leader", "dynamic:*", "os:cmd", "os:putenv", "init:*", "code:load_*", "code:purge", "code:delete", "file:*", "application:set_env",
+	"application:start", "application:stop", "ets:insert", "ets:insert_new", "ets:delete", "ets:new", "ets:tab2list", "ets:lookup", "ets:match", "ets:select", "ets:give_away", "persistent_term:put",
+	"persistent_term:get", "persistent_term:erase", "sys:*", "dbg:*", "rpc:*", "erpc:*", "erl_eval:*", "supervisor:terminate_child", "supervisor:restart_child", "supervisor:delete_child",
+	"supervisor:start_child", "net_kernel:*", "gen_tcp:*", "ssl:*", "inet:setopts",
+}
