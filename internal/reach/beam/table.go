@@ -4,4 +4,18 @@ package beam
 // checks them.
 var table = []question{
 	{name: "vitals", level: Observe},
+	{name: "queues", level: Observe, scan: true},
+	{name: "describe", level: Observe, variables: []string{"Pids"}},
+	{name: "process", level: Observe, variables: []string{"Text", "Binaries"}},
+	{name: "top", level: Observe, scan: true, variables: []string{"Item", "Limit"}},
+	{name: "queue_lengths", level: Observe, scan: true},
+	{name: "registered", level: Observe, scan: true, variables: []string{"Bytes"}},
+	{name: "origins", level: Observe, scan: true},
+	{name: "reducers", level: Observe, scan: true, variables: []string{"Before", "Window"}},
+	{name: "binaries", level: Observe, scan: true, variables: []string{"Limit"}},
+	{name: "binary_counts", level: Observe, variables: []string{"Pids"}},
+	{name: "schedulers", level: Observe, variables: []string{"Window"}},
+	{name: "ets_tables", level: Observe, scan: true},
+	{name: "ets_table", level: Observe, scan: true, variables: []string{"Name"}},
+	{name: "allocators", level: Observe},
 }
