@@ -152,11 +152,11 @@ type PortOrder string
 
 // Orders of ports.
 const (
-	ByQueue  PortOrder = "queue_size"
-	ByMemory PortOrder = "memory"
-	ByInput  PortOrder = "input"
-	ByOutput PortOrder = "output"
-	ByAge    PortOrder = "id" // the newest first
+	PortsByQueue  PortOrder = "queue_size"
+	PortsByMemory PortOrder = "memory"
+	PortsByInput  PortOrder = "input"
+	PortsByOutput PortOrder = "output"
+	PortsByAge    PortOrder = "id" // the newest first
 )
 
 // A PortList is some ports of a node.

@@ -43,7 +43,7 @@ func (w *beamWatch) stats(ctx context.Context, id string) (any, error) {
 
 // listInet lists the sockets, those of the module socket after the others.
 func (w *beamWatch) listInet(ctx context.Context, limit int) (any, error) {
-	a, err := w.top(ctx, beam.ByAge, true, limit, inetRow)
+	a, err := w.top(ctx, beam.PortsByAge, true, limit, inetRow)
 	if err != nil {
 		return nil, err
 	}
@@ -90,9 +90,9 @@ func (w *beamWatch) byBuffer(ctx context.Context, limit int, direction string) (
 		ReceivedKB int64    `json:"received_kb"`
 		SentKB     int64    `json:"sent_kb"`
 	}
-	by, note := beam.ByQueue, ""
+	by, note := beam.PortsByQueue, ""
 	if direction == "recv" {
-		by = beam.ByInput
+		by = beam.PortsByInput
 		note = "recv_kb is null: a node keeps no received bytes in its sockets. What was not read waits in the kernel (ports_top_by_buffer of the host tells it) or in the owner's message queue; the list is by bytes received since the socket was opened."
 	}
 	list, err := w.node.TopPorts(ctx, by, true, limit)
@@ -186,7 +186,7 @@ func (w *beamWatch) suspendedNow(ctx context.Context) (any, error) {
 		}
 		rows = append(rows, r)
 	}
-	full, err := w.top(ctx, beam.ByQueue, false, 5, queueRow)
+	full, err := w.top(ctx, beam.PortsByQueue, false, 5, queueRow)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (w *beamWatch) queueGrowth(ctx context.Context, window time.Duration) (any,
 // waits now.
 func (w *beamWatch) compared(ctx context.Context, window time.Duration) (readings []queueReading, list *beam.PortList, who names, now time.Time, err error) {
 	now = time.Now()
-	if list, err = w.node.TopPorts(ctx, beam.ByQueue, false, mostGrowing); err != nil {
+	if list, err = w.node.TopPorts(ctx, beam.PortsByQueue, false, mostGrowing); err != nil {
 		return nil, nil, nil, now, err
 	}
 	list.Ports = slices.DeleteFunc(list.Ports, func(p beam.Port) bool { return p.Queue <= 0 })

@@ -23,7 +23,7 @@ func beamCalls(w *beamWatch) []skills.Call {
 			Params:  []skills.Param{skills.Limit(100, 500, "how many ports")},
 			Example: "ports_list(20)",
 			Run: func(ctx context.Context, a skills.Args) (any, error) {
-				return w.top(ctx, beam.ByAge, false, a.Int("limit"), basicRow)
+				return w.top(ctx, beam.PortsByAge, false, a.Int("limit"), basicRow)
 			},
 		},
 		{
@@ -80,7 +80,7 @@ func beamCalls(w *beamWatch) []skills.Call {
 			Params:  []skills.Param{skills.Limit(10, 50, "how many ports")},
 			Example: "ports_top_by_queue(5)",
 			Run: func(ctx context.Context, a skills.Args) (any, error) {
-				return w.top(ctx, beam.ByQueue, false, a.Int("limit"), queueRow)
+				return w.top(ctx, beam.PortsByQueue, false, a.Int("limit"), queueRow)
 			},
 		},
 		{
