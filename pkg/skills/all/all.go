@@ -56,7 +56,7 @@ func Skills(o Options) []skills.Skill {
 		hostos.Skill(machine),
 		with(with(ports.Skill(machine), ports.GoSource(o.Go)), ports.BeamSource(o.Beam)),
 		with(supervisor.Skill(machine, units), supervisor.BeamSource(o.Beam)),
-		with(overload.Skill(machine), overload.GoSource(o.Go)),
+		with(with(overload.Skill(machine), overload.GoSource(o.Go)), overload.BeamSource(o.Beam, machine)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
 		logger.Skill(written),

@@ -1,10 +1,15 @@
 %% Ports, those with most of something first. By is queue_size, memory, input, output, or id for the newest first;
 %% Inet is true for those of gen_tcp, gen_udp and gen_sctp alone. Only the first Limit are described.
 Began = erlang:monotonic_time(millisecond),
+{reductions, Spent} = erlang:process_info(self(), reductions),
+Late = fun() ->
+           {reductions, Work} = erlang:process_info(self(), reductions),
+           Work - Spent > 1500000 orelse erlang:monotonic_time(millisecond) - Began > 2000
+       end,
 Drivers = ["tcp_inet", "udp_inet", "sctp_inet"],
 Scan = fun Scan([], Seen, Total, Best) -> {false, Seen, Total, Best};
            Scan(Left, Seen, Total, Best) ->
-               case erlang:monotonic_time(millisecond) - Began > 150 of
+               case Late() of
                    true -> {true, Seen, Total, Best};
                    false ->
                        N = min(1000, length(Left)),

@@ -2,7 +2,11 @@
 %% and where Others is true what else is one.
 %% Only what began as a supervisor is asked, first for its count and only then, when they are few, for its children.
 Began = erlang:monotonic_time(millisecond),
-Late = fun(Most) -> erlang:monotonic_time(millisecond) - Began > Most end,
+{reductions, Spent} = erlang:process_info(self(), reductions),
+Late = fun(Most) ->
+           {reductions, Work} = erlang:process_info(self(), reductions),
+           Work - Spent > Most orelse erlang:monotonic_time(millisecond) - Began > 2500
+       end,
 Info = fun(P, Item) -> case erlang:process_info(P, Item) of {_, V} -> V; _ -> undefined end end,
 Links = fun(P) -> case Info(P, links) of L when is_list(L) -> [Q || Q <- L, is_pid(Q)]; _ -> [] end end,
 Kind = fun(P) ->
@@ -35,7 +39,7 @@ Walk = fun Walk([], S) -> S;
                    false ->
                        Module = Kind(P),
                        S1 = S#{seen := Seen#{P => true}},
-                       case Module =/= undefined andalso (Late(800) orelse Slow >= 3 orelse length(Rows) >= 2000) of
+                       case Module =/= undefined andalso (Late(2000000) orelse Slow >= 3 orelse length(Rows) >= 2000) of
                            true -> S1#{truncated := true};
                            false when Module =:= undefined -> Walk(More, S1);
                            false ->
@@ -69,7 +73,7 @@ Tops = [{P, undefined, App(P)} || {M, Starter} <- Starters, P <- Links(Starter),
 S0 = Walk(Tops ++ [{P, undefined, App(P)} || P <- Known], #{seen => #{}, rows => [], slow => 0, children => 5000, truncated => false}),
 Find = fun Find([], Found) -> {false, Found};
            Find(Left, Found) ->
-               case Late(1000) of
+               case Late(3000000) of
                    true -> {true, Found};
                    false ->
                        N = min(1000, length(Left)),

@@ -1,8 +1,13 @@
 %% Processes that are held up by a full port: suspended, or waiting until what they wrote is sent.
 Began = erlang:monotonic_time(millisecond),
+{reductions, Spent} = erlang:process_info(self(), reductions),
+Late = fun() ->
+           {reductions, Work} = erlang:process_info(self(), reductions),
+           Work - Spent > 1500000 orelse erlang:monotonic_time(millisecond) - Began > 2000
+       end,
 Scan = fun Scan([], Seen, Found) -> {false, Seen, Found};
            Scan(Left, Seen, Found) ->
-               case erlang:monotonic_time(millisecond) - Began > 150 of
+               case Late() of
                    true -> {true, Seen, Found};
                    false ->
                        N = min(1000, length(Left)),

@@ -1,6 +1,11 @@
 %% Processes that nobody looks after: those without links and monitors, and those of which an ancestor has died.
 %% Limit is how many of each are named: those with the longest queues, or, where Even is true, evenly taken from all.
 Began = erlang:monotonic_time(microsecond),
+{reductions, Spent} = erlang:process_info(self(), reductions),
+Late = fun(Most) ->
+           {reductions, Work} = erlang:process_info(self(), reductions),
+           Work - Spent > Most orelse erlang:monotonic_time(microsecond) - Began > 2000000
+       end,
 System = [{erts_code_purger, start, 0}, {erts_literal_area_collector, start, 0}, {erts_dirty_process_signal_handler, start, 0}, {prim_file, start, 0},
           {socket_registry, start, 0}, {erts_trace_cleaner, start, 0}, {erl_init, start, 2}, {init, boot, 1}],
 Info = fun(P, Item) -> case erlang:process_info(P, Item) of {_, V} -> V; _ -> undefined end end,
@@ -13,7 +18,7 @@ Dead = fun(P) when is_pid(P) -> node(P) =:= node() andalso not erlang:is_process
 Parents = try erlang:process_info(self(), parent) of _ -> true catch error:_ -> false end,
 Scan = fun Scan([], S) -> S;
            Scan(Left, #{seen := Seen, lone := Lone, left := Abandoned} = S) ->
-               case erlang:monotonic_time(microsecond) - Began > 150000 of
+               case Late(2500000) of
                    true -> S#{truncated := true};
                    false ->
                        N = min(1000, length(Left)),
@@ -55,7 +60,7 @@ Orphan = fun(P) ->
 Boot = [{application_master, init, 4}, {application_controller, start, 1}, {logger_server, init, 1}], %% who started them ends when the node has begun
 Judge = fun Judge([], _, Out) -> {false, Out};
             Judge([P | More], N, Out) ->
-                case N =:= 0 orelse erlang:monotonic_time(microsecond) - Began > 250000 of
+                case N =:= 0 orelse Late(3000000) of
                     true -> {true, Out};
                     false -> Judge(More, N - 1, [O || {Q, _, _} = O <- Orphan(P), not lists:member(proc_lib:translate_initial_call(Q), Boot)] ++ Out)
                 end
