@@ -31,6 +31,12 @@ func start(t *testing.T, o beamtest.Options) *target {
 	} else {
 		of.Do(`begin file:write_file("shop.erl", ` + quote(shopErlang) + `), {ok, shop} = compile:file("shop.erl"), {module, shop} = code:load_file(shop), ok end`)
 	}
+	return open(t, of)
+}
+
+// open opens the skill on a node.
+func open(t *testing.T, of *beamtest.Node) *target {
+	t.Helper()
 	tg := &target{t: t, of: of, node: client(t, of)}
 	tg.Source = beam.Skill(map[string]*reach.Node{"shop": tg.node}).Sources[0].Open("shop")
 	return tg

@@ -32,7 +32,7 @@ var beamMetrics = []skills.Metric{
 	skills.Gauge("largest_heap_mb", protocol.Mebibytes, "Its heap, of all generations. Processes with more than 10,000 messages are not asked."),
 	skills.Info("largest_heap_function", protocol.Text, "The function it is in."),
 	skills.Info("growing_heap_process", protocol.Text, "The process whose heap grows steadily: name (pid); absent without one."),
-	skills.Gauge("growing_heap_mb", protocol.Mebibytes, "How much larger it is than when the growth began."),
+	skills.Gauge("growing_heap_mb", protocol.Mebibytes, "How much larger its lowest size is than it was: a heap rises until it is collected."),
 	skills.Gauge("growing_heap_now_mb", protocol.Mebibytes, "How large it is."),
 	skills.Info("growing_heap_function", protocol.Text, "The function it is in."),
 	skills.Gauge("growing_heap_for_seconds", protocol.Seconds, "For how long it grows, as far as it was seen."),
@@ -41,7 +41,7 @@ var beamMetrics = []skills.Metric{
 // Thresholds leave alone how often is collected: that is what work does.
 var beamChecks = []skills.Check{
 	skills.Above("growing_heap_mb", 128, 1024, "process_heap",
-		"the heap of {growing_heap_process} has {growing_heap_now_mb} MiB, {value} MiB more than {growing_heap_for_seconds} seconds before, and never less between: what it holds stays reachable; it is in {growing_heap_function}",
+		"the heap of {growing_heap_process} has {growing_heap_now_mb} MiB; at its lowest, after collections, it has {value} MiB more than {growing_heap_for_seconds} seconds before: what it holds stays reachable; it is in {growing_heap_function}",
 		"gc_top_processes(5)",
 		"Look at what its state keeps: a list, map or queue without bound. Keep it in a table with a bound, or drop it."),
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/beam/etf"
-	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -17,10 +16,10 @@ import (
 type beamWatch struct {
 	node *beam.Node
 	skills.History[*beam.Vitals]
+	heaps skills.Recent[map[string]int64]
 
 	mu    sync.Mutex
 	run   int // which run of the node the rest is of
-	heaps gopprof.Growth
 	quiet map[etf.Pid]quiet
 	asked time.Time // when the heaps were last gone through in a snapshot
 	found skills.Data
@@ -49,7 +48,8 @@ func (w *beamWatch) snapshot(ctx context.Context) (skills.Data, error) {
 	_, run := w.node.Run()
 	w.mu.Lock()
 	if run != w.run {
-		w.run, w.heaps, w.quiet, w.asked, w.found = run, gopprof.Growth{}, nil, time.Time{}, nil
+		w.run, w.quiet, w.asked, w.found = run, nil, time.Time{}, nil
+		w.heaps.Forget()
 	}
 	w.mu.Unlock()
 	if base := w.Advance(now, v); base != nil && v.UptimeMS >= base.Value.UptimeMS {
@@ -105,10 +105,10 @@ func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, 
 	for _, p := range list {
 		values[p.PID.String()] = *p.TotalHeap
 	}
+	w.heaps.Add(now, values)
+	w.grown(found, list)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.heaps.Observe(now, values)
-	w.grown(found, list)
 	w.found = found
 	for name, value := range found {
 		d[name] = value
@@ -120,20 +120,17 @@ func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, 
 const beamLeast = 8 << 20
 
 func (w *beamWatch) grown(d skills.Data, list []*beam.Process) {
-	for _, g := range w.heaps.Grown() {
-		if !g.Steady() || g.Added < beamLeast {
-			continue
-		}
-		for _, p := range list {
-			if p.PID.String() != g.Key {
-				continue
-			}
+	all := rising(w.heaps.Since(time.Time{}))
+	if len(all) == 0 || all[0].added < beamLeast {
+		return
+	}
+	for _, p := range list {
+		if p.PID.String() == all[0].key {
 			d.Text("growing_heap_process", beamWho(p))
-			beamMiB(d, "growing_heap_mb", g.Added)
-			beamMiB(d, "growing_heap_now_mb", g.Value)
+			beamMiB(d, "growing_heap_mb", all[0].added)
+			beamMiB(d, "growing_heap_now_mb", all[0].value)
 			d.Text("growing_heap_function", p.Sits())
-			d.Set("growing_heap_for_seconds", g.For.Seconds(), 0)
-			return
+			d.Set("growing_heap_for_seconds", all[0].over.Seconds(), 0)
 		}
 	}
 }
