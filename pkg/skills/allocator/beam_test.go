@@ -51,7 +51,7 @@ every([B | Bs], 20) -> [B | every(Bs, 1)];
 every([_ | Bs], N) -> every(Bs, N + 1).
 `
 
-// Behaviour: 161.
+// Behaviour: 161, defect 25.
 func TestFragmentationOfANodeIsComputedFromItsCarriers(t *testing.T) {
 	t.Parallel()
 	of := beamtest.Start(t, beamtest.Options{})

@@ -57,7 +57,7 @@ client(S) -> S ! {self(), binary:copy(<<1>>, 1000)}, receive {ok, _, _} -> ok en
 	}
 }
 
-// Behaviour: 151.
+// Behaviour: 151, defect 28.
 func TestWhatTheNodeTellsOfItself(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
@@ -226,6 +226,8 @@ func TestMoreWorkThanSchedulersIsToldWithTheFunction(t *testing.T) {
 
 // What began long ago and works as ever has done much; what began to work hard now is
 // the burst.
+//
+// Behaviour: 151, defect 28.
 func TestABurstIsOfRatesNotOfLifetimes(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Args: []string{"+S", "4:4"}})

@@ -95,7 +95,7 @@ func TestALeakOfBinariesNamesWhoHoldsThem(t *testing.T) {
 	}
 }
 
-// Behaviour: 152.
+// Behaviour: 152, defect 28.
 func TestLeaksOfBinariesAreLookedForOnceAMinute(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})

@@ -117,7 +117,7 @@ func TestAHealthyNodeCrossesNothing(t *testing.T) {
 	}
 }
 
-// Behaviour: 155.
+// Behaviour: 155, defect 26, defect 36.
 func TestATableThatGrowsIsToldAndOneThatShrinksIsNot(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
@@ -185,6 +185,7 @@ func TestTablesThatAreNeverDeletedAreToldByTheirName(t *testing.T) {
 	tells(t, tg.crossed(d, map[string]float64{"growing_tables": 100})["growing_tables"], "more ETS tables of the name basket")
 }
 
+// Behaviour: 155.
 func TestTablesAreFoundByNameAndReference(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Elixir: true})
@@ -209,6 +210,7 @@ func TestTablesAreFoundByNameAndReference(t *testing.T) {
 	}
 }
 
+// Behaviour: 155.
 func TestListsOfTablesHaveTheirCapsAndOrder(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})

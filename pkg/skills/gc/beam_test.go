@@ -156,6 +156,7 @@ func TestListsOfHeapsHaveTheirCapsAndOrder(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 29.
 func TestWhoHasNotCollectedIsSeenByTheProbe(t *testing.T) {
 	t.Parallel()
 	of, src := startLedger(t)
@@ -184,6 +185,7 @@ func TestWhoHasNotCollectedIsSeenByTheProbe(t *testing.T) {
 	}
 }
 
+// Behaviour: defect 29.
 func TestWhatOneProcessFreedIsSaidToBeUnknown(t *testing.T) {
 	t.Parallel()
 	of, src := startLedger(t)

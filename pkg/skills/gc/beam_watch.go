@@ -3,6 +3,7 @@ package gc
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -83,9 +84,7 @@ func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, 
 	w.mu.Lock()
 	again := v.Processes >= beamMany && now.Sub(w.asked) < 55*time.Second
 	if again {
-		for name, value := range w.found {
-			d[name] = value
-		}
+		maps.Copy(d, w.found)
 	} else {
 		w.asked = now
 	}
@@ -110,9 +109,7 @@ func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.found = found
-	for name, value := range found {
-		d[name] = value
-	}
+	maps.Copy(d, found)
 	return nil
 }
 

@@ -4,7 +4,7 @@ Began = erlang:monotonic_time(millisecond),
 Late = fun() -> %% to wait for a scheduler costs the node nothing
   {reductions, Now} = erlang:process_info(erlang:self(), reductions),
   Wall = erlang:monotonic_time(millisecond) - Began,
-  Wall > 2000 orelse Wall > 250 andalso Now - Spent > 3000000 end,
+  Wall > 2000 orelse Wall > 400 andalso Now - Spent > 5000000 end,
 WordSize = erlang:system_info(wordsize),
 Ask = fun(Tables, Key) -> lists:zipwith(fun ets:info/2, Tables, lists:duplicate(erlang:length(Tables), Key)) end,
 Most = fun(Pairs) -> lists:sublist(lists:reverse(lists:sort(Pairs)), 250) end,

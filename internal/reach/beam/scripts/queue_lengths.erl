@@ -4,7 +4,7 @@ Began = erlang:monotonic_time(millisecond),
 Late = fun() -> %% to wait for a scheduler costs the node nothing
   {reductions, Now} = erlang:process_info(erlang:self(), reductions),
   Wall = erlang:monotonic_time(millisecond) - Began,
-  Wall > 2000 orelse Wall > 250 andalso Now - Spent > 3000000 end,
+  Wall > 2000 orelse Wall > 400 andalso Now - Spent > 5000000 end,
 Scan = fun Scan([], _, Seen, Found) -> {Seen, false, Found};
   Scan(Pids, Left, Seen, Found) ->
     {Chunk, Rest} = lists:split(erlang:min(Left, 1000), Pids),

@@ -4,7 +4,7 @@ Began = erlang:monotonic_time(millisecond),
 Late = fun() -> %% to wait for a scheduler costs the node nothing
   {reductions, Now} = erlang:process_info(erlang:self(), reductions),
   Wall = erlang:monotonic_time(millisecond) - Began,
-  Wall > 2000 orelse Wall > 250 andalso Now - Spent > 3000000 end,
+  Wall > 2000 orelse Wall > 400 andalso Now - Spent > 5000000 end,
 Zero = {message_queue_len, 0},
 Busy = fun(Pids) ->
   Infos = lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(erlang:length(Pids), message_queue_len)),

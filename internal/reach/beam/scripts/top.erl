@@ -5,7 +5,7 @@ Began = erlang:monotonic_time(millisecond),
 Late = fun() -> %% to wait for a scheduler costs the node nothing
   {reductions, Now} = erlang:process_info(erlang:self(), reductions),
   Wall = erlang:monotonic_time(millisecond) - Began,
-  Wall > 2000 orelse Wall > 250 andalso Now - Spent > 3000000 end,
+  Wall > 2000 orelse Wall > 400 andalso Now - Spent > 5000000 end,
 Infos = fun(Pids, Key) -> lists:zipwith(fun erlang:process_info/2, Pids, lists:duplicate(erlang:length(Pids), Key)) end,
 Short = fun(Pids) when Item =:= reductions -> Pids;
   (Pids) ->
