@@ -18,10 +18,7 @@ type Registry struct {
 	names  []string
 }
 
-var (
-	nameRE     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-	callNameRE = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-)
+var nameRE = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
 // NewRegistry checks the skills and returns a registry of them, in order. The
 // error joins every fault of every skill.
@@ -125,8 +122,8 @@ func (s Skill) validate() error {
 				at("example of %s: %v", c.Name, err)
 			}
 			for _, name := range append([]string{c.Name}, c.Aliases...) {
-				if !callNameRE.MatchString(name) {
-					at("callback name %q must match %s", name, callNameRE)
+				if !nameRE.MatchString(name) {
+					at("callback name %q must match %s", name, nameRE)
 				}
 				if slices.Contains(calls, name) {
 					at("callback %q is declared twice", name)

@@ -123,3 +123,19 @@ func (n *Node) Process(ctx context.Context, text string, binaries bool) (*One, e
 func (n *Node) Window(wanted time.Duration) time.Duration {
 	return max(100*time.Millisecond, min(wanted, n.cfg.Timeout-1500*time.Millisecond))
 }
+
+// Named returns what the process is that a text names, see [Node.Process].
+func (n *Node) Named(ctx context.Context, text string) (*Process, error) {
+	one, err := n.Process(ctx, text, false)
+	if err != nil {
+		return nil, err
+	}
+	list, err := n.Describe(ctx, []etf.Pid{*one.PID})
+	if err == nil && len(list) == 0 {
+		err = ErrNoProcess
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -256,9 +257,7 @@ func (w *watch) memory(ctx context.Context, d skills.Data, v *reach.Vitals, now 
 	w.mu.Lock()
 	again := v.Processes >= manyProcesses && now.Sub(w.costly) < 55*time.Second
 	if again {
-		for name, value := range w.large {
-			d[name] = value
-		}
+		maps.Copy(d, w.large)
 	} else {
 		w.costly = now
 	}
@@ -277,9 +276,7 @@ func (w *watch) memory(ctx context.Context, d skills.Data, v *reach.Vitals, now 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.large = found
-	for name, value := range found {
-		d[name] = value
-	}
+	maps.Copy(d, found)
 	return errors.Join(errs...)
 }
 
