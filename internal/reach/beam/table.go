@@ -4,4 +4,7 @@ package beam
 // checks them.
 var table = []question{
 	{name: "vitals", level: Observe},
+	{name: "watch_events", level: Events, variables: []string{"LongGC", "LongSchedule", "LargeHeap"}},
+	{name: "watch_logs", level: Events},
+	{name: "watch_calls", level: Trace, variables: []string{"Module", "Function", "Arity", "PerSecond", "Most", "For", "Hot"}},
 }
