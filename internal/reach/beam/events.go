@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -209,13 +210,19 @@ func (l *eventLog) name(m etf.Tuple) {
 	}
 	e := &l.list[i]
 	e.set(m[2])
-	e.Process, e.PortName = Label(m[3]), Label(m[5])
+	e.Process, e.PortName = Label(m[3]), program(Label(m[5]))
 	stack, _ := m[4].(etf.List)
 	for _, f := range stack {
 		if name := ours(f); name != "" && e.Function == "" {
 			e.Function = name
 		}
 	}
+}
+
+// program cuts the arguments off the name of a port, which is a whole command line.
+func program(name string) string {
+	name, _, _ = strings.Cut(name, " ")
+	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
 // ours returns a function unless it is of the libraries that only carry what others wrote.

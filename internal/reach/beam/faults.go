@@ -228,13 +228,20 @@ func frameOf(m, f, arity, where printed) stacktrace.Frame {
 	case text: // arguments that are small numbers are printed like a text
 		n = len([]rune(unescape(arity.text)))
 	}
-	frame := stacktrace.Frame{Function: short(Function(etf.Atom(m.text), etf.Atom(f.text), n))}
+	name := f.text
+	if of := inlined.FindStringSubmatch(name); of != nil {
+		name = of[1]
+	}
+	frame := stacktrace.Frame{Function: short(Function(etf.Atom(m.text), etf.Atom(name), n))}
 	if file := where.get("file"); file.kind == text {
 		frame.File = short(file.text)
 	}
 	frame.Line, _ = strconv.Atoi(where.get("line").text)
 	return frame
 }
+
+// inlined is a function that the compiler put into the one that calls it.
+var inlined = regexp.MustCompile(`^-inlined-([^/]+)/\d+-$`)
 
 // elixirOnTop says whether the first function of the program is one of Elixir.
 func elixirOnTop(frames []stacktrace.Frame) bool {

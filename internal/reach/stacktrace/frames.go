@@ -134,7 +134,7 @@ func elixirFrame(s string) (f Frame, ok bool) {
 	}
 	file, line, found := cutLast(place, ":")
 	n, err := strconv.Atoi(line)
-	if !found || err != nil || !strings.HasSuffix(file, ".ex") && !strings.HasSuffix(file, ".exs") && !strings.HasSuffix(file, ".erl") && !strings.HasSuffix(file, ".eex") {
+	if !found || err != nil || file != "nofile" && file != "iex" && !strings.HasSuffix(file, ".ex") && !strings.HasSuffix(file, ".exs") && !strings.HasSuffix(file, ".erl") && !strings.HasSuffix(file, ".eex") {
 		return f, false
 	}
 	return Frame{withoutArguments(function), file, n}, true

@@ -9,7 +9,7 @@ Ids = [fleetlens_logs, fleetlens_logs_rest],
 Tell = fun(What) -> erlang:send(Probe, What, [noconnect, nosuspend]) end,
 Formatter = {logger_formatter, #{
     template => [time, "\v", level, "\v", pid, "\v", mfa, "\v", line, "\v", domain, "\v", msg],
-    time_offset => "Z", depth => 30, chars_limit => 6000, max_size => 8192,
+    time_offset => "Z", single_line => false, depth => 30, chars_limit => 6000, max_size => 8192,
     report_cb => fun logger:format_report/1}},
 Handler = fun(Level, Filters) -> #{
     level => Level, filter_default => log, filters => [{remote_gl, {fun logger_filters:remote_gl/2, stop}} | Filters],
