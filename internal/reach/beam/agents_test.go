@@ -34,7 +34,7 @@ handle_cast(_, S) -> {noreply, S}.
 price(a, _) -> 1. ")`
 
 // remember binds Before to the processes there are.
-const remember = `Before = erlang:processes(), ok`
+const remember = `{module, calendar} = code:ensure_loaded(calendar), Before = erlang:processes(), ok`
 
 // traces says what of ours is on the node: all are empty when nothing is.
 const tracesOf = `{[H || H <- logger:get_handler_ids(), lists:prefix("fleetlens", atom_to_list(H))], erlang:system_monitor(),
@@ -46,10 +46,13 @@ const nothing = `{[],undefined,{flags,[]},[],{all,false},{all,false},[]}`
 // clean waits until nothing of ours is on the node.
 func clean(t *testing.T, of *beamtest.Node) {
 	t.Helper()
-	until(t, "a clean node", func() bool {
-		got := of.Do(tracesOf)
-		return strings.Join(strings.Fields(got), "") == nothing
-	})
+	var got string
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
+		if got = strings.Join(strings.Fields(of.Do(tracesOf)), ""); got == nothing {
+			return
+		}
+	}
+	t.Errorf("left on the node: %s", got)
 }
 
 // granted returns a client with a level.
@@ -113,6 +116,7 @@ deep(0) -> []; deep(N) -> X = deep(N - 1), [X | X]. ")`)
 	if e.Process != "hasher" || e.Duration < 500*time.Millisecond || e.PID == "" || !strings.Contains(e.In+e.Out+e.Function, "shop_hash") || time.Since(e.At) > time.Minute || time.Until(e.At) > time.Second {
 		t.Errorf("%+v", e)
 	}
+	of.Do(`exit(whereis(hasher), kill), ok`)
 	n.Close()
 	clean(t, of)
 }
