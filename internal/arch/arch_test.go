@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
 	"internal/census":          {"pkg/protocol", "internal/reach/host"},
-	"internal/discover":        {"pkg/protocol", "internal/reach/host"},
+	"internal/discover":        {"pkg/protocol", "internal/reach/host", "internal/reach/beam"},
 	"internal/correlate":       {},
 	"internal/triage":          {"pkg/protocol"},
 	"internal/intake":          {"pkg/protocol"},

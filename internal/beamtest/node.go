@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,9 @@ type Options struct {
 	Cookie string   // empty: one of its own
 	Args   []string // further arguments of erl
 	Env    []string // further environment, NAME=value
+	// EPMD is the port of an EPMD to be registered with; 0: the node does without, and
+	// listens at its Address.
+	EPMD int
 }
 
 // A Node is a running node. It listens for distribution at Address, without EPMD,
@@ -36,7 +41,7 @@ type Options struct {
 type Node struct {
 	Name    string // shop@127.0.0.1
 	Cookie  string
-	Address string // host:port
+	Address string // host:port; empty where EPMD knows it
 	PID     int    // of the operating system
 
 	t       testing.TB
@@ -105,10 +110,14 @@ func Launch(dir string, o Options) (*Node, error) {
 		Address: address, elixir: o.Elixir, answers: make(chan string, 1),
 	}
 	_, port, _ := net.SplitHostPort(n.Address)
-	flags := append([]string{
-		"-name", n.Name, "-setcookie", n.Cookie, "-start_epmd", "false", "-erl_epmd_port", port,
-		"-kernel", "inet_dist_use_interface", "{127,0,0,1}",
-	}, o.Args...)
+	flags := []string{"-name", n.Name, "-setcookie", n.Cookie, "-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}"}
+	if o.EPMD == 0 {
+		flags = append(flags, "-erl_epmd_port", port)
+	} else {
+		n.Address = ""
+		o.Env = append(slices.Clone(o.Env), fmt.Sprintf("ERL_EPMD_PORT=%d", o.EPMD))
+	}
+	flags = append(flags, o.Args...)
 	program, args := "erl", append(flags, "-noshell", "-eval", erlangLoop)
 	if o.Elixir {
 		program, args = "elixir", []string{"--erl", strings.Join(flags, " "), "-e", elixirLoop}
@@ -242,6 +251,40 @@ defmodule BeamtestLoop do
   end
 end
 BeamtestLoop.run([])`
+
+// EPMD starts Erlang's port mapper at a port of its own, until the test ends.
+func EPMD(t testing.TB) (port int) {
+	t.Helper()
+	if err := install(); err != nil {
+		missing.Component(t, "Erlang's port mapper", err.Error())
+		t.SkipNow()
+	}
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := net.SplitHostPort(address)
+	cmd := exec.Command("epmd", "-port", text, "-address", "127.0.0.1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	for end := time.Now().Add(patience); ; {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("epmd does not listen")
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
 
 // freeAddress returns an address of this machine where nobody listens.
 func freeAddress() (string, error) {

@@ -161,3 +161,26 @@ func TestNamesOfTargetsAreFreeAndValid(t *testing.T) {
 		}
 	}
 }
+
+func TestANodeOfErlangIsProposedByItsNameUntilItIsATarget(t *testing.T) {
+	r := machine(t, tcp("00000000:0FA0", 3)+tcp("0100007F:1111", 5), "", map[int][2]string{200: {"beam.smp", "3"}, 300: {"epmd", "5"}})
+	line := "/usr/lib/erlang/bin/beam.smp\x00--\x00-name\x00shop@10.0.0.7\x00"
+	if err := os.WriteFile(filepath.Join(r.Proc(), "200", "cmdline"), []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []protocol.Proposal{{
+		Kind: "beam", Process: "beam.smp", PID: 200, Address: "0.0.0.0:4000", Why: "the process is Erlang's virtual machine, the node shop@10.0.0.7; unit beam.smp.service",
+		Config: `beam: {shop: {node: "shop@10.0.0.7"}}`,
+	}}
+	got := lookAt(t, Config{Host: r})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	var targets all.Targets
+	if err := yaml.Unmarshal([]byte(got[0].Config), &targets); err != nil || targets.Validate() != nil {
+		t.Errorf("the entry is no configuration: %v, %v", err, targets.Validate())
+	}
+	if got := lookAt(t, Config{Host: r, Nodes: []string{"shop@10.0.0.7"}}); len(got) > 0 {
+		t.Errorf("as a target it is proposed as %+v", got)
+	}
+}

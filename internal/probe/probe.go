@@ -255,16 +255,15 @@ func (p *probe) try(ctx context.Context, src *source) *protocol.Snapshot {
 	if ctx.Err() != nil {
 		return nil
 	}
-	log := p.Log.With("skill", src.skill, "target", src.target.Target)
 	if err == nil {
 		if src.failing.Swap(nil) != nil {
-			log.Info("snapshots work again")
+			p.Log.Info("snapshots work again", "skill", src.skill, "target", src.target.Target)
 		}
 		return &snap
 	}
 	text := err.Error()
 	if before := src.failing.Swap(&text); before == nil || *before != text {
-		log.Warn("a snapshot failed", "err", err)
+		p.Log.Warn("a snapshot failed", "skill", src.skill, "target", src.target.Target, "err", err)
 	}
 	return nil
 }

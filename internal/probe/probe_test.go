@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -607,5 +608,39 @@ func TestConfigFaultsAreNamed(t *testing.T) {
 	ok := probe.DefaultConfig()
 	if err := ok.Validate(); err != nil || ok.Node == "" {
 		t.Errorf("the defaults: %v, node %q", err, ok.Node)
+	}
+}
+
+func TestATargetWithALevelOfItsOwnGoesByThatAlone(t *testing.T) {
+	seen := func(level string) skills.Call {
+		c := callback("pantry_"+level, func(context.Context, skills.Args) (any, error) { return "seen", nil })
+		c.Level = level
+		return c
+	}
+	s := skill("pantry", one)
+	s.Sources = append(s.Sources, skills.Source{Kind: skills.Beam, Prompt: "Nodes.", Metrics: s.Sources[0].Metrics, Snapshot: s.Sources[0].Snapshot, Calls: []skills.Call{seen("events"), seen("trace")}})
+	for name, tt := range map[string]struct {
+		probe, target string
+		events, trace bool
+	}{
+		"less than the probe's": {"trace", "observe", false, false},
+		"more than the probe's": {"observe", "events", true, false},
+		"all":                   {"observe", "trace", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := natstest.Setup(t, natstest.Run(t), "test")
+			cfg := config()
+			cfg.Level = tt.probe
+			startWith(t, conn, cfg, []skills.Target{{Name: "shop", Kind: skills.Beam, Level: tt.target}}, s)
+			for level, granted := range map[string]bool{"events": tt.events, "trace": tt.trace} {
+				_, err := ask[protocol.CallReply](t, conn, "call", protocol.Call{Target: "shop", Callback: "pantry_" + level})
+				if (err == nil) != granted {
+					t.Errorf("%s: %v", level, err)
+				}
+				if want := fmt.Sprintf("set `level: %s` at targets.beam.shop", level); err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("%v does not say %q", err, want)
+				}
+			}
+		})
 	}
 }

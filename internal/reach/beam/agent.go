@@ -2,7 +2,6 @@ package beam
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam/dist"
@@ -23,7 +22,7 @@ type agent struct {
 // startAgent has the node run the script of an agent. take is called for each message,
 // in order, from one goroutine.
 func (n *Node) startAgent(ctx context.Context, name string, a args, lease time.Duration, take func(etf.Term)) (*agent, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.Timeout, fmt.Errorf("%s did not answer within %s", n.cfg.Node, n.cfg.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.Timeout, n.silent())
 	defer cancel()
 	q := find(name)
 	if err := n.needs(q.level); err != nil {

@@ -20,7 +20,7 @@ type Config struct {
 	// EPMD is where EPMD listens, host:port (default: port 4369 of the node's host).
 	EPMD string `yaml:"epmd"`
 	// CookieFile is a file with the node's cookie. Empty: the probe looks where such
-	// nodes have theirs, see [FindCookie].
+	// nodes have theirs: the command line, RELEASE_COOKIE, the release, .erlang.cookie.
 	CookieFile string `yaml:"cookie_file"`
 	// Level is what the node's owner grants: observe (default), events or trace.
 	Level Level `yaml:"level"`
@@ -37,9 +37,12 @@ type Config struct {
 
 // TLS says by whom a node is trusted, and who the probe is to it. All are files of PEM.
 type TLS struct {
-	CA   string `yaml:"ca_file"`
+	// CA is a file with the certificates that sign the node's.
+	CA string `yaml:"ca_file"`
+	// Cert is a file with the probe's own certificate, where the node wants one.
 	Cert string `yaml:"cert_file"`
-	Key  string `yaml:"key_file"`
+	// Key is a file with that certificate's key.
+	Key string `yaml:"key_file"`
 	// ServerName must stand in the node's certificate. Empty: only the chain is checked,
 	// because certificates of nodes often name no host.
 	ServerName string `yaml:"server_name"`

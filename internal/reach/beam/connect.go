@@ -211,3 +211,13 @@ func signed(s tls.ConnectionState, roots *x509.CertPool) error {
 	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
 	return err
 }
+
+// Down says whether an error means that the node itself is gone, or does not work: not
+// that it, or the network, keeps the probe away.
+func Down(err error) bool {
+	d, ok := errors.AsType[*DialError](err)
+	return ok && (d.Why == WhyNotFound || d.Why == WhySilent) || errors.Is(err, ErrSilent)
+}
+
+// ErrSilent is of a node that is connected and does not answer in time.
+var ErrSilent = errors.New("its schedulers are stuck or overloaded, or its process is stopped")

@@ -74,11 +74,11 @@ type eventLog struct {
 
 func newEventLog() *eventLog {
 	l := &eventLog{watch: newWatch("watch_events"), word: 8}
-	l.watch.take, l.watch.began, l.watch.refused = l.take, l.begin, monitored
+	l.watch.take, l.watch.began, l.watch.refused = l.take, l.begin, refusedMonitor
 	return l
 }
 
-func monitored(m etf.Tuple) error {
+func refusedMonitor(m etf.Tuple) error {
 	name, pid := "", ""
 	if len(m) == 4 {
 		name, pid = Label(m[2]), Label(m[3])
@@ -153,7 +153,7 @@ func eventOf(m etf.Tuple, word int64, now time.Time) Event {
 	e := Event{}
 	e.id, _ = m[1].(int64)
 	at, _ := m[2].(int64)
-	e.At = clock(at, now)
+	e.At = dated(at, now)
 	e.Type, _ = etf.Text(m[3])
 	e.set(m[4])
 	e.set(m[5])
@@ -184,7 +184,7 @@ func eventOf(m etf.Tuple, word int64, now time.Time) Event {
 		case etf.Atom("mbuf_size"):
 			e.Mbuf = n * word
 		}
-		if f := ours(pair[1]); f != "" && e.Function == "" {
+		if f := ownFunction(pair[1]); f != "" && e.Function == "" {
 			e.Function = f
 		}
 	}
@@ -210,23 +210,23 @@ func (l *eventLog) name(m etf.Tuple) {
 	}
 	e := &l.list[i]
 	e.set(m[2])
-	e.Process, e.PortName = Label(m[3]), program(Label(m[5]))
+	e.Process, e.PortName = Label(m[3]), programOf(Label(m[5]))
 	stack, _ := m[4].(etf.List)
 	for _, f := range stack {
-		if name := ours(f); name != "" && e.Function == "" {
+		if name := ownFunction(f); name != "" && e.Function == "" {
 			e.Function = name
 		}
 	}
 }
 
-// program cuts the arguments off the name of a port, which is a whole command line.
-func program(name string) string {
+// programOf cuts the arguments off the name of a port, which is a whole command line.
+func programOf(name string) string {
 	name, _, _ = strings.Cut(name, " ")
 	return name[strings.LastIndexByte(name, '/')+1:]
 }
 
-// ours returns a function unless it is of the libraries that only carry what others wrote.
-func ours(t etf.Term) string {
+// ownFunction returns a function unless it is of the libraries that only carry what others wrote.
+func ownFunction(t etf.Term) string {
 	f, ok := t.(etf.Tuple)
 	if !ok || len(f) != 3 {
 		return ""

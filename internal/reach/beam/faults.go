@@ -24,7 +24,7 @@ const (
 func ExceptionKinds() []string { return []string{KindError, KindExit, KindThrow, KindMessage} }
 
 // A fault is what a process ended with: names that stand in code, and nothing that a
-// program holds while it runs.
+// programOf holds while it runs.
 type fault struct {
 	kind   string
 	kindOf string // the type: badmatch, RuntimeError
@@ -38,7 +38,7 @@ func faultOf(class string, reason, stack printed) fault {
 	f := fault{kind: class}
 	if frames := framesOf(stack); frames != nil {
 		f.frames = frames
-	} else if reason.kind == tuple && len(reason.elems) == 2 {
+	} else if reason.kind == tTuple && len(reason.elems) == 2 {
 		if frames := framesOf(reason.elems[1]); frames != nil {
 			f.frames, reason = frames, reason.elems[0]
 			if class == "" { // an exit with a stack, or an error: nobody says which
@@ -47,7 +47,7 @@ func faultOf(class string, reason, stack printed) fault {
 		}
 	}
 	f.kind = cmp.Or(f.kind, KindExit)
-	if calling(reason) != "" && class != KindError {
+	if calledProcess(reason) != "" && class != KindError {
 		f.kind = KindExit
 	}
 	f.elixir = elixirOnTop(f.frames)
@@ -70,38 +70,38 @@ var elixirNames = map[string]string{
 
 // typeOf returns what a reason is called, and what else may be said of it.
 func typeOf(reason printed) (name, says string) {
-	if reason.kind == mapping && reason.get("__struct__").kind == atom {
+	if reason.kind == tMap && reason.get("__struct__").kind == tAtom {
 		return exceptionOf(reason)
 	}
-	if to := calling(reason); to != "" {
+	if to := calledProcess(reason); to != "" {
 		inner := reason.elems[0]
-		if inner.kind == tuple && len(inner.elems) == 2 && framesOf(inner.elems[1]) != nil {
+		if inner.kind == tTuple && len(inner.elems) == 2 && framesOf(inner.elems[1]) != nil {
 			inner = inner.elems[0] // who was called had an error: that is what it is
 		}
 		name, says = typeOf(inner)
-		return name, joined(says, "in a call of "+to)
+		return name, joinWords(says, "in a call of "+to)
 	}
 	switch reason.kind {
-	case atom:
-		return cmp.Or(short(reason.safe()), left), ""
-	case tuple:
+	case tAtom:
+		return cmp.Or(bounded(reason.safe()), elided), ""
+	case tTuple:
 		first := reason.at(0)
-		if first.kind == atom && first.safe() != left {
-			return short(first.safe()), saysOf(reason.elems[1:])
+		if first.kind == tAtom && first.safe() != elided {
+			return bounded(first.safe()), saysOf(reason.elems[1:])
 		}
-		if first.kind == tuple || first.kind == mapping {
+		if first.kind == tTuple || first.kind == tMap {
 			return typeOf(first)
 		}
 		return "tuple", saysOf(reason.elems)
-	case text:
+	case tText:
 		return "text", ""
-	case mapping:
+	case tMap:
 		return "map", ""
 	}
 	return "unknown", ""
 }
 
-func joined(a, b string) string {
+func joinWords(a, b string) string {
 	if a == "" {
 		return b
 	}
@@ -111,20 +111,20 @@ func joined(a, b string) string {
 // saysOf writes what follows the type in a reason; nothing when nothing may be said.
 func saysOf(elems []printed) string {
 	s := safeElems(elems, 3)
-	if strings.Trim(s, left+",{}[]") == "" {
+	if strings.Trim(s, elided+",{}[]") == "" {
 		return ""
 	}
-	return short(s)
+	return bounded(s)
 }
 
-// callers are the functions that end who calls them when who is called does not answer.
-var callers = []string{"gen_server", "gen_statem", "gen_event", "gen_fsm", "gen", "Elixir.GenServer", "Elixir.Agent", "Elixir.Task", "Elixir.Supervisor", "Elixir.DynamicSupervisor", "Elixir.GenStage"}
+// callFunctions are the functions that end who calls them when who is called does not answer.
+var callFunctions = []string{"gen_server", "gen_statem", "gen_event", "gen_fsm", "gen", "Elixir.GenServer", "Elixir.Agent", "Elixir.Task", "Elixir.Supervisor", "Elixir.DynamicSupervisor", "Elixir.GenStage"}
 
-// calling returns who was called, when a reason is that of a call that failed:
+// calledProcess returns who was called, when a reason is that of a call that failed:
 // {timeout, {gen_server, call, [shop_cart, …]}}.
-func calling(reason printed) string {
+func calledProcess(reason printed) string {
 	call := reason.at(1)
-	if reason.kind != tuple || len(reason.elems) != 2 || call.kind != tuple || len(call.elems) != 3 || !slices.Contains(callers, call.at(0).text) || call.at(0).kind != atom {
+	if reason.kind != tTuple || len(reason.elems) != 2 || call.kind != tTuple || len(call.elems) != 3 || !slices.Contains(callFunctions, call.at(0).text) || call.at(0).kind != tAtom {
 		return ""
 	}
 	return cmp.Or(processOf(call.at(2).at(0)), "a process")
@@ -134,22 +134,22 @@ func calling(reason printed) string {
 // {Name, Node}, or itself.
 func processOf(t printed) string {
 	switch t.kind {
-	case atom:
-		if t.text == "undefined" || t.text == "nil" || t.safe() == left {
+	case tAtom:
+		if t.text == "undefined" || t.text == "nil" || t.safe() == elided {
 			return ""
 		}
 		return t.safe()
-	case opaque:
+	case tOpaque:
 		if strings.HasPrefix(t.text, "<") || strings.HasPrefix(t.text, "#PID<") {
 			return strings.TrimPrefix(t.text, "#PID")
 		}
-	case tuple:
+	case tTuple:
 		switch {
 		case t.at(0).is("local"), t.at(0).is("global"):
 			return processOf(t.at(1))
 		case t.at(0).is("via"):
 			return processOf(t.at(2)) // of a registry: its name may hold a key, of which only names are kept
-		case t.at(0).kind == opaque && len(t.elems) == 2: // {<0.1.0>, Module} of a supervisor
+		case t.at(0).kind == tOpaque && len(t.elems) == 2: // {<0.1.0>, Module} of a supervisor
 			return cmp.Or(processOf(t.at(1)), processOf(t.at(0)))
 		case len(t.elems) > 0:
 			return processOf(t.at(0))
@@ -160,21 +160,21 @@ func processOf(t printed) string {
 
 // exceptionOf reads an exception of Elixir: a struct with what it holds.
 func exceptionOf(e printed) (name, says string) {
-	name = cmp.Or(strings.Trim(e.get("__struct__").safe(), left), "exception")
-	if m := e.get("message"); m.kind == text && m.text != "" {
-		return name, Words(unescape(m.text))
+	name = cmp.Or(strings.Trim(e.get("__struct__").safe(), elided), "exception")
+	if m := e.get("message"); m.kind == tText && m.text != "" {
+		return name, Words(unescaped(m.text))
 	}
 	function := func() string {
 		m, f := e.get("module"), e.get("function")
 		arity, err := strconv.Atoi(e.get("arity").text)
-		if m.safe() == left || f.safe() == left || err != nil {
+		if m.safe() == elided || f.safe() == elided || err != nil {
 			return ""
 		}
 		return Function(etf.Atom(m.text), etf.Atom(f.text), arity)
 	}
 	switch name {
 	case "KeyError":
-		if key := e.get("key").safe(); key != left {
+		if key := e.get("key").safe(); key != elided {
 			says = "key " + key + " not found"
 		}
 	case "FunctionClauseError":
@@ -187,33 +187,33 @@ func exceptionOf(e printed) (name, says string) {
 		}
 	default:
 		for _, key := range []string{"reason", "code", "term", "value"} {
-			if v := e.get(key).safe(); v != left {
-				says = joined(says, key+" "+v)
+			if v := e.get(key).safe(); v != elided {
+				says = joinWords(says, key+" "+v)
 			}
 		}
-		if code := e.get("postgres").get("code").safe(); code != left {
-			says = joined(says, code)
+		if code := e.get("postgres").get("code").safe(); code != elided {
+			says = joinWords(says, code)
 		}
 	}
-	return name, short(says)
+	return name, bounded(says)
 }
 
 // framesOf reads a stack, with numbers of arguments in the place of arguments. It is
 // nil for what is none.
 func framesOf(stack printed) []stacktrace.Frame {
-	if stack.kind != list || len(stack.elems) == 0 {
+	if stack.kind != tList || len(stack.elems) == 0 {
 		return nil
 	}
 	var out []stacktrace.Frame
 	for _, e := range stack.elems {
-		if e.kind == rest {
+		if e.kind == tRest {
 			continue
 		}
 		m, f := e.at(0), e.at(1)
-		if e.kind != tuple || len(e.elems) < 2 || len(e.elems) > 4 || m.kind != atom || f.kind != atom && f.kind != rest {
+		if e.kind != tTuple || len(e.elems) < 2 || len(e.elems) > 4 || m.kind != tAtom || f.kind != tAtom && f.kind != tRest {
 			return nil
 		}
-		if len(e.elems) >= 3 && f.kind == atom && e.at(2).kind != rest {
+		if len(e.elems) >= 3 && f.kind == tAtom && e.at(2).kind != tRest {
 			out = append(out, frameOf(m, f, e.at(2), e.at(3)))
 		}
 	}
@@ -223,31 +223,31 @@ func framesOf(stack printed) []stacktrace.Frame {
 func frameOf(m, f, arity, where printed) stacktrace.Frame {
 	n := len(arity.elems)
 	switch arity.kind {
-	case number:
+	case tNumber:
 		n, _ = strconv.Atoi(arity.text)
-	case text: // arguments that are small numbers are printed like a text
-		n = len([]rune(unescape(arity.text)))
+	case tText: // arguments that are small numbers are printed like a text
+		n = len([]rune(unescaped(arity.text)))
 	}
 	name := f.text
-	if of := inlined.FindStringSubmatch(name); of != nil {
+	if of := inlinedName.FindStringSubmatch(name); of != nil {
 		name = of[1]
 	}
-	frame := stacktrace.Frame{Function: short(Function(etf.Atom(m.text), etf.Atom(name), n))}
-	if file := where.get("file"); file.kind == text {
-		frame.File = short(file.text)
+	frame := stacktrace.Frame{Function: bounded(Function(etf.Atom(m.text), etf.Atom(name), n))}
+	if file := where.get("file"); file.kind == tText {
+		frame.File = bounded(file.text)
 	}
 	frame.Line, _ = strconv.Atoi(where.get("line").text)
 	return frame
 }
 
-// inlined is a function that the compiler put into the one that calls it.
-var inlined = regexp.MustCompile(`^-inlined-([^/]+)/\d+-$`)
+// inlinedName is a function that the compiler put into the one that calls it.
+var inlinedName = regexp.MustCompile(`^-inlined-([^/]+)/\d+-$`)
 
 // elixirOnTop says whether the first function of the program is one of Elixir.
 func elixirOnTop(frames []stacktrace.Frame) bool {
 	for _, f := range frames {
 		name := strings.TrimPrefix(f.Function, "fun in ")
-		if !carried(name) {
+		if !carriedOnly(name) {
 			return isElixir(name)
 		}
 	}
@@ -258,8 +258,8 @@ func isElixir(function string) bool {
 	return function != "" && function[0] >= 'A' && function[0] <= 'Z'
 }
 
-// carried says whether a function is of the libraries that come with Erlang or Elixir.
-func carried(function string) bool {
+// carriedOnly says whether a function is of the libraries that come with Erlang or Elixir.
+func carriedOnly(function string) bool {
 	m, _, erlang := strings.Cut(function, ":")
 	if !erlang {
 		if i := strings.LastIndexByte(strings.SplitN(function, "/", 2)[0], '.'); i > 0 {
@@ -270,18 +270,18 @@ func carried(function string) bool {
 	return mfa.library()
 }
 
-// short bounds a name or a sentence.
-func short(s string) string {
+// bounded bounds a name or a sentence.
+func bounded(s string) string {
 	const most = 160
 	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + left
+		s = strings.ToValidUTF8(s[:most], "") + elided
 	}
 	return s
 }
 
-var escapes = strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\\`, `\`, `\t`, " ")
+var escapeSigns = strings.NewReplacer(`\"`, `"`, `\n`, "\n", `\\`, `\`, `\t`, " ")
 
-func unescape(s string) string { return escapes.Replace(s) }
+func unescaped(s string) string { return escapeSigns.Replace(s) }
 
 // Words returns the words of an exception in which nothing stands that a program held:
 // its first line, and an ellipsis in the place of each term that was printed into it.
@@ -297,7 +297,7 @@ func Words(message string) string {
 		if line = line[i:]; line == "" {
 			break
 		}
-		if c := line[0]; c == '\'' && apostrophe(b.String()) || c == '<' && !strings.HasPrefix(line, "<<") || c == '%' && !opens(line) || c == '#' && !opens(line) || c == '&' {
+		if c := line[0]; c == '\'' && isApostrophe(b.String()) || c == '<' && !strings.HasPrefix(line, "<<") || c == '%' && !opensTerm(line) || c == '#' && !opensTerm(line) || c == '&' {
 			b.WriteByte(c)
 			line = line[1:]
 			continue
@@ -308,18 +308,18 @@ func Words(message string) string {
 	}
 	said := endOf(b.String())
 	if more && strings.TrimSpace(message[len(strings.SplitN(message, "\n", 2)[0]):]) != "" {
-		said += " " + left
+		said += " " + elided
 	}
 	if len(said) > longestSaid {
-		said = strings.ToValidUTF8(said[:longestSaid], "") + left
+		said = strings.ToValidUTF8(said[:longestSaid], "") + elided
 	}
 	return said
 }
 
 const longestSaid = 300
 
-// apostrophe says whether a single quote is one of a word: don't.
-func apostrophe(before string) bool {
+// isApostrophe says whether a single quote is one of a word: don't.
+func isApostrophe(before string) bool {
 	if before == "" {
 		return false
 	}
@@ -327,18 +327,18 @@ func apostrophe(before string) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// opens says whether a term of Elixir or Erlang begins: %{, %Name{, #{, #PID<.
-func opens(s string) bool {
+// opensTerm says whether a term of Elixir or Erlang begins: %{, %Name{, #{, #PID<.
+func opensTerm(s string) bool {
 	n := 1 + spanOf(s[1:], isName)
 	return n < len(s) && (s[n] == '{' || s[n] == '<' && s[0] == '#')
 }
 
-// bare are terms without brackets or quotes at the end of what an exception says.
-var bare = regexp.MustCompile(`((?:not found in|got|got value|right hand side value|clause matching|value|given|received|term|Erlang error): )([^ …\[{][^ ,;]*)$`)
+// bareTerm are terms without brackets or quotes at the end of what an exception says.
+var bareTerm = regexp.MustCompile(`((?:not found in|got|got value|right hand side value|clause matching|value|given|received|term|Erlang error): )([^ …\[{][^ ,;]*)$`)
 
 // endOf takes out a number or a name at the end, after words that announce a term.
 func endOf(s string) string {
-	m := bare.FindStringSubmatch(s)
+	m := bareTerm.FindStringSubmatch(s)
 	if m == nil {
 		return s
 	}

@@ -59,7 +59,7 @@ func with(t *testing.T, of *beamtest.Node, change ...func(*Config)) *Node {
 	if err := os.WriteFile(file, []byte(of.Cookie+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50}
+	c := Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Nanosecond, MaxCPU: 50}
 	for _, f := range change {
 		f(&c)
 	}

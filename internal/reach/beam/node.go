@@ -98,6 +98,11 @@ func (n *Node) Run() (creation uint32, restarts int) {
 	return n.creation, n.restarts
 }
 
+// silent is of a node that is connected and does not answer.
+func (n *Node) silent() error {
+	return fmt.Errorf("%s did not answer within %s: %w", n.cfg.Node, n.cfg.Timeout, ErrSilent)
+}
+
 // needs says what the node's owner would have to grant.
 func (n *Node) needs(l Level) error {
 	if n.cfg.Level.Grants(l) {
@@ -108,7 +113,7 @@ func (n *Node) needs(l Level) error {
 
 // ask asks a question and returns the answer.
 func (n *Node) ask(ctx context.Context, q *question, a args) (etf.Term, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.Timeout, fmt.Errorf("%s did not answer within %s", n.cfg.Node, n.cfg.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, n.cfg.Timeout, n.silent())
 	defer cancel()
 	if err := n.needs(q.level); err != nil {
 		return nil, err

@@ -3,11 +3,13 @@ package beam
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -290,5 +292,47 @@ func TestWhoAsksTheSameMeanwhileHasTheSameAnswer(t *testing.T) {
 		if v := <-answers; v != first {
 			t.Error("it was asked twice")
 		}
+	}
+}
+
+func TestANodeIsFoundThroughEPMD(t *testing.T) {
+	t.Parallel()
+	port := beamtest.EPMD(t)
+	of := beamtest.Start(t, beamtest.Options{EPMD: port})
+	at := fmt.Sprintf("127.0.0.1:%d", port)
+	n := with(t, of, func(c *Config) { c.EPMD = at })
+	if _, err := n.Vitals(t.Context()); err != nil {
+		t.Error(err)
+	}
+	_, err := with(t, of, func(c *Config) { c.EPMD, c.Node = at, "till@127.0.0.1" }).Vitals(t.Context())
+	if d, ok := errors.AsType[*DialError](err); !ok || d.Why != WhyNotFound || !strings.Contains(err.Error(), "it does not run, or without -name or -sname") || !Down(err) {
+		t.Errorf("of a node that is not registered: %v", err)
+	}
+}
+
+func TestANodeThatStopsAnsweringIsDownAndComesBack(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	n := with(t, of)
+	v, err := n.Vitals(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(v.OSPID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	n.cfg.Timeout = 200 * time.Millisecond
+	_, err = n.Vitals(t.Context())
+	cont := syscall.Kill(pid, syscall.SIGCONT)
+	if err == nil || !Down(err) || !strings.Contains(err.Error(), "did not answer within 200ms: its schedulers are stuck") || cont != nil {
+		t.Errorf("frozen: %v, %v", err, cont)
+	}
+	until(t, "it to answer again", func() bool { _, err := n.Vitals(t.Context()); return err == nil })
+	if _, restarts := n.Run(); restarts != 0 {
+		t.Errorf("%d restarts", restarts)
 	}
 }

@@ -9,28 +9,28 @@ import (
 // A printed term is one as Erlang or Elixir prints it, as far as its text goes: what
 // the node left out, and what is not understood, is told by rest.
 type printed struct {
-	kind  kind
+	kind  termKind
 	text  string    // of an atom without its quotes, of a number, of a text without its quotes
 	elems []printed // of a tuple or a list; of a map keys and values in turn
 	// quoted is of an atom that was: what Erlang quotes as an atom Elixir writes as a list of characters.
 	quoted bool
 }
 
-type kind byte
+type termKind byte
 
 const (
-	rest   kind = iota // left out
-	atom               // a module too
-	number             // with a sign or a base
-	text               // a string or a binary
-	tuple
-	list
-	mapping
-	opaque // a process, a port, a reference, a function
+	tRest   termKind = iota // elided out
+	tAtom                   // a module too
+	tNumber                 // with a sign or a base
+	tText                   // a string or a binary
+	tTuple
+	tList
+	tMap
+	tOpaque // a process, a port, a reference, a function
 )
 
-// deepest is how deep terms are read.
-const deepest = 64
+// deepestTerm is how deep terms are read.
+const deepestTerm = 64
 
 // readTerm reads the term with which s begins, and returns what follows it. It takes
 // any text: what cannot be read is the kind rest, and at least one character is used up.
@@ -39,16 +39,16 @@ func readTerm(s string) (printed, string) { return readNested(s, 0) }
 func readNested(s string, depth int) (printed, string) {
 	s = strings.TrimLeft(s, " \t\r\n")
 	switch {
-	case s == "" || depth > deepest:
+	case s == "" || depth > deepestTerm:
 		return printed{}, skipOne(s)
 	case strings.HasPrefix(s, "..."):
 		return printed{}, s[3:]
 	case s[0] == '{':
-		return readMany(s[1:], '}', tuple, depth)
+		return readMany(s[1:], '}', tTuple, depth)
 	case s[0] == '[':
-		return readMany(s[1:], ']', list, depth)
+		return readMany(s[1:], ']', tList, depth)
 	case strings.HasPrefix(s, "#{"), strings.HasPrefix(s, "%{"):
-		return readMany(s[2:], '}', mapping, depth)
+		return readMany(s[2:], '}', tMap, depth)
 	case s[0] == '%':
 		return readStruct(s, depth)
 	case strings.HasPrefix(s, "<<"):
@@ -57,7 +57,7 @@ func readNested(s string, depth int) (printed, string) {
 		return readText(s)
 	case s[0] == '\'':
 		name, after := readQuoted(s, '\'')
-		return printed{kind: atom, text: name, quoted: true}, after
+		return printed{kind: tAtom, text: name, quoted: true}, after
 	case s[0] == '<':
 		return readUntil(s, ">")
 	case s[0] == '#':
@@ -66,14 +66,14 @@ func readNested(s string, depth int) (printed, string) {
 		return readFun(s)
 	case strings.HasPrefix(s, `:"`):
 		name, after := readQuoted(s[1:], '"')
-		return printed{kind: atom, text: name, quoted: true}, after
+		return printed{kind: tAtom, text: name, quoted: true}, after
 	}
 	if n := spanOf(s, isNumber); n > 0 && (s[0] >= '0' && s[0] <= '9' || s[0] == '-' && n > 1 || s[0] == '$') {
-		return printed{kind: number, text: s[:n]}, s[n:]
+		return printed{kind: tNumber, text: s[:n]}, s[n:]
 	}
 	name := strings.TrimPrefix(s, ":")
 	if n := spanOf(name, isName); n > 0 {
-		return printed{kind: atom, text: strings.TrimRight(name[:n], ".")}, name[n:]
+		return printed{kind: tAtom, text: strings.TrimRight(name[:n], ".")}, name[n:]
 	}
 	return printed{}, skipOne(s)
 }
@@ -100,7 +100,7 @@ func isNumber(c byte) bool {
 }
 
 // readMany reads terms until the end of what holds them.
-func readMany(s string, end byte, as kind, depth int) (printed, string) {
+func readMany(s string, end byte, as termKind, depth int) (printed, string) {
 	t := printed{kind: as}
 	for {
 		s = strings.TrimLeft(s, " \t\r\n,|")
@@ -131,13 +131,13 @@ func readStruct(s string, depth int) (printed, string) {
 	if n == 1 || n >= len(s) || s[n] != '{' {
 		return printed{}, s[max(1, n):]
 	}
-	t, after := readMany(s[n+1:], '}', mapping, depth)
-	t.elems = append([]printed{{kind: atom, text: "__struct__"}, {kind: atom, text: s[1:n]}}, t.elems...)
+	t, after := readMany(s[n+1:], '}', tMap, depth)
+	t.elems = append([]printed{{kind: tAtom, text: "__struct__"}, {kind: tAtom, text: s[1:n]}}, t.elems...)
 	return t, after
 }
 
 // readQuoted reads what stands between quotes, with the signs that escapes stand for
-// left as they are.
+// elided as they are.
 func readQuoted(s string, quote byte) (inside, after string) {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
@@ -152,7 +152,7 @@ func readQuoted(s string, quote byte) (inside, after string) {
 
 // readText reads a string, which may go on in the next line.
 func readText(s string) (printed, string) {
-	t := printed{kind: text}
+	t := printed{kind: tText}
 	for {
 		var inside string
 		inside, s = readQuoted(s, '"')
@@ -170,7 +170,7 @@ func readText(s string) (printed, string) {
 
 // readBinary reads what follows <<.
 func readBinary(s string) (printed, string) {
-	t := printed{kind: text}
+	t := printed{kind: tText}
 	for s != "" {
 		switch {
 		case strings.HasPrefix(s, ">>"):
@@ -188,9 +188,9 @@ func readBinary(s string) (printed, string) {
 
 func readUntil(s, end string) (printed, string) {
 	if i := strings.Index(s, end); i >= 0 {
-		return printed{kind: opaque, text: s[:i+len(end)]}, s[i+len(end):]
+		return printed{kind: tOpaque, text: s[:i+len(end)]}, s[i+len(end):]
 	}
-	return printed{kind: opaque, text: s}, ""
+	return printed{kind: tOpaque, text: s}, ""
 }
 
 // readOpaque reads #PID<0.1.2>, #Fun<a.b.c>, #Ref<…>, #Ecto.Changeset<…>.
@@ -209,11 +209,11 @@ func readOpaque(s string) (printed, string) {
 				continue // an arrow within
 			}
 			if depth--; depth == 0 {
-				return printed{kind: opaque, text: s[:i+1]}, s[i+1:]
+				return printed{kind: tOpaque, text: s[:i+1]}, s[i+1:]
 			}
 		}
 	}
-	return printed{kind: opaque, text: s}, ""
+	return printed{kind: tOpaque, text: s}, ""
 }
 
 // readFun reads fun m:f/1 and &M.f/1.
@@ -223,11 +223,11 @@ func readFun(s string) (printed, string) {
 		n = len(s)
 	}
 	n = max(n, 1)
-	return printed{kind: opaque, text: s[:n]}, s[n:]
+	return printed{kind: tOpaque, text: s[:n]}, s[n:]
 }
 
 // is says whether it is the atom of that name.
-func (p printed) is(name string) bool { return p.kind == atom && p.text == name }
+func (p printed) is(name string) bool { return p.kind == tAtom && p.text == name }
 
 // at returns an element, the zero value where there is none.
 func (p printed) at(i int) printed {
@@ -239,7 +239,7 @@ func (p printed) at(i int) printed {
 
 // get returns what a map or a list of pairs has under a name.
 func (p printed) get(name string) printed {
-	if p.kind == mapping {
+	if p.kind == tMap {
 		for i := 0; i+1 < len(p.elems); i += 2 {
 			if p.elems[i].is(name) {
 				return p.elems[i+1]
@@ -248,7 +248,7 @@ func (p printed) get(name string) printed {
 		return printed{}
 	}
 	for _, e := range p.elems {
-		if e.kind == tuple && len(e.elems) == 2 && e.elems[0].is(name) {
+		if e.kind == tTuple && len(e.elems) == 2 && e.elems[0].is(name) {
 			return e.elems[1]
 		}
 	}
@@ -266,26 +266,26 @@ func (p printed) safe() string {
 	return p.safely(3)
 }
 
-const left = "…"
+const elided = "…"
 
 func (p printed) safely(depth int) string {
 	switch {
 	case p.quoted && !strings.HasPrefix(p.text, "Elixir."):
-		return left
-	case p.kind == atom && plainAtom.MatchString(p.text):
+		return elided
+	case p.kind == tAtom && plainAtom.MatchString(p.text):
 		return p.text
-	case p.kind == atom && plainModule.MatchString(p.text):
+	case p.kind == tAtom && plainModule.MatchString(p.text):
 		return strings.TrimPrefix(p.text, "Elixir.")
-	case p.kind == tuple && depth > 0 && len(p.elems) > 0:
+	case p.kind == tTuple && depth > 0 && len(p.elems) > 0:
 		return "{" + safeElems(p.elems, depth) + "}"
-	case p.kind == list && len(p.elems) == 0:
+	case p.kind == tList && len(p.elems) == 0:
 		return "[]"
 	}
-	return left
+	return elided
 }
 
-// widest is how many elements of a tuple are shown.
-const widest = 5
+// widestTuple is how many elements of a tuple are shown.
+const widestTuple = 5
 
 func safeElems(elems []printed, depth int) string {
 	var b strings.Builder
@@ -293,8 +293,8 @@ func safeElems(elems []printed, depth int) string {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		if i == widest {
-			b.WriteString(left)
+		if i == widestTuple {
+			b.WriteString(elided)
 			break
 		}
 		b.WriteString(e.safely(depth - 1))

@@ -29,12 +29,12 @@ func newLogTail(node string) *logTail {
 	l := &logTail{
 		watch: newWatch("watch_logs"), node: node, book: logs.NewBook(time.Now), found: stacktrace.NewKeeping(tracesKept), crashes: &crashes{},
 	}
-	l.watch.take, l.watch.refused = l.take, unlogged
+	l.watch.take, l.watch.refused = l.take, refusedLogs
 	l.watch.began = func(etf.Tuple) { l.book.Begin() }
 	return l
 }
 
-func unlogged(m etf.Tuple) error {
+func refusedLogs(m etf.Tuple) error {
 	if m[1] == etf.Atom("watched") {
 		return fmt.Errorf("another probe has its log handlers there already: one probe a node")
 	}
@@ -100,7 +100,7 @@ func readRecord(b []byte, now time.Time) (*record, bool) {
 	}
 	r := &record{at: now, pid: pidOf(parts[2]), mfa: parts[3], domain: parts[5], text: strings.TrimRight(parts[6], "\n")}
 	if at, err := time.Parse(time.RFC3339, parts[0]); err == nil {
-		r.at = clock(at.UnixMilli(), now)
+		r.at = dated(at.UnixMilli(), now)
 	}
 	r.level, _ = logs.ParseLevel(parts[1])
 	r.line, _ = strconv.Atoi(parts[4])

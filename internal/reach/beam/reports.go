@@ -59,7 +59,7 @@ func (r *report) say() string {
 // top is the first function of the program itself.
 func (r *report) top() string {
 	for _, f := range r.frames {
-		if !carried(strings.TrimPrefix(f.Function, "fun in ")) {
+		if !carriedOnly(strings.TrimPrefix(f.Function, "fun in ")) {
 			return f.Function
 		}
 	}
@@ -77,7 +77,7 @@ func understand(r *record) (*report, string) {
 	switch {
 	case labelled:
 		l, _ := readTerm(label)
-		if l.kind == tuple && len(l.elems) == 2 && l.at(0).kind == atom {
+		if l.kind == tTuple && len(l.elems) == 2 && l.at(0).kind == tAtom {
 			return labelledReport(r, l.at(0), l.at(1), fields)
 		}
 	case strings.HasPrefix(r.text, "Error in process "):
@@ -90,18 +90,18 @@ func understand(r *record) (*report, string) {
 		return rep, rep.say()
 	}
 	if fields != nil {
-		return nil, plain(r.text)
+		return nil, plainReport(r.text)
 	}
-	return nil, cut(r.text)
+	return nil, cutHeld(r.text)
 }
 
-// field is a line that begins a field of a report as logger:format_report/1 writes it.
-var field = regexp.MustCompile(`(?m)^    ([a-z_]+|'[A-Za-z_. ]+'): `)
+// reportField is a line that begins a field of a report as logger:format_report/1 writes it.
+var reportField = regexp.MustCompile(`(?m)^    ([a-z_]+|'[A-Za-z_. ]+'): `)
 
 // fieldsOf reads the fields of a report, nil when the text is none. The value of a
-// field goes on to the next one.
+// reportField goes on to the next one.
 func fieldsOf(s string) map[string]string {
-	at := field.FindAllStringSubmatchIndex(s, -1)
+	at := reportField.FindAllStringSubmatchIndex(s, -1)
 	if len(at) == 0 || strings.TrimSpace(s[:at[0][0]]) != "" {
 		return nil
 	}
@@ -119,7 +119,7 @@ func fieldsOf(s string) map[string]string {
 	return out
 }
 
-func term(fields map[string]string, name string) printed {
+func fieldTerm(fields map[string]string, name string) printed {
 	t, _ := readTerm(fields[name])
 	return t
 }
@@ -131,40 +131,40 @@ func labelledReport(r *record, who, what printed, fields map[string]string) (*re
 	case who.is("error_logger"):
 		return formatted(r, fields)
 	case what.is("terminate"), what.is("terminating"):
-		if inner := term(fields, "report"); inner.kind == mapping { // of a task of Elixir
+		if inner := fieldTerm(fields, "report"); inner.kind == tMap { // of a task of Elixir
 			rep.what = "task"
 			rep.ended(inner.get("name"), "", inner.get("reason"), printed{})
 			break
 		}
-		reason := term(fields, "reason")
-		if class := reason.at(0).text; reason.kind == tuple && len(reason.elems) == 3 && slices.Contains(ExceptionKinds(), class) {
-			rep.ended(term(fields, "name"), class, reason.elems[1], reason.elems[2]) // of a gen_statem
+		reason := fieldTerm(fields, "reason")
+		if class := reason.at(0).text; reason.kind == tTuple && len(reason.elems) == 3 && slices.Contains(ExceptionKinds(), class) {
+			rep.ended(fieldTerm(fields, "name"), class, reason.elems[1], reason.elems[2]) // of a gen_statem
 			break
 		}
-		rep.ended(term(fields, "name"), "", reason, printed{})
+		rep.ended(fieldTerm(fields, "name"), "", reason, printed{})
 	case who.is("proc_lib") && what.is("crash"):
-		rep.crashed(term(fields, "report"))
+		rep.crashed(fieldTerm(fields, "report"))
 	case who.is("supervisor") && !what.is("progress"):
-		rep.told(term(fields, "report"), what)
+		rep.told(fieldTerm(fields, "report"), what)
 	case what.is("no_handle_info"):
-		rep.process = processOf(term(fields, "name"))
-		rep.says = joined("got a message that "+cmp.Or(term(fields, "module").safe(), "it")+" has no clause of handle_info for", "")
+		rep.process = processOf(fieldTerm(fields, "name"))
+		rep.says = joinWords("got a message that "+cmp.Or(fieldTerm(fields, "module").safe(), "it")+" has no clause of handle_info for", "")
 	default:
 		rep.process = ""
 		rep.says = "says " + what.safe()
 		for _, name := range []string{"module", "application", "name", "reason", "exited"} {
-			if v := term(fields, name).safe(); v != left {
-				rep.says = joined(rep.says, name+" "+v)
+			if v := fieldTerm(fields, name).safe(); v != elided {
+				rep.says = joinWords(rep.says, name+" "+v)
 			}
 		}
-		if inner := term(fields, "report"); inner.kind == list {
+		if inner := fieldTerm(fields, "report"); inner.kind == tList {
 			for _, name := range []string{"supervisor", "application", "started_at", "exited"} {
-				if v := cmp.Or(processOf(inner.get(name)), strings.Trim(inner.get(name).safe(), left)); v != "" {
-					rep.says = joined(rep.says, name+" "+v)
+				if v := cmp.Or(processOf(inner.get(name)), strings.Trim(inner.get(name).safe(), elided)); v != "" {
+					rep.says = joinWords(rep.says, name+" "+v)
 				}
 			}
-			if id := inner.get("started").get("id").safe(); id != left {
-				rep.says = joined(rep.says, "started "+id)
+			if id := inner.get("started").get("id").safe(); id != elided {
+				rep.says = joinWords(rep.says, "started "+id)
 			}
 		}
 	}
@@ -191,7 +191,7 @@ func (r *report) crashed(all printed) {
 
 // initialCall writes {Module, Function, Arguments}.
 func initialCall(t printed) string {
-	if t.kind != tuple || len(t.elems) != 3 || t.at(0).kind != atom || t.at(1).kind != atom {
+	if t.kind != tTuple || len(t.elems) != 3 || t.at(0).kind != tAtom || t.at(1).kind != tAtom {
 		return ""
 	}
 	return frameOf(t.at(0), t.at(1), t.at(2), printed{}).Function
@@ -211,47 +211,47 @@ func (r *report) told(all, what printed) {
 	r.process, r.pid = child, processOf(offender.get("pid"))
 	if what.is("shutdown") {
 		r.kind, r.what, r.process, r.pid = KindMessage, "supervisor", r.under, ""
-		r.says = joined(r.says, "it gave up, its last child was "+cmp.Or(child, "unknown"))
+		r.says = joinWords(r.says, "it gave up, its last child was "+cmp.Or(child, "unknown"))
 		r.under = ""
 		return
 	}
 	if !what.is("child_terminated") {
-		r.says = joined(r.says, what.safe())
+		r.says = joinWords(r.says, what.safe())
 	}
 	r.what = "child"
 }
 
-// exited is how the node itself tells of a process that nobody watches over.
-var exited = regexp.MustCompile(`^Error in process (<[0-9.]+>)( with name '?([^' ]+)'?)?[^\n]*with exit value:`)
+// exitedProcess is how the node itself tells of a process that nobody watches over.
+var exitedProcess = regexp.MustCompile(`^Error in process (<[0-9.]+>)( with name '?([^' ]+)'?)?[^\n]*with exit value:`)
 
 func emulator(r *record) (*report, string) {
-	m := exited.FindStringSubmatchIndex(r.text)
+	m := exitedProcess.FindStringSubmatchIndex(r.text)
 	if m == nil {
-		return nil, cut(r.text)
+		return nil, cutHeld(r.text)
 	}
 	rep := &report{what: "process", pid: r.text[m[2]:m[3]]}
-	name := printed{kind: opaque, text: rep.pid}
+	name := printed{kind: tOpaque, text: rep.pid}
 	if m[6] >= 0 {
-		name = printed{kind: atom, text: r.text[m[6]:m[7]]}
+		name = printed{kind: tAtom, text: r.text[m[6]:m[7]]}
 	}
 	reason, _ := readTerm(r.text[m[1]:])
 	rep.ended(name, "", reason, printed{})
 	return rep, rep.say()
 }
 
-// begins is how Elixir's own words for a report begin.
-var begins = regexp.MustCompile(`^\s*(?:\[[^\]]*\] )?(GenServer|Task|Process|Agent|:gen_event handler|:gen_statem|:gen_fsm|GenStage consumer|State machine|Child|Supervisor) ([^\s]+)[^\n]*?(terminating|terminated|raised an exception|exited|failed|shut down|crashed)`)
+// elixirBegins is how Elixir's own words for a report begin.
+var elixirBegins = regexp.MustCompile(`^\s*(?:\[[^\]]*\] )?(GenServer|Task|Process|Agent|:gen_event handler|:gen_statem|:gen_fsm|GenStage consumer|State machine|Child|Supervisor) ([^\s]+)[^\n]*?(terminating|terminated|raised an exception|exited|failed|shut down|crashed)`)
 
-// titles are what Elixir calls processes in its words for a report.
-var titles = map[string]string{"GenServer": "gen_server", ":gen_statem": "gen_statem", ":gen_event handler": "gen_event", "Task": "task", "Child": "child", "Supervisor": "supervisor"}
+// elixirTitles are what Elixir calls processes in its words for a report.
+var elixirTitles = map[string]string{"GenServer": "gen_server", ":gen_statem": "gen_statem", ":gen_event handler": "gen_event", "Task": "task", "Child": "child", "Supervisor": "supervisor"}
 
 // translated reads a text of Elixir: its own words for a report, which from 1.15 on
 // every handler is given in its place, or an exception that somebody wrote to the log.
 func translated(r *record) *report {
 	rep := &report{what: "an exception was logged by", process: r.pid, pid: r.pid}
-	m := begins.FindStringSubmatch(r.text)
+	m := elixirBegins.FindStringSubmatch(r.text)
 	if m != nil {
-		rep.what, rep.process = cmp.Or(titles[m[1]], "process"), shown(m[2])
+		rep.what, rep.process = cmp.Or(elixirTitles[m[1]], "process"), shownProcess(m[2])
 	}
 	start := strings.Index(r.text, "** (")
 	t, ok := stacktrace.Trace{}, false
@@ -266,7 +266,7 @@ func translated(r *record) *report {
 		return rep
 	}
 	rep.crash = true
-	rep.fault = fault{kind: KindError, kindOf: short(t.Type), says: Words(t.Message), elixir: true}
+	rep.fault = fault{kind: KindError, kindOf: bounded(t.Type), says: Words(t.Message), elixir: true}
 	for _, f := range t.Frames {
 		f.Function = ourName(f.Function)
 		rep.frames = append(rep.frames, f)
@@ -311,8 +311,8 @@ func exitOf(message string) (name, says string) {
 	return name, says
 }
 
-// shown writes the name of a process as Elixir prints it.
-func shown(name string) string {
+// shownProcess writes the name of a process as Elixir prints it.
+func shownProcess(name string) string {
 	t, _ := readTerm(strings.TrimRight(name, ":,"))
 	return processOf(t)
 }
@@ -321,7 +321,7 @@ func shown(name string) string {
 var stackBegins = regexp.MustCompile(`\[\s*\{[:']?[A-Za-z][\w.@]*'?,\s*[:']?[\w-][^,{}\[\]]*,\s*(\d+|\[)`)
 
 // printedStack reads a text into which a program printed a stack: what stood before the
-// term with it is kept, and the fault.
+// fieldTerm with it is kept, and the fault.
 func printedStack(r *record) *report {
 	at := stackBegins.FindStringIndex(r.text)
 	if at == nil {
@@ -335,7 +335,7 @@ func printedStack(r *record) *report {
 		if len(r.text)-len(after) <= at[0] {
 			continue // it ends before the stack
 		}
-		if i < at[0] && (t.kind != tuple || framesOf(t.at(1)) == nil) {
+		if i < at[0] && (t.kind != tTuple || framesOf(t.at(1)) == nil) {
 			continue
 		}
 		rep := &report{what: "an exception was logged by", process: r.pid, pid: r.pid, crash: true}
@@ -345,29 +345,29 @@ func printedStack(r *record) *report {
 		} else {
 			rep.fault = faultOf("", t, printed{})
 		}
-		rep.words = strings.TrimRight(cut(r.text[:i]), " \n:={[(")
+		rep.words = strings.TrimRight(cutHeld(r.text[:i]), " \n:={[(")
 		return rep
 	}
 	return nil
 }
 
-// held begins the lines of a report that hold what the program had at hand.
-var held = regexp.MustCompile(`(?mi)^\s*(\*\* )?(last message|last event|(when )?(server|user|handler)? ?(state|data)\b|client [^\n]*|function:|args:|arguments:|start call:|dictionary:|messages:|message:|queue:|queued|postponed|log:|the following arguments were given|the following parameters|params:|parameters:|attempted function clauses|user supplied|neighbours?:|state: |last_message: |client_info: |reason for termination)`)
+// heldLine begins the lines of a report that hold what the program had at hand.
+var heldLine = regexp.MustCompile(`(?mi)^\s*(\*\* )?(last message|last event|(when )?(server|user|handler)? ?(state|data)\b|client [^\n]*|function:|args:|arguments:|start call:|dictionary:|messages:|message:|queue:|queued|postponed|log:|the following arguments were given|the following parameters|params:|parameters:|attempted function clauses|user supplied|neighbours?:|state: |last_message: |client_info: |reason for termination)`)
 
-// cut leaves out what follows the first line that announces what a program had at hand,
+// cutHeld leaves out what follows the first line that announces what a program had at hand,
 // and the arguments in stacks.
-func cut(s string) string {
-	if at := held.FindStringIndex(s); at != nil && at[0] > 0 {
-		s = strings.TrimRight(s[:at[0]], " \n") + " " + left
+func cutHeld(s string) string {
+	if at := heldLine.FindStringIndex(s); at != nil && at[0] > 0 {
+		s = strings.TrimRight(s[:at[0]], " \n") + " " + elided
 	}
 	return s
 }
 
-// plain writes a report of the program's own in a line, without the fields that hold
+// plainReport writes a report of the program's own in a line, without the fields that hold
 // what it had at hand.
-func plain(s string) string {
+func plainReport(s string) string {
 	var parts []string
-	at := field.FindAllStringIndex(s, -1)
+	at := reportField.FindAllStringIndex(s, -1)
 	for i, m := range at {
 		end := len(s)
 		if i+1 < len(at) {
@@ -375,16 +375,16 @@ func plain(s string) string {
 		}
 		one := strings.TrimSpace(s[m[0]:end])
 		name, _, _ := strings.Cut(one, ":")
-		if slices.Contains(hidden, strings.Trim(name, "'")) {
-			one = name + ": " + left
+		if slices.Contains(hiddenFields, strings.Trim(name, "'")) {
+			one = name + ": " + elided
 		}
 		parts = append(parts, one)
 	}
 	return strings.Join(parts, ", ")
 }
 
-// hidden are fields that hold what a program had at hand, whatever it reports.
-var hidden = []string{"state", "data", "last_message", "message_queue", "messages", "dictionary", "args", "arguments", "client_info", "queue", "postponed", "log", "mfargs", "params", "body", "headers"}
+// hiddenFields are fields that hold what a program had at hand, whatever it reports.
+var hiddenFields = []string{"state", "data", "last_message", "message_queue", "messages", "dictionary", "args", "arguments", "client_info", "queue", "postponed", "log", "mfargs", "params", "body", "headers"}
 
 // formatted is a message of the old kind: its text with the arguments put into it.
 func formatted(r *record, fields map[string]string) (*report, string) {
@@ -392,14 +392,14 @@ func formatted(r *record, fields map[string]string) (*report, string) {
 	if !ok {
 		return nil, "a report of the old kind"
 	}
-	if t, _ := readTerm(format); t.kind == text && strings.HasPrefix(format, `"`) {
-		format = unescape(t.text)
+	if t, _ := readTerm(format); t.kind == tText && strings.HasPrefix(format, `"`) {
+		format = unescaped(t.text)
 	}
 	inner := *r
-	inner.text = fill(format, rawElems(fields["args"]))
+	inner.text = fillFormat(format, rawElems(fields["args"]))
 	inner.domain = ""
 	if strings.HasPrefix(inner.text, "    label: ") {
-		return nil, cut(inner.text) // not twice
+		return nil, cutHeld(inner.text) // not twice
 	}
 	return understand(&inner)
 }
@@ -415,28 +415,28 @@ func rawElems(s string) []string {
 		}
 		t, after := readTerm(s)
 		one := s[:len(s)-len(after)]
-		if t.kind == text {
-			one = unescape(t.text)
+		if t.kind == tText {
+			one = unescaped(t.text)
 		}
 		out = append(out, one)
 		s = after
 	}
 }
 
-// directive is where an argument goes, or a new line.
-var directive = regexp.MustCompile(`~(-?[0-9*.]*[tl]*)([a-zA-Z~])`)
+// formatDirective is where an argument goes, or a new line.
+var formatDirective = regexp.MustCompile(`~(-?[0-9*.]*[tl]*)([a-zA-Z~])`)
 
-// fill puts arguments into a format of io:format.
-func fill(format string, arguments []string) string {
+// fillFormat puts arguments into a format of io:format.
+func fillFormat(format string, arguments []string) string {
 	next := func() string {
 		if len(arguments) == 0 {
-			return left
+			return elided
 		}
 		a := arguments[0]
 		arguments = arguments[1:]
 		return a
 	}
-	return directive.ReplaceAllStringFunc(format, func(d string) string {
+	return formatDirective.ReplaceAllStringFunc(format, func(d string) string {
 		switch d[len(d)-1] {
 		case 'n':
 			return "\n"

@@ -92,8 +92,8 @@ func (n *Node) StartTrace(ctx context.Context, module, function string, arity in
 	case <-ctx.Done():
 		return CallTrace{}, context.Cause(ctx)
 	}
-	if _, _, active := c.running(); active {
-		return CallTrace{}, ErrTraceActive
+	if err := c.free(ctx); err != nil {
+		return CallTrace{}, err
 	}
 	name := Function(etf.Atom(m), etf.Atom(function), arity)
 	n.Log.Info("more than looking on: a function of the node is traced", "node", n.cfg.Node, "level", string(Trace), "function", name, "for", TraceFor.String())
@@ -128,9 +128,9 @@ func traceTarget(module, function string, arity int) (string, error) {
 		m = "Elixir." + m
 	}
 	switch {
-	case slices.Contains(wildcards, m):
+	case slices.Contains(anyName, m):
 		return "", ErrWildcardModule
-	case slices.Contains(wildcards, function):
+	case slices.Contains(anyName, function):
 		return "", ErrWildcardFunction
 	case arity == AnyArity:
 		return "", ErrArityRequired
@@ -138,7 +138,7 @@ func traceTarget(module, function string, arity int) (string, error) {
 		return "", ErrInvalidArity
 	case !traceable.MatchString(m) || !traceableFunction.MatchString(strings.TrimPrefix(function, ":")):
 		return "", ErrBadName
-	case slices.Contains(blockedModules, m) || slices.Contains(blocked, m+":"+function):
+	case slices.Contains(blockedModules, m) || slices.Contains(blockedFunctions, m+":"+function):
 		return "", ErrBlockedFunction
 	}
 	return m, nil
@@ -147,11 +147,11 @@ func traceTarget(module, function string, arity int) (string, error) {
 // AnyArity is the arity of who says none.
 const AnyArity = -1000
 
-var wildcards = []string{"", "_", "*", ":_", "Elixir._", "Elixir."}
+var anyName = []string{"", "_", "*", ":_", "Elixir._", "Elixir."}
 
 // Functions that every program calls all the time, or through which messages go.
 var (
-	blocked = []string{
+	blockedFunctions = []string{
 		"ets:lookup", "ets:lookup_element", "ets:insert", "ets:insert_new", "ets:delete", "ets:member", "gen_server:call", "gen_server:cast", "gen_server:reply",
 		"gen_statem:call", "gen_statem:cast", "gen_event:notify", "gen_event:call", "Elixir.GenServer:call", "Elixir.GenServer:cast", "Elixir.GenServer:reply",
 		"Elixir.Process:send", "Elixir.Process:send_after", "Elixir.Kernel:send", "Elixir.Agent:get", "Elixir.Agent:update",
@@ -207,7 +207,7 @@ func callOf(m etf.Tuple, now time.Time) (TracedCall, bool) {
 	}
 	at, _ := m[1].(int64)
 	pid, ok := m[2].(etf.Pid)
-	return TracedCall{At: clock(at, now), PID: pid.String(), Process: Label(m[3]), Caller: Label(m[4])}, ok
+	return TracedCall{At: dated(at, now), PID: pid.String(), Process: Label(m[3]), Caller: Label(m[4])}, ok
 }
 
 // follow waits for the end of the agent.
@@ -227,18 +227,22 @@ func (c *callTrace) follow(ag *agent, first chan<- error) {
 	}
 }
 
-// running returns the agent of the trace that runs.
-func (c *callTrace) running() (*agent, CallTrace, bool) {
+// free returns once nothing of a trace before is left on the node.
+func (c *callTrace) free(ctx context.Context) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.agent == nil {
-		return nil, c.snapshot(), false
+	ag, active := c.agent, c.last.Active()
+	c.mu.Unlock()
+	switch {
+	case active:
+		return ErrTraceActive
+	case ag == nil:
+		return nil
 	}
 	select {
-	case <-c.agent.done():
-		return nil, c.snapshot(), false
-	default:
-		return c.agent, c.snapshot(), true
+	case <-ag.done():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -253,9 +257,10 @@ func (n *Node) StopTrace(ctx context.Context) (CallTrace, error) {
 	if err := n.needs(Trace); err != nil {
 		return CallTrace{}, err
 	}
-	c := n.calls
-	ag, _, active := c.running()
-	if active {
+	n.calls.mu.Lock()
+	ag, active := n.calls.agent, n.calls.last.Active()
+	n.calls.mu.Unlock()
+	if active && ag != nil {
 		if err := ag.tell(ctx, etf.Atom("stop")); err != nil {
 			ag.stop()
 		}

@@ -149,14 +149,14 @@ func (w *watch) now() WatchState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	if why := ends[s.LastEnd]; why != "" {
+	if why := endWords[s.LastEnd]; why != "" {
 		s.LastEnd = why
 	}
 	return s
 }
 
-// ends are the words of scripts for why they ended.
-var ends = map[string]string{
+// endWords are the words of scripts for why they ended.
+var endWords = map[string]string{
 	"lease":    "nobody asked for it any more",
 	"stop":     "it was told to",
 	"taken":    "another process of the node became its system monitor",
@@ -165,9 +165,9 @@ var ends = map[string]string{
 	"guard":    "the process that watches over it was killed",
 }
 
-// clock returns when something happened that the node dates: by the node's clock, or by
-// ours where that is another time.
-func clock(ms int64, now time.Time) time.Time {
+// dated returns when something happened that the node dates: by the node's clock, or by
+// ownFunction where that is another time.
+func dated(ms int64, now time.Time) time.Time {
 	at := time.UnixMilli(ms)
 	if gap := now.Sub(at); gap < -time.Minute || gap > time.Minute {
 		return now

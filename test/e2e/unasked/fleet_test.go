@@ -4,6 +4,7 @@ package unasked
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -132,15 +133,18 @@ func (f *fleet) operator(name string) *box.Process {
 	return f.run("operator", "operator serves", "--name", name)
 }
 
+// idle is for how long nothing happens on any machine but the one that was full before.
+var idle = flag.Duration("idle", 0, "for how long nothing happens before the faults; a sixth of it is learned")
+
 // learning is how long the detectors learn, instead of two hours.
-const learning = 16 * time.Second
+func learning() time.Duration { return max(16*time.Second, *idle/6) }
 
 // probe starts the probe of a box, with every skill but those of logs, which are the
 // machine's and not the box's.
 func (f *fleet) probe(node string, b *box.Box) {
 	f.t.Helper()
 	config := filepath.Join(f.t.TempDir(), "probe.yaml")
-	text := fmt.Sprintf("anomaly: {learning_duration_ms: %d}\nlogs: {files: [off], journal: off, docker: off, pods: off}\n", learning.Milliseconds())
+	text := fmt.Sprintf("anomaly: {learning_duration_ms: %d}\nlogs: {files: [off], journal: off, docker: off, pods: off}\n", learning().Milliseconds())
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
