@@ -210,8 +210,15 @@ func describe(row object) string {
 // whoIs names the process or the function of a row; other rows are no suspects.
 func whoIs(row object) string {
 	name, _ := row["name"].(string)
-	if pid, ok := row["pid"].(float64); ok && name != "" {
-		return fmt.Sprintf("%s (%d)", name, int64(pid))
+	switch pid := row["pid"].(type) {
+	case float64:
+		if name != "" {
+			return fmt.Sprintf("%s (%d)", name, int64(pid))
+		}
+	case string: // of an Erlang node: <0.123.0>
+		if name != "" && pid != "" {
+			return name + " " + pid
+		}
 	}
 	function, _ := row["function"].(string)
 	if line, _ := row["line"].(string); function != "" && line != "" {
