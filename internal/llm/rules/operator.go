@@ -139,12 +139,15 @@ func circumstances(s *agent.OperatorState, p Problem) (context, culprit string) 
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
 			culprit = who + " " + blame(x.Check.Resource, name)
 			if rows[0]["holds"] == true {
-				culprit = who + " holds what the others wait for"
+				culprit = who + holding
 			}
 		}
 	}
 	return strings.Join(lines, "; "), culprit
 }
+
+// holding is said of whoever is at the end of a chain of waiting.
+const holding = " holds what the others wait for"
 
 // used are the resources that somebody uses, as people call them.
 var used = map[string]string{

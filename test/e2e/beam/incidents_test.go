@@ -31,7 +31,7 @@ type incident struct {
 	// and its least value.
 	skill, field string
 	least        float64
-	cause        []string // words, all of which one insight holds if it names the cause
+	cause        []string // words, all of which one insight holds if it names the cause; the first one is who or what it is
 	secret       string   // that must not leave the host
 	control      bool     // nothing may be said; until is then how many snapshots there are
 }
@@ -122,7 +122,7 @@ func (f *fleet) probe(t *testing.T, name string, of *beamtest.Node, i incident) 
 		t.Fatal(err)
 	}
 	cookie, config := filepath.Join(t.TempDir(), "cookie"), filepath.Join(t.TempDir(), "probe.yaml")
-	text := fmt.Sprintf("targets:\n  beam:\n    shop: {node: %s, address: %q, cookie_file: %s, level: %s, cache: 100ms, max_cpu_pct: 50}\n", of.Name, of.Address, cookie, cmp.Or(i.level, "observe"))
+	text := fmt.Sprintf("targets:\n  beam:\n    shop: {node: %s, address: %q, cookie_file: %q, level: %s, cache: 100ms, max_cpu_pct: 50}\n", of.Name, of.Address, cookie, cmp.Or(i.level, "observe"))
 	for file, text := range map[string]string{cookie: of.Cookie, config: text} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func judge(i incident, result protocol.Result) (right bool, others int, told str
 		says = append(says, fmt.Sprintf("[%s] %s", insight.Severity, text))
 		switch {
 		case insight.CorrelationType == protocol.None || insight.Severity == protocol.SeverityInfo:
-		case len(i.cause) > 0 && !slices.ContainsFunc(i.cause, func(word string) bool { return !strings.Contains(text, word) }):
+		case names(i.cause, text, insight.RootCauseHypothesis):
 			named = true
 		default:
 			others++
@@ -162,6 +162,15 @@ func judge(i incident, result protocol.Result) (right bool, others int, told str
 		return others == 0, others, strings.Join(says, "\n")
 	}
 	return named, others, fmt.Sprintf("want %q\n%s", i.cause, strings.Join(says, "\n"))
+}
+
+// names says whether an insight names a cause: it has all of its words, and puts nobody
+// else forward as the root.
+func names(cause []string, text, root string) bool {
+	if len(cause) == 0 || root != "" && !strings.Contains(root, cause[0]) {
+		return false
+	}
+	return !slices.ContainsFunc(cause, func(word string) bool { return !strings.Contains(text, word) })
 }
 
 // report prints the table and fails where too much of it is wrong.

@@ -13,7 +13,7 @@ var incidents = []incident{
 	{
 		name: "messages behind a call that does not return", reason: "orders hang", modules: []string{orders, payments},
 		begin: "shop_orders:start(), shop_orders:flood(20001), ok", skill: "overload", field: "backlog", least: 20_000,
-		cause: []string{"messages wait for shop_orders <", "gen:do_call/4", "downstream_blocking at shop_payments <", "shop_payments:charge/0"}, secret: "4111-secret",
+		cause: []string{"shop_payments <", "messages wait for shop_orders <", "gen:do_call/4", "downstream_blocking at shop_payments <", "shop_payments:charge/0"}, secret: "4111-secret",
 	},
 	{
 		name: "one process that computes for all", reason: "stock is slow", node: elixir, modules: []string{stock},
@@ -23,11 +23,11 @@ var incidents = []incident{
 	{
 		name: "a table that only grows", reason: "the shop needs more memory every hour", modules: []string{sessions},
 		begin: "shop_sessions:start(), ok", again: "shop_sessions:add(3000), ok", skill: "ets", field: "growing_mb", least: 40,
-		cause: []string{"ETS table shop_sessions", "shop_session_owner"}, secret: "session-token",
+		cause: []string{"shop_sessions", "ETS table shop_sessions", "shop_session_owner"}, secret: "session-token",
 	},
 	{
 		name: "atoms made of what clients send", reason: "is the shop well?", modules: []string{atoms},
-		begin: "ok", again: "shop_import:rows(400), ok", skill: "beam", field: "atoms_per_min", least: 30_000,
+		begin: "ok", again: "shop_import:rows(20), ok", skill: "beam", field: "atom_hours_left", least: 0,
 		cause: []string{"atoms leak"},
 	},
 	{
@@ -39,7 +39,7 @@ var incidents = []incident{
 		name: "a child that crashes again and again", reason: "baskets are empty", modules: []string{supervisorModule, cart},
 		begin: quiet + `shop_sup:start(shop_baskets, 1000, [#{id => basket, start => {shop_cart, start_link, []}}, #{id => wishes, start => {shop_cart, start_link, []}}]), ok`,
 		again: "shop_cart:crash(shop_baskets, basket)", skill: "supervisor", field: "restarts_5m", least: 4,
-		cause: []string{"basket (shop_cart:init/1", "supervisor shop_baskets <"},
+		cause: []string{"basket", "basket (shop_cart:init/1", "supervisor shop_baskets <"},
 	},
 	{
 		name: "a supervisor that waits for a child to begin", reason: "nothing restarts", modules: []string{supervisorModule, cart},
@@ -49,27 +49,27 @@ var incidents = []incident{
 	{
 		name: "a peer that does not read", reason: "prices do not arrive", modules: []string{feed},
 		begin: "Sockets = shop_feed:start(), ok", skill: "ports", field: "suspended_processes", least: 5,
-		cause: []string{"wait in #Port<", "shop_feed <", "held up by a full port", "its peer does not read"},
+		cause: []string{"shop_feed", "wait in #Port<", "held up by a full port", "its peer does not read"},
 	},
 	{
 		name: "sockets that nobody closes", reason: "the shop cannot connect", node: beamtest.Options{Args: []string{"+Q", "1024"}}, modules: []string{sockets},
 		begin: "shop_lookup:start(850), ok", skill: "ports", field: "port_utilization_pct", least: 80,
-		cause: []string{"of 1024 ports are open", "by shop_lookup <"},
+		cause: []string{"shop_lookup <", "of 1024 ports are open", "by shop_lookup <"},
 	},
 	{
 		name: "processes that nobody ends", reason: "the shop has ever more processes", modules: []string{jobs},
 		begin: "shop_jobs:run(3000), ok", skill: "supervisor", field: "unlinked_processes", least: 2500,
-		cause: []string{"neither links nor monitors", "shop_jobs:wait/1"},
+		cause: []string{"shop_jobs:wait/1", "neither links nor monitors"},
 	},
 	{
 		name: "processes left behind by one that died", reason: "deliveries are made twice", modules: []string{jobs},
 		begin: "shop_jobs:leave(400), ok", skill: "supervisor", field: "orphans", least: 400,
-		cause: []string{"have lost the one that started them", "shop_jobs:trap/1", "left by shop_boss"},
+		cause: []string{"shop_jobs:trap/1", "have lost the one that started them", "left by shop_boss"},
 	},
 	{
 		name: "more processes than there may be, soon", reason: "logins fail", node: beamtest.Options{Args: []string{"+P", "4096"}}, modules: []string{jobs},
 		begin: "shop_jobs:linked(3600), ok", skill: "beam", field: "process_utilization_pct", least: 80,
-		cause: []string{"of the most there may be", "began with shop_jobs:wait/1"},
+		cause: []string{"shop_jobs:wait/1", "of the most there may be", "began with shop_jobs:wait/1"},
 	},
 	{
 		name: "a server that crashes with a secret in its state", reason: "payments fail", node: elixir, modules: []string{charge}, level: "events",
@@ -79,7 +79,7 @@ var incidents = []incident{
 	{
 		name: "errors in the log", reason: "mails are late", modules: []string{mailer}, level: "events",
 		begin: quiet + "ok", again: "shop_mailer:fail(5), ok", skill: "logger", field: "error_count_1m", least: 250,
-		cause: []string{"errors were logged in the last minute", "mail relay refused"},
+		cause: []string{"mail relay refused", "errors were logged in the last minute"},
 	},
 	{name: "an idle Erlang node", reason: "is the shop well?", level: "events", control: true, least: 8},
 	{name: "an idle Elixir node", reason: "is the shop well?", node: elixir, level: "events", control: true, least: 8},
