@@ -12,11 +12,12 @@ import (
 // Ports are what the ports of a node come to. A port is what Erlang talks to the world
 // with: a socket, a file, a program, a driver.
 type Ports struct {
-	Seen      int            `erl:"seen"`
-	Truncated bool           `erl:"truncated"` // there are more than were seen
+	Count     int            `erl:"count"`
+	Seen      int            `erl:"seen"` // of them, which the rest is about
+	Truncated bool           `erl:"truncated"`
 	Limit     int            `erl:"limit"`
 	Kinds     map[string]int `erl:"kinds"`  // tcp, udp, sctp and other
-	Owners    []PortOwner    `erl:"owners"` // the processes with most, at most 5
+	Owners    []PortOwner    `erl:"owners"` // the processes with most, at most 5, of those with a fortieth of all
 	// Queues are the ports in which bytes wait to be taken by the other side, the most
 	// first, at most 64.
 	Queues          []PortQueue `erl:"queues"`
@@ -219,7 +220,7 @@ func (n *Node) NIFSockets(ctx context.Context, limit int) (*NIFSockets, error) {
 	return ask[NIFSockets](ctx, n, "nif_sockets", args{"Limit": limit})
 }
 
-// Suspended are processes that a full port holds up.
+// Suspended are processes that are suspended.
 type Suspended struct {
 	Total     int             `erl:"total"`
 	Truncated bool            `erl:"truncated"`
@@ -232,8 +233,8 @@ type SuspendedProc struct {
 	Ports []etf.Port `erl:"ports"`
 }
 
-// Suspended looks for processes that are suspended, or wait until what they wrote to a
-// socket is sent.
+// Suspended looks for processes that are suspended: they write to a full port. The one
+// whose write filled it waits for it otherwise, and is not among them.
 func (n *Node) Suspended(ctx context.Context, limit int) (*Suspended, error) {
 	return ask[Suspended](ctx, n, "suspended", args{"Limit": limit})
 }

@@ -157,11 +157,13 @@ func (n *Node) Tree(ctx context.Context, name string, depth, most int) (*Branch,
 
 // Unsupervised are processes that nobody looks after.
 type Unsupervised struct {
-	Seen      int  `erl:"seen"`
+	Processes int  `erl:"processes"`
+	Seen      int  `erl:"seen"` // of them; of more than 30,000 a sample
 	Truncated bool `erl:"truncated"`
 	// ByParent: parents are known (OTP 25). Before, only processes without links are
 	// looked at for ancestors that died.
-	ByParent bool      `erl:"by_parent"`
+	ByParent bool `erl:"by_parent"`
+	// Unlinked and Orphans are of all processes, by what the sample has.
 	Unlinked int       `erl:"unlinked"`
 	Lone     []etf.Pid `erl:"unlinked_pids"`
 	Orphans  int       `erl:"orphans"`
@@ -186,6 +188,10 @@ func (n *Node) Unsupervised(ctx context.Context, even bool, limit int) (*Unsuper
 		return nil, err
 	}
 	u.At = time.Now()
+	if u.Seen > 0 && u.Seen < u.Processes {
+		u.Unlinked = int(int64(u.Unlinked) * int64(u.Processes) / int64(u.Seen))
+		u.Orphans = int(int64(u.Orphans) * int64(u.Processes) / int64(u.Seen))
+	}
 	return u, nil
 }
 

@@ -40,7 +40,7 @@ var beamMetrics = []skills.Metric{
 	skills.Gauge("stuck_for_seconds", protocol.Seconds, "For how long nothing was taken from it, as far as it was seen."),
 	skills.Gauge("stuck_ports", protocol.Count, "How many such ports there are."),
 
-	skills.Gauge("suspended_processes", protocol.Count, "Processes that a full port holds up, now and in the snapshot before: suspended, or waiting until what they wrote is sent. 0 while nothing waits in any port."),
+	skills.Gauge("suspended_processes", protocol.Count, "Processes that are suspended, as who writes to a full port is, now and in the snapshot before. 0 while less than 4096 bytes wait in each port. The one whose write filled the port is not counted."),
 	skills.Info("suspended_process", protocol.Text, "One of them, as name <pid>."),
 	skills.Info("suspended_function", protocol.Text, "Where it stands: function and who called it."),
 }

@@ -149,7 +149,7 @@ func (w *beamWatch) byOwner(ctx context.Context, limit int) (any, error) {
 			rows = append(rows, row{list[i].Name(), o.PID.String(), o.Ports, list[i].Sits()})
 		}
 	}
-	return map[string]any{"processes": rows, "port_count": p.Seen, "port_limit": p.Limit, "kinds": p.Kinds}, nil
+	return map[string]any{"processes": rows, "port_count": p.Count, "port_limit": p.Limit, "kinds": p.Kinds}, nil
 }
 
 // suspendedNow lists the processes that are held up, and the ports that may do it: those

@@ -104,7 +104,7 @@ func beamCalls(w *beamWatch) []skills.Call {
 		},
 		{
 			Name: "ports_suspended_processes",
-			Doc: "Processes that a full port holds up now, at most 50. processes: name, pid, registered_name, current_function, function (that, and who called it), message_queue_len, status, ports (that it is linked to). total, truncated. " +
+			Doc: "Processes that are suspended, as who writes to a full port is, at most 50 (the one whose write filled the port waits otherwise and is not listed). processes: name, pid, registered_name, current_function, function (that, and who called it), message_queue_len, status, ports (that it is linked to). total, truncated. " +
 				"full_ports: the ports with most waiting, as in ports_top_by_queue. note: how to know which port it is.",
 			Example: "ports_suspended_processes()",
 			Run:     func(ctx context.Context, _ skills.Args) (any, error) { return w.suspendedNow(ctx) },

@@ -58,10 +58,10 @@ func (w *beamWatch) snapshot(ctx context.Context) (skills.Data, error) {
 }
 
 func beamCounts(d skills.Data, p *beam.Ports) {
-	d.Set("port_count", float64(p.Seen), 0)
+	d.Set("port_count", float64(p.Count), 0)
 	d.Set("port_limit", float64(p.Limit), 0)
 	if p.Limit > 0 {
-		d.Set("port_utilization_pct", 100*float64(p.Seen)/float64(p.Limit), 2)
+		d.Set("port_utilization_pct", 100*float64(p.Count)/float64(p.Limit), 2)
 	}
 	d.Set("ports_tcp", float64(p.Kinds["tcp"]), 0)
 	d.Set("ports_udp", float64(p.Kinds["udp"]), 0)
@@ -146,12 +146,16 @@ func (w *beamWatch) advance(p *beam.Ports) (most beam.PortQueue, since time.Time
 	return most, since, count
 }
 
-// held tells of processes that ports hold up. Only while something waits in a port is
+// busyFrom is from how many bytes on a port may hold up who writes: half of what a
+// socket has unless it is told otherwise.
+const busyFrom = 4096
+
+// held tells of processes that ports hold up. Only while so much waits in a port is
 // anybody looked for.
 func (w *beamWatch) held(ctx context.Context, d skills.Data, p *beam.Ports) error {
 	var now *beam.Suspended
 	var err error
-	if len(p.Queues) > 0 {
+	if len(p.Queues) > 0 && p.Queues[0].Bytes >= busyFrom {
 		if now, err = w.node.Suspended(ctx, 1); err != nil {
 			return err
 		}

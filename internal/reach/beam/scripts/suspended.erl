@@ -1,9 +1,10 @@
-%% Processes that are held up by a full port: suspended, or waiting until what they wrote is sent.
+%% Processes that are suspended, as those are that write to a full port. The one whose write filled it waits for it
+%% otherwise, and is not among them.
 Began = erlang:monotonic_time(millisecond),
 {reductions, Spent} = erlang:process_info(self(), reductions),
 Late = fun() ->
            {reductions, Work} = erlang:process_info(self(), reductions),
-           Work - Spent > 1500000 orelse erlang:monotonic_time(millisecond) - Began > 2000
+           Work - Spent > 3000000 orelse erlang:monotonic_time(millisecond) - Began > 2000
        end,
 Scan = fun Scan([], Seen, Found) -> {false, Seen, Found};
            Scan(Left, Seen, Found) ->
@@ -12,11 +13,8 @@ Scan = fun Scan([], Seen, Found) -> {false, Seen, Found};
                    false ->
                        N = min(1000, length(Left)),
                        {Now, Later} = lists:split(N, Left),
-                       Of = fun(Item) -> lists:zip(lists:zipwith(fun erlang:process_info/2, Now, lists:duplicate(N, Item)), Now) end,
-                       Held = proplists:get_all_values({status, suspended}, Of(status)),
-                       In = Of(current_function),
-                       Sends = lists:append([proplists:get_all_values({current_function, F}, In) || F <- [{prim_inet, send_recv_reply, 2}, {prim_inet, send, 3}]]),
-                       Scan(Later, Seen + N, Held ++ (Sends -- Held) ++ Found)
+                       Infos = lists:zipwith(fun erlang:process_info/2, Now, lists:duplicate(N, status)),
+                       Scan(Later, Seen + N, proplists:get_all_values({status, suspended}, lists:zip(Infos, Now)) ++ Found)
                end
        end,
 {Cut, Seen, Found} = Scan(erlang:processes(), 0, []),

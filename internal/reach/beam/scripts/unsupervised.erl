@@ -1,5 +1,6 @@
 %% Processes that nobody looks after: those without links and monitors, and those of which an ancestor has died.
 %% Limit is how many of each are named: those with the longest queues, or, where Even is true, evenly taken from all.
+%% Of more than 30,000 processes some are looked at: a thousand, then none of the next few thousand, and so on.
 Began = erlang:monotonic_time(microsecond),
 {reductions, Spent} = erlang:process_info(self(), reductions),
 Late = fun(Most) ->
@@ -16,13 +17,16 @@ Dead = fun(P) when is_pid(P) -> node(P) =:= node() andalso not erlang:is_process
           (_) -> false
        end,
 Parents = try erlang:process_info(self(), parent) of _ -> true catch error:_ -> false end,
+All = erlang:processes(),
+Skip = 1000 * (length(All) div 30000),
 Scan = fun Scan([], S) -> S;
            Scan(Left, #{seen := Seen, lone := Lone, left := Abandoned} = S) ->
-               case Late(2500000) of
+               case Late(4000000) of
                    true -> S#{truncated := true};
                    false ->
                        N = min(1000, length(Left)),
-                       {Now, Later} = lists:split(N, Left),
+                       {Now, Rest} = lists:split(N, Left),
+                       Later = lists:nthtail(min(Skip, length(Rest)), Rest),
                        NoLinks = With(links, [], Now),
                        Alone = With(monitored_by, [], With(monitors, [], NoLinks)),
                        Began1 = lists:zip(Of(initial_call, Alone), Alone),
@@ -38,7 +42,8 @@ Scan = fun Scan([], S) -> S;
                        Scan(Later, S#{seen := Seen + N, lone := (Alone -- [self() | Own]) ++ Lone, left := Lost ++ Abandoned})
                end
        end,
-#{seen := Seen, lone := Lone, left := Lost, truncated := Cut} = Scan(erlang:processes(), #{seen => 0, lone => [], left => [], truncated => false}),
+#{seen := Seen, lone := Lone, left := Lost, truncated := Cut} = Scan(All, #{seen => 0, lone => [], left => [], truncated => Skip > 0}),
+Spread = fun Spread([], _) -> []; Spread([P | More], Step) -> [P | Spread(lists:nthtail(min(Step - 1, length(More)), More), Step)] end,
 Key = try erlang:process_info(self(), {dictionary, '$ancestors'}) of _ -> {dictionary, '$ancestors'} catch error:_ -> dictionary end,
 Named = fun({{dictionary, '$ancestors'}, [_ | _] = L}) -> L;
            ({dictionary, D}) -> case lists:keyfind('$ancestors', 1, D) of {_, [_ | _] = L} -> L; _ -> [] end;
@@ -49,7 +54,7 @@ Controller = erlang:whereis(application_controller),
 Boot = [Controller, erlang:whereis(logger)] ++ case Info(Controller, links) of L0 when is_list(L0) -> L0; _ -> [] end,
 Judge = fun Judge([], Out) -> {false, Out};
             Judge(Left, Out) ->
-                case Late(3500000) of
+                case Late(5000000) of
                     true -> {true, Out};
                     false ->
                         {Now, Later} = lists:split(min(200, length(Left)), Left),
@@ -57,11 +62,10 @@ Judge = fun Judge([], Out) -> {false, Out};
                 end
         end,
 {Cut1, Orphans} = Judge(lists:reverse(Lost) -- Boot, []),
-Spread = fun Spread([], _) -> []; Spread([P | More], Step) -> [P | Spread(lists:nthtail(min(Step - 1, length(More)), More), Step)] end,
 First = fun(Ps) when Even -> Spread(Ps, 1 + length(Ps) div Limit);
            (Ps) ->
-            Some = lists:sublist(Ps, 1000),
-            lists:sublist([P || {_, P} <- lists:reverse(lists:sort(lists:zip(Of(message_queue_len, Some), Some)))], Limit)
+            Few = lists:sublist(Ps, 1000),
+            lists:sublist([P || {_, P} <- lists:reverse(lists:sort(lists:zip(Of(message_queue_len, Few), Few)))], Limit)
         end,
 Text = fun(P) when is_pid(P) -> list_to_binary(erlang:pid_to_list(P)); (A) -> A end,
 Known = maps:from_list(Orphans),
@@ -72,7 +76,7 @@ Gone = fun(P, A) ->
                L -> lists:sublist(L, 5)
            end
        end,
-#{seen => Seen, truncated => Cut orelse Cut1, by_parent => Parents, unlinked => length(Lone), unlinked_pids => First(Lone),
+#{processes => length(All), seen => Seen, truncated => Cut orelse Cut1, by_parent => Parents, unlinked => length(Lone), unlinked_pids => First(Lone),
   orphans => length(Orphans),
   orphan_rows => [#{pid => P, dead => lists:map(Text, Gone(P, A)), parent => Text(hd(A))} || P <- First([P || {P, _} <- Orphans]), A <- [maps:get(P, Known)]],
   us => erlang:monotonic_time(microsecond) - Began}
