@@ -224,6 +224,20 @@ func TestMoreWorkThanSchedulersIsToldWithTheFunction(t *testing.T) {
 	}
 }
 
+// Of a node with more than 100 processes that wait little is asked: who does most is.
+func TestAnOverloadedNodeStillNamesTheFunction(t *testing.T) {
+	t.Parallel()
+	tg := start(t, beamtest.Options{Args: []string{"+S", "1:1"}})
+	tg.of.Do("begin [shop:start(spin, []) || _ <- lists:seq(1, 150)], ok end")
+	for i := range 2 {
+		d, err := tg.Snapshot(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "overloaded") || d["atom_count"] == nil {
+			t.Errorf("snapshot %d: %v, %v", i, d, err)
+		}
+		tells(t, tg.crossed(d, nil)["run_queue_per_scheduler"], "processes wait for each of 1 schedulers", "shop:spin/0")
+	}
+}
+
 // What began long ago and works as ever has done much; what began to work hard now is
 // the burst.
 //

@@ -25,11 +25,12 @@ type watch struct {
 	restarts []time.Time // of the last hour
 	origins  gopprof.Growth
 	binaries gopprof.Growth
-	longest  since       // the longest queue
-	spinning since       // who keeps a scheduler busy
-	costly   time.Time   // when what goes through memory was last asked in a snapshot
-	large    skills.Data // what it was
-	asked    time.Time   // when beam_binary_leak was last asked
+	longest  since                       // the longest queue
+	spinning since                       // who keeps a scheduler busy
+	hard     skills.Reading[skills.Data] // who did most
+	costly   time.Time                   // when what goes through memory was last asked in a snapshot
+	large    skills.Data                 // what it was
+	asked    time.Time                   // when beam_binary_leak was last asked
 }
 
 // A since is a process that is remarkable, and since when.
@@ -64,8 +65,8 @@ func (w *watch) snapshot(ctx context.Context) (skills.Data, error) {
 	w.anew(now)
 	w.vitals(d, v, now)
 	return d, errors.Join(
+		w.schedulers(ctx, d, now), // first: of an overloaded node little may be asked
 		w.queues(ctx, d, now),
-		w.schedulers(ctx, d, now),
 		w.processes(ctx, d, now),
 		w.memory(ctx, d, v, now),
 	)
@@ -87,7 +88,7 @@ func (w *watch) anew(now time.Time) {
 	}
 	w.restarts = w.restarts[max(0, len(w.restarts)-1000):]
 	w.run, w.origins, w.binaries, w.longest, w.spinning, w.large = run, gopprof.Growth{}, gopprof.Growth{}, since{}, since{}, nil
-	w.costly = time.Time{}
+	w.costly, w.hard = time.Time{}, skills.Reading[skills.Data]{}
 	w.atoms.Forget()
 	w.held.Forget()
 }
@@ -165,6 +166,11 @@ const (
 	busyAbove   = 0.9 // a scheduler that has no time to spare
 	spinsAbove  = 50  // percent of the node's work
 	leastToSpin = 1e6 // reductions a second: less keeps no processor busy
+	// crowd is how many wait when scans are put off.
+	crowd = 100
+	// busiestFor is for how long who did most is told when the node is too busy to be
+	// asked again.
+	busiestFor = 2 * time.Minute
 )
 
 func (w *watch) schedulers(ctx context.Context, d skills.Data, now time.Time) error {
@@ -183,12 +189,30 @@ func (w *watch) schedulers(ctx context.Context, d skills.Data, now time.Time) er
 		d.Set("spinning_for_seconds", 0, 0)
 		return nil
 	}
+	if s.MedianWaiting() > crowd && w.seenBusiest(d, now) {
+		return nil
+	}
 	return w.busiest(ctx, d, now, u.most)
+}
+
+// seenBusiest sets who did most when last was looked, and reports whether that is not
+// too long ago.
+func (w *watch) seenBusiest(d skills.Data, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(w.hard.At) >= busiestFor {
+		return false
+	}
+	maps.Copy(d, w.hard.Value)
+	return true
 }
 
 // busiest names who does most.
 func (w *watch) busiest(ctx context.Context, d skills.Data, now time.Time, most float64) error {
 	r, err := w.node.Reducers(ctx, 0, glance)
+	if err != nil { // put off: once a minute the next one is made all the same
+		r, err = w.node.Reducers(ctx, 0, glance)
+	}
 	if err != nil || len(r.List) == 0 {
 		return err
 	}
@@ -205,6 +229,12 @@ func (w *watch) busiest(ctx context.Context, d skills.Data, now time.Time, most 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.hard = skills.Reading[skills.Data]{At: now, Value: skills.Data{}}
+	for _, name := range []string{"busiest_process", "busiest_function", "busiest_share_pct"} {
+		if v, ok := d[name]; ok {
+			w.hard.Value[name] = v
+		}
+	}
 	if share < spinsAbove || most < 100*busyAbove || top.Did/r.Window.Seconds() < leastToSpin {
 		w.spinning = since{}
 		d.Set("spinning_for_seconds", 0, 0)
