@@ -12,6 +12,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
 	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
+	"github.com/fleetlens/fleetlens/pkg/skills/beam"
+	"github.com/fleetlens/fleetlens/pkg/skills/ets"
 	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
@@ -57,12 +59,14 @@ func Skills(o Options) []skills.Skill {
 		with(ports.Skill(machine), ports.GoSource(o.Go)),
 		supervisor.Skill(machine, units),
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
-		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
+		with(with(allocator.Skill(machine), allocator.GoSource(o.Go)), allocator.BeamSource(o.Beam)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
 		logger.Skill(written),
 		with(exception.Skill(written), exception.GoSource(o.Go)),
 		goruntime.Skill(o.Go),
-		gc.Skill(o.Go),
+		beam.Skill(o.Beam),
+		ets.Skill(o.Beam),
+		with(gc.Skill(o.Go), gc.BeamSource(o.Beam)),
 		tracer.Skill(o.Go),
 		postgres.Skill(o.Postgres),
 		anomaly.Skill(o.Detector),
