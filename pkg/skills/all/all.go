@@ -59,22 +59,22 @@ func Skills(o Options) []skills.Skill {
 		with(ports.Skill(machine), ports.GoSource(o.Go)),
 		supervisor.Skill(machine, units),
 		with(overload.Skill(machine), overload.GoSource(o.Go)),
-		with(with(allocator.Skill(machine), allocator.GoSource(o.Go)), allocator.BeamSource(o.Beam)),
-		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)),
-		logger.Skill(written),
-		with(exception.Skill(written), exception.GoSource(o.Go)),
+		with(allocator.Skill(machine), allocator.GoSource(o.Go), allocator.BeamSource(o.Beam)),
+		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go), vmevents.BeamSource(o.Beam)),
+		with(logger.Skill(written), logger.BeamSource(o.Beam)),
+		with(exception.Skill(written), exception.GoSource(o.Go), exception.BeamSource(o.Beam)),
 		goruntime.Skill(o.Go),
 		beam.Skill(o.Beam),
 		ets.Skill(o.Beam),
 		with(gc.Skill(o.Go), gc.BeamSource(o.Beam)),
-		tracer.Skill(o.Go),
+		with(tracer.Skill(o.Go), tracer.BeamSource(o.Beam)),
 		postgres.Skill(o.Postgres),
 		anomaly.Skill(o.Detector),
 	}
 }
 
-// with returns a skill that has one more source.
-func with(s skills.Skill, src skills.Source) skills.Skill {
-	s.Sources = append(s.Sources, src)
+// with returns a skill that has more sources.
+func with(s skills.Skill, more ...skills.Source) skills.Skill {
+	s.Sources = append(s.Sources, more...)
 	return s
 }
