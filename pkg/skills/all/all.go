@@ -56,9 +56,9 @@ func Skills(o Options) []skills.Skill {
 	written := logs.New(o.Logs, o.Journal)
 	return []skills.Skill{
 		hostos.Skill(machine),
-		with(ports.Skill(machine), ports.GoSource(o.Go)),
-		supervisor.Skill(machine, units),
-		with(overload.Skill(machine), overload.GoSource(o.Go)),
+		with(ports.Skill(machine), ports.GoSource(o.Go), ports.BeamSource(o.Beam)),
+		with(supervisor.Skill(machine, units), supervisor.BeamSource(o.Beam)),
+		with(overload.Skill(machine), overload.GoSource(o.Go), overload.BeamSource(o.Beam, machine)),
 		with(allocator.Skill(machine), allocator.GoSource(o.Go), allocator.BeamSource(o.Beam)),
 		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go), vmevents.BeamSource(o.Beam)),
 		with(logger.Skill(written), logger.BeamSource(o.Beam)),
