@@ -35,7 +35,7 @@ export function System() {
   return <Page title="System">
     <State of={v}>{(d) => <>
       <ul class="chips"><li>{d.me.connected ? "● connected" : "✕ not connected"} to {d.me.url}</li><li>{d.me.can_write ? "may ask and write" : "may only read"}</li></ul>
-      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Streams"><table><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
+      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Table of the streams"><table><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
       <section aria-labelledby="dead"><h2 id="dead">{plural(d.dead, "dead letter")}</h2>{d.dead === 0 && <p class="quiet">Everything could be handled.</p>}<ul>{list(d.dead_letters).map((l, k) => <li key={k}><code>{l.subject}</code>: {l.reason}</li>)}</ul></section>
     </>}</State>
   </Page>;
@@ -50,7 +50,7 @@ export function EvidencePage() {
     <State of={v}>{(d) => <>
       {d.from === "expired" && <p class="banner">{d.note}</p>}
       {d.snapshot && <p>{d.snapshot.node}/{d.snapshot.target} · {d.snapshot.skill}: <strong>{field} {value(d.snapshot.data?.[field])}</strong></p>}
-      {d.evidence && <Proof of={d.evidence} />}
+      {d.evidence && <section aria-labelledby="kept"><h2 id="kept">As it was kept</h2><Proof of={d.evidence} /></section>}
       {d.result && <pre tabIndex={0}>{d.result.content}</pre>}
       {list(d.cited_by).length > 0 && <p>Cited by {list(d.cited_by).map((id) => <a key={id} href={to("insights", id)}>{id} </a>)}</p>}
       <Raw of={d} />
