@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"internal/web":             {"pkg/protocol", "internal/bus"},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},
-	"internal/reach/beam":      {"internal/reach/beam/etf", "internal/reach/beam/dist"},
+	"internal/reach/beam":      {"internal/reach/beam/etf", "internal/reach/beam/dist", "internal/reach/logs", "internal/reach/stacktrace"},
 	"internal/reach/beam/dist": {"internal/reach/beam/etf"},
 	// The one place that runs a program for a skill.
 	"internal/journald": {"internal/reach/logs"},

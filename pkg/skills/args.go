@@ -37,8 +37,15 @@ func (a Args) must(name string) any {
 
 // Bind checks positional arguments against the callback's parameters and fills
 // in defaults. Values are what JSON or Lua give: float64, string, bool, nil (an
-// absent argument). The error names every fault and what would be right.
+// absent argument). No parameter is a list, so that one list alone stands for its
+// elements: what is written as a tuple elsewhere, trace_start({module, function, arity}).
+// The error names every fault and what would be right.
 func Bind(c protocol.CallDoc, positional []any) (Args, error) {
+	if len(positional) == 1 && len(c.Params) > 1 {
+		if tuple, ok := positional[0].([]any); ok {
+			positional = tuple
+		}
+	}
 	if len(positional) > len(c.Params) {
 		return Args{}, fmt.Errorf("%s takes %s, got %d: e.g. %s", c.Name, plural(len(c.Params), "argument"), len(positional), c.Example)
 	}

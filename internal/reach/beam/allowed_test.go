@@ -24,7 +24,22 @@ var allowed = []allowance{
 		"erlang:processes/0", "erlang:registered/0", "erlang:whereis/1", "erlang:node/0", "erlang:node/1", "ets:all/0", "ets:info/1", "ets:info/2",
 		"application:loaded_applications/0", "lists:keyfind/3", "maps:from_list/1", "os:getpid/0", "persistent_term:info/0",
 	}},
+	// Agents are processes of their own, with others that undo what they did.
+	{Events, []string{
+		"erlang:is_atom/1", "erlang:is_binary/1", "erlang:is_integer/1", "erlang:is_pid/1", "erlang:is_port/1", "erlang:byte_size/1", "erlang:node/0", "erlang:node/1",
+		"erlang:system_time/1", "erlang:port_info/2",
+		"erlang:spawn/1", "erlang:spawn_opt/2", "erlang:monitor/2", "erlang:monitor_node/2", "erlang:send/2", "erlang:send/3", "erlang:exit/2", "erlang:start_timer/3", "erlang:cancel_timer/1",
+		"erlang:system_monitor/0", "erlang:system_monitor/2",
+		"logger:add_handler/3", "logger:remove_handler/1", "logger:get_handler_ids/0", "logger:format_report/1", "logger_filters:level/2", "logger_filters:remote_gl/2", "lists:member/2",
+	}},
+	{Trace, []string{
+		"erlang:binary_to_existing_atom/2", "erlang:min/2", "erlang:module_loaded/1", "erlang:process_flag/2", "erlang:processes/0",
+		"erlang:trace/3", "erlang:trace_info/2", "erlang:trace_pattern/3", "lists:duplicate/2", "lists:split/2", "lists:usort/1", "lists:zipwith/3",
+	}},
 }
+
+// agents may call what no other script may: to have another process undo what they did.
+var agents = []string{"erlang:spawn", "erlang:spawn_opt"}
 
 // denied are modules and functions that change a node, or let it change.
 var denied = []string{

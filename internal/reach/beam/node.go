@@ -36,6 +36,10 @@ type Node struct {
 
 	scans  chan struct{} // holds one token: one scan at a time
 	budget budget
+
+	events *eventLog
+	logs   *logTail
+	calls  *callTrace
 }
 
 // A failure is why the node could not be reached, for those who would dial again at once.
@@ -61,12 +65,15 @@ func New(c Config) *Node {
 	if err != nil || host == "" {
 		host = "localhost"
 	}
-	return &Node{
+	n := &Node{
 		cfg: c, me: "fleetlens_probe@" + notInNames.ReplaceAllString(host, "-"), Log: slog.New(slog.DiscardHandler),
 		dialing: make(chan struct{}, 1), scans: make(chan struct{}, 1),
 		turns: map[string]chan struct{}{}, answers: map[string]any{},
 		budget: budget{share: c.MaxCPU / 100},
+		events: newEventLog(), calls: newCallTrace(),
 	}
+	n.logs = newLogTail(c.Node)
+	return n
 }
 
 // Name is the node's full name.

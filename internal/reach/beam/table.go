@@ -18,4 +18,7 @@ var table = []question{
 	{name: "ets_tables", level: Observe, scan: true},
 	{name: "ets_table", level: Observe, scan: true, variables: []string{"Name"}},
 	{name: "allocators", level: Observe},
+	{name: "watch_events", level: Events, variables: []string{"LongGC", "LongSchedule", "LargeHeap"}},
+	{name: "watch_logs", level: Events},
+	{name: "watch_calls", level: Trace, variables: []string{"Module", "Function", "Arity", "PerSecond", "Most", "For", "Hot"}},
 }

@@ -49,6 +49,9 @@ func TestNothingThatChangesANodeIsAllowed(t *testing.T) {
 			module, function, _ := strings.Cut(strings.Split(c, "/")[0], ":")
 			for _, never := range denied {
 				m, f, _ := strings.Cut(never, ":")
+				if a.level != Observe && slices.Contains(agents, never) {
+					continue
+				}
 				if module == m && (f == "*" || f == function) {
 					t.Errorf("%s is allowed at the level %s", c, a.level)
 				}

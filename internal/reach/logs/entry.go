@@ -75,6 +75,10 @@ type Entry struct {
 	Source   string // the file, container or unit it came from
 	Module   string // the program, logger or class that wrote it; may be empty
 	PID      int    // 0 when it is not told
+	Process  string // of a virtual machine: who logged it; may be empty
+	Func     string // where in the code, as name/arity; may be empty
+	Line     int    // 0 when it is not told
+	Domain   string // what the program says it belongs to; may be empty
 	Message  string
 	Cut      bool       // the message was longer
 	Template TemplateID // filled by the reader

@@ -121,9 +121,7 @@ func (r *Reader) follow(ctx context.Context, stream io.ReadCloser, read feed) {
 		buf, long, err = boundedLine(in, buf[:0])
 		switch {
 		case long:
-			r.mu.Lock()
-			r.cuts++
-			r.mu.Unlock()
+			r.tooLong()
 		case len(buf) > 0:
 			r.journalLine(buf, read.first, read.began)
 		}

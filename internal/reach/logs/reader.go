@@ -1,15 +1,10 @@
 package logs
 
 import (
-	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/fleetlens/fleetlens/internal/reach/logtemplate"
 )
 
 // freshness is for how long a reading is not repeated.
@@ -18,23 +13,17 @@ const freshness = time.Second
 // A Reader reads the logs of one machine. Several skills share one. It is safe for
 // concurrent use.
 type Reader struct {
+	*Book
 	cfg     Config
 	journal Journal
-	now     func() time.Time
 
 	mu         sync.Mutex
-	miner      *logtemplate.Miner
-	patterns   map[TemplateID]*pattern
-	ring       ring
-	counts     counts
 	tails      map[string]*follow
 	left       map[fileID]place // how far files were read that were rotated away
 	unreadable []Unreadable
 	taps       []Tap
-	started    time.Time
 	polled     time.Time
 	buf        []byte // while files are read
-	cuts       uint64
 	skipped    int64
 	follower   follower
 }
@@ -50,11 +39,7 @@ func New(cfg Config, journal Journal) *Reader { return NewAt(cfg, journal, time.
 
 // NewAt is New with a clock of the caller's.
 func NewAt(cfg Config, journal Journal, now func() time.Time) *Reader {
-	return &Reader{
-		cfg: cfg, journal: journal, now: now,
-		miner: logtemplate.New(logtemplate.DefaultConfig()), patterns: map[TemplateID]*pattern{},
-		tails: map[string]*follow{}, left: map[fileID]place{},
-	}
+	return &Reader{Book: NewBook(now), cfg: cfg, journal: journal, tails: map[string]*follow{}, left: map[fileID]place{}}
 }
 
 // Tap adds a tap. It must be called before the first Poll.
@@ -76,7 +61,7 @@ func (r *Reader) poll(ctx context.Context) (caught chan struct{}) {
 		return nil
 	}
 	if first {
-		r.started = now
+		r.Begin()
 	}
 	r.unreadable = r.unreadable[:0]
 	caught = r.pollJournal(now)
@@ -84,7 +69,7 @@ func (r *Reader) poll(ctx context.Context) (caught chan struct{}) {
 	r.pollFiles(ctx, first, now)
 	r.buf = nil
 	r.polled = now
-	r.tidy()
+	r.Tidy()
 	return caught
 }
 
@@ -109,18 +94,7 @@ func (r *Reader) take(e *Entry, text string, known bool, now time.Time) {
 	if part {
 		return
 	}
-	message, _, _ := strings.Cut(e.Message, "\n")
-	id, _ := r.miner.Add(message)
-	r.bound(e)
-	e.Template = id
-	r.ring.add(*e)
-	r.counts.add(e.Time, e.Level)
-	p := r.patterns[id]
-	if p == nil {
-		p = newPattern(e, known)
-		r.patterns[id] = p
-	}
-	p.add(e)
+	r.Add(e, known)
 }
 
 // date gives the entry the time at which it is counted. A line that was just
@@ -139,49 +113,7 @@ func (r *Reader) date(e *Entry, known bool, now time.Time) {
 	}
 }
 
-// bound cuts what is kept of an entry.
-func (r *Reader) bound(e *Entry) {
-	if len(e.Message) > entryBytes {
-		e.Message, e.Cut = strings.ToValidUTF8(e.Message[:entryBytes], ""), true
-	}
-	e.Module = strings.ToValidUTF8(e.Module[:min(len(e.Module), 128)], "")
-	e.Message = strings.ToValidUTF8(e.Message, "\ufffd")
-	if e.Cut {
-		r.cuts++
-		e.Message += Truncated
-	}
-	e.Message = strings.Clone(e.Message) // not the buffer it is a part of
-}
-
 // continues says whether a line goes on with what the one before it said.
 func continues(text string) bool {
 	return text[0] == ' ' || text[0] == '\t' || strings.HasPrefix(text, "Caused by: ")
-}
-
-// tidy joins what is known of templates that became one, and forgets what is known
-// of templates that are none any more.
-func (r *Reader) tidy() {
-	for _, id := range slices.Sorted(maps.Keys(r.patterns)) {
-		into := r.miner.Resolve(id)
-		if into == id {
-			continue
-		}
-		p := r.patterns[id]
-		delete(r.patterns, id)
-		if o := r.patterns[into]; o != nil {
-			o.merge(p)
-		} else {
-			r.patterns[into] = p
-		}
-	}
-	most := r.miner.Len() + 64
-	if len(r.patterns) <= most {
-		return
-	}
-	ids := slices.SortedFunc(maps.Keys(r.patterns), func(a, b TemplateID) int {
-		return cmp.Or(r.patterns[b].last.Compare(r.patterns[a].last), cmp.Compare(a, b))
-	})
-	for _, id := range ids[most:] {
-		delete(r.patterns, id)
-	}
 }

@@ -17,14 +17,14 @@ type Totals struct {
 }
 
 // Totals counts the entries of the last window, a quarter of an hour at most.
-func (r *Reader) Totals(window time.Duration) Totals {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := r.now()
-	c := r.counts.since(now, window)
+func (b *Book) Totals(window time.Duration) Totals {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	c := b.counts.since(now, window)
 	modules := map[string]bool{}
-	for i := range r.ring.list {
-		if e := &r.ring.list[i]; e.Level.IsError() && now.Sub(e.Time) <= window {
+	for i := range b.ring.list {
+		if e := &b.ring.list[i]; e.Level.IsError() && now.Sub(e.Time) <= window {
 			modules[cmp.Or(e.Module, e.Source)] = true
 		}
 	}
@@ -33,13 +33,13 @@ func (r *Reader) Totals(window time.Duration) Totals {
 
 // Entries returns the newest of the entries that keep accepts, at most limit, the
 // newest first.
-func (r *Reader) Entries(limit int, keep func(*Entry) bool) []Entry {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (b *Book) Entries(limit int, keep func(*Entry) bool) []Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	var out []Entry
-	for i := range slices.Backward(r.ring.list) {
-		if e := r.ring.list[i]; keep(&e) {
-			e.Template = r.miner.Resolve(e.Template)
+	for i := range slices.Backward(b.ring.list) {
+		if e := b.ring.list[i]; keep(&e) {
+			e.Template = b.miner.Resolve(e.Template)
 			out = append(out, e)
 		}
 	}
@@ -65,19 +65,19 @@ type Template struct {
 
 // Templates returns the templates there are, those that came most often in the
 // last five minutes first.
-func (r *Reader) Templates() []Template {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tidy()
-	texts := make(map[TemplateID]string, r.miner.Len())
-	for _, t := range r.miner.Templates() {
+func (b *Book) Templates() []Template {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tidy()
+	texts := make(map[TemplateID]string, b.miner.Len())
+	for _, t := range b.miner.Templates() {
 		texts[t.ID] = t.Text
 	}
-	now := r.now()
-	list := make([]Template, 0, len(r.patterns))
-	for _, id := range slices.Sorted(maps.Keys(r.patterns)) {
+	now := b.now()
+	list := make([]Template, 0, len(b.patterns))
+	for _, id := range slices.Sorted(maps.Keys(b.patterns)) {
 		if text, ok := texts[id]; ok {
-			list = append(list, r.patterns[id].view(id, text, now))
+			list = append(list, b.patterns[id].view(id, text, now))
 		}
 	}
 	slices.SortStableFunc(list, byRecent)
@@ -86,22 +86,22 @@ func (r *Reader) Templates() []Template {
 
 // Erring returns how many templates there are, and those of errors that came in the
 // last five minutes, most often first: what a snapshot needs, without the rest.
-func (r *Reader) Erring() (total int, list []Template) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tidy()
-	now := r.now()
-	for _, id := range slices.Sorted(maps.Keys(r.patterns)) {
-		p := r.patterns[id]
+func (b *Book) Erring() (total int, list []Template) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tidy()
+	now := b.now()
+	for _, id := range slices.Sorted(maps.Keys(b.patterns)) {
+		p := b.patterns[id]
 		if !p.level.IsError() || p.recent(now, int64(Window/time.Minute)) == 0 {
 			continue
 		}
-		if t, ok := r.miner.Template(id); ok {
+		if t, ok := b.miner.Template(id); ok {
 			list = append(list, p.view(id, t.Text, now))
 		}
 	}
 	slices.SortStableFunc(list, byRecent)
-	return len(r.patterns), list
+	return len(b.patterns), list
 }
 
 func byRecent(a, b Template) int {
@@ -109,15 +109,15 @@ func byRecent(a, b Template) int {
 }
 
 // Template returns one, by its id or an id it had; false when it is not known.
-func (r *Reader) Template(id TemplateID) (Template, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tidy()
-	t, ok := r.miner.Template(id)
-	if !ok || r.patterns[t.ID] == nil {
+func (b *Book) Template(id TemplateID) (Template, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tidy()
+	t, ok := b.miner.Template(id)
+	if !ok || b.patterns[t.ID] == nil {
 		return Template{}, false
 	}
-	return r.patterns[t.ID].view(t.ID, t.Text, r.now()), true
+	return b.patterns[t.ID].view(t.ID, t.Text, b.now()), true
 }
 
 func (p *pattern) view(id TemplateID, text string, now time.Time) Template {
@@ -165,15 +165,22 @@ func (r *Reader) Sources() ([]Source, []Unreadable) {
 func (r *Reader) Losses() (cut uint64, skipped int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.cuts, r.skipped
+	return r.Cut(), r.skipped
 }
 
-// Began returns when reading began; zero before the first Poll.
-func (r *Reader) Began() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.started
+// Cut is how many entries were too long to be kept whole.
+func (b *Book) Cut() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cuts
 }
 
-// Now returns the time by which the reader counts.
-func (r *Reader) Now() time.Time { return r.now() }
+// Began returns when reading began; zero before that.
+func (b *Book) Began() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.started
+}
+
+// Now returns the time by which it counts.
+func (b *Book) Now() time.Time { return b.now() }

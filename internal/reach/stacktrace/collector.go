@@ -37,6 +37,7 @@ type Collector struct {
 	next    int
 	streams map[string]*stream
 	traces  []Trace // the oldest first
+	most    int     // of traces
 	groups  map[string]*Group
 }
 
@@ -60,7 +61,9 @@ type Group struct {
 	Known       bool // it was there before reading began
 	Source      string
 	Module      string
-	Recent      int // in the last five minutes, when asked
+	Level       string // at which the newest was logged; may be empty
+	Under       string // the supervisor of the newest; may be empty
+	Recent      int    // in the last five minutes, when asked
 
 	counts [slots]struct {
 		at int64
@@ -69,8 +72,42 @@ type Group struct {
 }
 
 // New returns a collector.
-func New() *Collector {
-	return &Collector{streams: map[string]*stream{}, groups: map[string]*Group{}}
+func New() *Collector { return NewKeeping(mostTraces) }
+
+// NewKeeping returns a collector that keeps the given number of whole traces.
+func NewKeeping(traces int) *Collector {
+	return &Collector{streams: map[string]*stream{}, groups: map[string]*Group{}, most: traces}
+}
+
+// Put takes a trace that somebody else has put together, and bounds it. Its ID and
+// Group are set here.
+func (c *Collector) Put(t Trace) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.Type, t.Message = short(t.Type, nameBytes), short(t.Message, textBytes)
+	t.Source, t.Module, t.Under = short(t.Source, nameBytes), short(t.Module, nameBytes), short(t.Under, nameBytes)
+	if t.Cut = t.Cut || len(t.Frames) > mostFrames; t.Cut {
+		t.Frames = t.Frames[:min(len(t.Frames), mostFrames)]
+	}
+	c.keep(&t)
+}
+
+// Parse reads one trace from the lines of a text that begins with it; false when it
+// does not.
+func Parse(text string) (Trace, bool) {
+	lines := strings.Split(text, "\n")
+	first := strings.TrimSpace(lines[0])
+	b := begin(first, "")
+	if b == nil {
+		return Trace{}, false
+	}
+	for _, l := range lines[1:min(len(lines), mostLines)] {
+		line := strings.TrimSpace(l)
+		if line == "" || !b.next(line, l[0] == ' ' || l[0] == '\t') {
+			break
+		}
+	}
+	return b.Trace, true
 }
 
 // Add takes a line, or a message of several lines, and says whether it is a part of
@@ -153,15 +190,19 @@ func (c *Collector) close(s *stream) {
 	if b.reverse {
 		slices.Reverse(t.Frames)
 	}
+	c.keep(&t)
+}
+
+func (c *Collector) keep(t *Trace) {
 	t.Type = cmp.Or(t.Type, "unknown")
-	t.Group = groupOf(&t)
+	t.Group = groupOf(t)
 	c.next++
 	t.ID = c.next
-	c.traces = append(c.traces, t)
-	if drop := len(c.traces) - mostTraces; drop > 0 {
+	c.traces = append(c.traces, *t)
+	if drop := len(c.traces) - c.most; drop > 0 {
 		c.traces = slices.Delete(c.traces, 0, drop)
 	}
-	c.count(&t)
+	c.count(t)
 }
 
 func (c *Collector) count(t *Trace) {
@@ -178,7 +219,7 @@ func (c *Collector) count(t *Trace) {
 	}
 	g.Total++
 	if !t.Time.Before(g.Last) {
-		g.Last, g.Message, g.Source, g.Module = t.Time, t.Message, t.Source, t.Module
+		g.Last, g.Message, g.Source, g.Module, g.Level, g.Under = t.Time, t.Message, t.Source, t.Module, t.Level, t.Under
 	}
 	n := t.Time.UnixNano() / int64(slot)
 	if s := &g.counts[((n%slots)+slots)%slots]; s.at <= n {

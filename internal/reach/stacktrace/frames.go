@@ -1,6 +1,7 @@
 package stacktrace
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -133,10 +134,45 @@ func elixirFrame(s string) (f Frame, ok bool) {
 	}
 	file, line, found := cutLast(place, ":")
 	n, err := strconv.Atoi(line)
-	if !found || err != nil || !strings.HasSuffix(file, ".ex") && !strings.HasSuffix(file, ".exs") && !strings.HasSuffix(file, ".erl") && !strings.HasSuffix(file, ".eex") {
+	if !found || err != nil || file != "nofile" && file != "iex" && !strings.HasSuffix(file, ".ex") && !strings.HasSuffix(file, ".exs") && !strings.HasSuffix(file, ".erl") && !strings.HasSuffix(file, ".eex") {
 		return f, false
 	}
-	return Frame{function, file, n}, true
+	return Frame{withoutArguments(function), file, n}, true
+}
+
+// withoutArguments writes Shop.Cart.get(:a, %{b: 1}) as Shop.Cart.get/2: what a
+// function was called with is the program's own business.
+func withoutArguments(function string) string {
+	open := strings.IndexByte(function, '(')
+	if open <= 0 || function[open-1] == ' ' {
+		return function
+	}
+	arity, depth := 0, 0
+	var quote byte
+	for i := open; i < len(function); i++ {
+		switch c := function[i]; {
+		case quote != 0 && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case strings.IndexByte("([{", c) >= 0 || strings.HasPrefix(function[i:], "<<"):
+			depth++
+		case strings.IndexByte(")]}", c) >= 0 || strings.HasPrefix(function[i:], ">>"):
+			if depth--; depth == 0 {
+				if strings.TrimSpace(function[open+1:i]) != "" {
+					arity++
+				}
+				return fmt.Sprintf("%s/%d", function[:open], arity)
+			}
+		case c == ',' && depth == 1:
+			arity++
+		}
+	}
+	return function[:open] // the line was cut
 }
 
 // erlangFrame reads "in function  m:f/1 (src/m.erl, line 12)" and "in call from …".

@@ -50,7 +50,9 @@ type Trace struct {
 	Frames   []Frame  // where it happened first
 	Cut      bool     // there were more frames
 	Source   string
-	Module   string // the program that logged it; may be empty
+	Module   string // the program or the process that logged it; may be empty
+	Level    string // at which it was logged; may be empty
+	Under    string // the supervisor of the process; may be empty
 	PID      int
 	Known    bool // it was written before reading began
 }
@@ -115,13 +117,22 @@ func own(t *Trace) []Frame {
 	return out
 }
 
+// runtimes are how functions begin that a language brings along, and that are on top of
+// many different faults.
+var runtimes = map[string][]string{
+	Go: {"runtime.", "panic(", "testing.", "net/http.", "runtime/debug."}, Java: {"java.", "jdk.", "sun.", "javax."},
+	Node: {"node:"}, DotNet: {"System.", "Microsoft."}, Erlang: erlangs,
+	Elixir: append([]string{
+		":gen_server.", ":gen_statem.", ":gen.", ":proc_lib.", ":erlang.", ":lists.", ":maps.", "Task.Supervised.", "GenServer.", "Kernel.", "Enum.", "Map.",
+	}, erlangs...),
+}
+
+var erlangs = []string{"gen_server:", "gen_statem:", "gen_event:", "gen:", "proc_lib:", "erlang:", "lists:", "maps:", "erl_eval:"}
+
 func ofRuntime(language string, f Frame) bool {
-	prefixes := map[string][]string{
-		Go: {"runtime.", "panic(", "testing.", "net/http.", "runtime/debug."}, Java: {"java.", "jdk.", "sun.", "javax."},
-		Node: {"node:"}, DotNet: {"System.", "Microsoft."}, Erlang: {"gen_server:", "proc_lib:", "erlang:"}, Elixir: {":gen_server.", ":proc_lib.", "Task.Supervised."},
-	}[language]
-	for _, p := range prefixes {
-		if strings.HasPrefix(f.Function, p) || language == Node && strings.HasPrefix(f.File, p) {
+	function := strings.TrimPrefix(f.Function, "fun in ")
+	for _, p := range runtimes[language] {
+		if strings.HasPrefix(function, p) || language == Node && strings.HasPrefix(f.File, p) {
 			return true
 		}
 	}

@@ -20,12 +20,19 @@ const (
 	keptDoc = "The newest 120 traces are kept. "
 )
 
-func (h hostTraces) calls() []skills.Call {
+// words are those in which sources differ.
+type words struct {
+	trace, kept string
+	kinds       []string
+	kind        string // of the example
+}
+
+func (h traces) calls(say words) []skills.Call {
 	limit := skills.Limit(10, 50, "how many traces")
 	return []skills.Call{
 		{
 			Name: "exception_stats",
-			Doc: "Stack traces of the last five minutes: total_count, by_kind and by_language (counts by name), top_types (type and count, most often first, at most 10), type_count. " +
+			Doc: "Stack traces of the last five minutes: total_count, by_kind, by_language and by_level (counts by name; by_level is empty where none is told), top_types (type and count, most often first, at most 10), type_count. " +
 				"Also window_seconds.",
 			Example: "exception_stats()",
 			Run:     h.answer(func(skills.Args) (any, error) { return h.stats(), nil }),
@@ -45,11 +52,11 @@ func (h hostTraces) calls() []skills.Call {
 		},
 		{
 			Name: "exception_recent",
-			Doc:  "The newest stack traces. exceptions: " + traceDoc + keptDoc,
+			Doc:  "The newest stack traces. exceptions: " + say.trace + say.kept,
 			Params: []skills.Param{limit, {
-				Name: "kind", Type: "string", Doc: "only of this kind", Default: "all", Enum: append([]string{"all"}, stacktrace.Kinds()...),
+				Name: "kind", Type: "string", Doc: "only of this kind", Default: "all", Enum: append([]string{"all"}, say.kinds...),
 			}},
-			Example: `exception_recent(5, "panic")`,
+			Example: `exception_recent(5, "` + say.kind + `")`,
 			Run: h.answer(func(a skills.Args) (any, error) {
 				kind := a.String("kind")
 				return h.list(a.Int("limit"), func(t *stacktrace.Trace) bool { return kind == "all" || t.Kind == kind }), nil
@@ -57,7 +64,7 @@ func (h hostTraces) calls() []skills.Call {
 		},
 		{
 			Name:    "exception_by_type",
-			Doc:     "The newest stack traces whose type, or that of a cause, contains a text, in any case. exceptions: " + traceDoc + keptDoc,
+			Doc:     "The newest stack traces whose type, or that of a cause, contains a text, in any case. exceptions: " + say.trace + say.kept,
 			Params:  []skills.Param{{Name: "type", Type: "string", Doc: "a part of the name: IOException"}, limit},
 			Example: `exception_by_type("Timeout", 10)`,
 			Run: h.answer(func(a skills.Args) (any, error) {
@@ -69,7 +76,7 @@ func (h hostTraces) calls() []skills.Call {
 		},
 		{
 			Name:    "exception_search",
-			Doc:     "The newest stack traces whose type, message, causes or functions match a regular expression (RE2; (?i) for any case). exceptions: " + traceDoc + keptDoc,
+			Doc:     "The newest stack traces whose type, message, causes or functions match a regular expression (RE2; (?i) for any case). exceptions: " + say.trace + say.kept,
 			Params:  []skills.Param{{Name: "pattern", Type: "string", Doc: "at most 200 characters"}, limit},
 			Example: `exception_search("(?i)connection refused", 10)`,
 			Run: h.answer(func(a skills.Args) (any, error) {
@@ -82,7 +89,7 @@ func (h hostTraces) calls() []skills.Call {
 		},
 		{
 			Name: "exception_stacktrace",
-			Doc: "One trace: " + traceDoc + "found: false when there is none of this id. causes: all of them. frames: where it happened first: function, file and line (absent when not told). " +
+			Doc: "One trace: " + say.trace + "found: false when there is none of this id. causes: all of them. frames: where it happened first: function, file and line (absent when not told). " +
 				"truncated: there were more than 24 frames.",
 			Params:  []skills.Param{{Name: "id", Type: "integer", Doc: "as exception_recent has it", Min: skills.Level(1), Max: skills.Level(1 << 31)}},
 			Example: "exception_stacktrace(1)",
@@ -94,7 +101,7 @@ func (h hostTraces) calls() []skills.Call {
 }
 
 // answer has a callback answer with what was written until now.
-func (h hostTraces) answer(f func(skills.Args) (any, error)) func(context.Context, skills.Args) (any, error) {
+func (h traces) answer(f func(skills.Args) (any, error)) func(context.Context, skills.Args) (any, error) {
 	return func(ctx context.Context, a skills.Args) (any, error) {
 		if err := h.read(ctx); err != nil {
 			return nil, err
@@ -103,23 +110,28 @@ func (h hostTraces) answer(f func(skills.Args) (any, error)) func(context.Contex
 	}
 }
 
-func (h hostTraces) stats() map[string]any {
+func (h traces) stats() map[string]any {
 	s := statsOf(h.recent())
-	types := slices.SortedFunc(maps.Keys(s.types), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.types[b], s.types[a]), cmp.Compare(a, b))
-	})
+	types := mostOften(s.types)
 	top := []map[string]any{}
 	for _, name := range types[:min(len(types), 10)] {
 		top = append(top, map[string]any{"type": skills.Cut(name), "count": s.types[name]})
 	}
 	return map[string]any{
-		"window_seconds": stacktrace.Window.Seconds(), "total_count": s.total, "by_kind": s.kinds, "by_language": s.languages, "top_types": top, "type_count": len(types),
+		"window_seconds": stacktrace.Window.Seconds(), "total_count": s.total, "by_kind": s.kinds, "by_language": s.languages, "by_level": s.levels, "top_types": top, "type_count": len(types),
 	}
 }
 
-func (h hostTraces) groups(limit int, onlyNew bool) map[string]any {
+// mostOften returns the names, those with the highest counts first.
+func mostOften(counts map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+func (h traces) groups(limit int, onlyNew bool) map[string]any {
 	out, total := []map[string]any{}, 0
-	for _, g := range h.found.Groups(h.logs.Now()) {
+	for _, g := range h.found.Groups(h.now()) {
 		if onlyNew && !h.isNew(g) {
 			continue
 		}
@@ -134,7 +146,7 @@ func (h hostTraces) groups(limit int, onlyNew bool) map[string]any {
 	return map[string]any{"groups": out, "total": total}
 }
 
-func (h hostTraces) list(limit int, keep func(*stacktrace.Trace) bool) map[string]any {
+func (h traces) list(limit int, keep func(*stacktrace.Trace) bool) map[string]any {
 	out := []map[string]any{}
 	for _, t := range h.found.Traces(limit, keep) {
 		out = append(out, view(&t))
@@ -147,13 +159,19 @@ func view(t *stacktrace.Trace) map[string]any {
 		"id": float64(t.ID), "datetime": stamp(t.Time), "kind": t.Kind, "language": t.Language, "type": skills.Cut(t.Type), "message": skills.Cut(t.Message),
 		"where": where(t.Top()), "group": t.Group, "program": cmp.Or(t.Module, t.Source),
 	}
+	if t.Level != "" {
+		v["level"] = t.Level
+	}
+	if t.Under != "" {
+		v["supervisor"] = skills.Cut(t.Under)
+	}
 	if len(t.Causes) > 0 {
 		v["cause"] = skills.Cut(t.Causes[len(t.Causes)-1])
 	}
 	return v
 }
 
-func (h hostTraces) trace(id int) map[string]any {
+func (h traces) trace(id int) map[string]any {
 	list := h.found.Traces(1, func(t *stacktrace.Trace) bool { return t.ID == id })
 	if len(list) == 0 {
 		return map[string]any{"found": false, "says": fmt.Sprintf("no trace %d: exception_recent lists those there are", id)}

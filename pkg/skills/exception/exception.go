@@ -4,8 +4,10 @@
 package exception
 
 import (
+	"context"
 	_ "embed"
 	"strings"
+	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/stacktrace"
@@ -29,17 +31,25 @@ func Skill(r *logs.Reader) skills.Skill {
 }
 
 func hostSource(r *logs.Reader) skills.Source {
-	h := hostTraces{r, stacktrace.New()}
+	h := hostTraces{traces{found: stacktrace.New(), now: r.Now, began: r.Began}, r}
+	h.read = h.settle
 	r.Tap(h.tap)
 	return skills.Source{
-		Kind: skills.Host, Prompt: hostPrompt, Metrics: hostMetrics, Checks: hostChecks, Calls: h.calls(), Snapshot: h.snapshot,
+		Kind: skills.Host, Prompt: hostPrompt, Metrics: hostMetrics, Checks: hostChecks, Calls: h.calls(words{traceDoc, keptDoc, stacktrace.Kinds(), "panic"}), Snapshot: h.snapshot,
 	}
+}
+
+// traces are stack traces, and how to have them brought up to date.
+type traces struct {
+	found      *stacktrace.Collector
+	now, began func() time.Time
+	read       func(context.Context) error
 }
 
 // hostTraces are the stack traces in the logs of one machine.
 type hostTraces struct {
-	logs  *logs.Reader
-	found *stacktrace.Collector
+	traces
+	logs *logs.Reader
 }
 
 // tap shows the collector every line of the logs.

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/stacktrace"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
-// read takes in what was written until now.
-func (h hostTraces) read(ctx context.Context) error {
+// settle takes in what was written until now.
+func (h hostTraces) settle(ctx context.Context) error {
 	if err := h.logs.Poll(ctx); err != nil {
 		return err
 	}
@@ -51,8 +50,8 @@ func (h hostTraces) snapshot(ctx context.Context) (skills.Data, error) {
 func died(kind string) bool { return kind == stacktrace.Panic || kind == stacktrace.CoreDump }
 
 // fresh sets what is new, once enough was seen for something to be.
-func (h hostTraces) fresh(d skills.Data, groups []stacktrace.Group) {
-	if h.logs.Now().Sub(h.logs.Began()) < logs.Window {
+func (h traces) fresh(d skills.Data, groups []stacktrace.Group) {
+	if h.now().Sub(h.began()) < stacktrace.Window {
 		return
 	}
 	n := 0
@@ -67,13 +66,13 @@ func (h hostTraces) fresh(d skills.Data, groups []stacktrace.Group) {
 	d.Set("new_exception_groups_5m", float64(n), 0)
 }
 
-func (h hostTraces) isNew(g stacktrace.Group) bool {
-	return !g.Known && h.logs.Now().Sub(g.First) <= stacktrace.Window
+func (h traces) isNew(g stacktrace.Group) bool {
+	return !g.Known && h.now().Sub(g.First) <= stacktrace.Window
 }
 
 // recent returns the groups of the last five minutes.
-func (h hostTraces) recent() []stacktrace.Group {
-	groups := h.found.Groups(h.logs.Now())
+func (h traces) recent() []stacktrace.Group {
+	groups := h.found.Groups(h.now())
 	for i, g := range groups {
 		if g.Recent == 0 {
 			return groups[:i]
@@ -86,16 +85,19 @@ func (h hostTraces) recent() []stacktrace.Group {
 type stats struct {
 	total            int
 	kinds, languages map[string]int
-	types            map[string]int
+	types, levels    map[string]int
 }
 
 func statsOf(groups []stacktrace.Group) stats {
-	s := stats{kinds: map[string]int{}, languages: map[string]int{}, types: map[string]int{}}
+	s := stats{kinds: map[string]int{}, languages: map[string]int{}, types: map[string]int{}, levels: map[string]int{}}
 	for _, g := range groups {
 		s.total += g.Recent
 		s.kinds[g.Kind] += g.Recent
 		s.languages[g.Language] += g.Recent
 		s.types[g.Type] += g.Recent
+		if g.Level != "" {
+			s.levels[g.Level] += g.Recent
+		}
 	}
 	return s
 }

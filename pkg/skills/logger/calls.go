@@ -12,23 +12,31 @@ import (
 )
 
 const (
-	entryDoc = "timestamp, level, message (at most 400 characters), module (the program or logger; absent when the line tells none), source (file, docker:ID or journal:UNIT), pid (absent when not told), " +
+	hostEntryDoc = "timestamp, level, message (at most 400 characters), module (the program or logger; absent when the line tells none), source (file, docker:ID or journal:UNIT), pid (absent when not told), " +
 		"template (an id for logger_template). "
 	keptDoc = "Of all logs the newest 1000 entries are kept. "
 )
 
 func (h hostLogs) calls() []skills.Call {
+	stats := skills.Call{
+		Name: "logger_stats",
+		Doc: statsDoc +
+			"Also window_seconds, lines_cut and skipped_mb (what was too long or too much, since reading began).",
+		Example: "logger_stats()",
+		Run:     h.polled(func(skills.Args) (any, error) { return h.stats(), nil }),
+	}
+	return append(append([]skills.Call{stats}, h.entryCalls(hostEntryDoc)...), h.sourcesCall())
+}
+
+const statsDoc = "Counts of the last 60 seconds: total_count, error_count (error, critical, alert and emergency), warning_count, info_count, debug_count, error_rate (errors, % of all), " +
+	"error_module_count. "
+
+// entryCalls are those that list entries and templates.
+func (h written) entryCalls(entryDoc string) []skills.Call {
 	level := func(doc, def string) skills.Param {
 		return skills.Param{Name: "level", Type: "string", Doc: doc, Default: def, Enum: append([]string{"all"}, logs.Levels()...)}
 	}
 	return append([]skills.Call{
-		{
-			Name: "logger_stats",
-			Doc: "Counts of the last 60 seconds: total_count, error_count (error, critical, alert and emergency), warning_count, info_count, debug_count, error_rate (errors, % of all), " +
-				"error_module_count. Also window_seconds, lines_cut and skipped_mb (what was too long or too much, since reading began).",
-			Example: "logger_stats()",
-			Run:     h.polled(func(skills.Args) (any, error) { return h.stats(), nil }),
-		},
 		{
 			Name:    "logger_recent",
 			Doc:     "The newest entries of a level or graver. entries: " + entryDoc + keptDoc,
@@ -76,9 +84,9 @@ func (h hostLogs) calls() []skills.Call {
 }
 
 // polled has a callback answer with what was written until now.
-func (h hostLogs) polled(answer func(skills.Args) (any, error)) func(context.Context, skills.Args) (any, error) {
+func (h written) polled(answer func(skills.Args) (any, error)) func(context.Context, skills.Args) (any, error) {
 	return func(ctx context.Context, a skills.Args) (any, error) {
-		if err := h.Poll(ctx); err != nil {
+		if err := h.poll(ctx); err != nil {
 			return nil, err
 		}
 		return answer(a)
@@ -86,12 +94,17 @@ func (h hostLogs) polled(answer func(skills.Args) (any, error)) func(context.Con
 }
 
 func (h hostLogs) stats() map[string]any {
+	v := h.written.stats()
+	cut, skipped := h.reader.Losses()
+	v["lines_cut"], v["skipped_mb"] = cut, skills.Round(float64(skipped)/(1<<20), 1)
+	return v
+}
+
+func (h written) stats() map[string]any {
 	t := h.Totals(time.Minute)
-	cut, skipped := h.Losses()
 	return map[string]any{
 		"window_seconds": 60.0, "total_count": t.Total, "error_count": t.Errors, "warning_count": t.Warnings, "info_count": t.Infos, "debug_count": t.Debug,
 		"error_rate": skills.Round(pct(t.Errors, t.Total), 2), "error_module_count": t.ErrorModules,
-		"lines_cut": cut, "skipped_mb": skills.Round(float64(skipped)/(1<<20), 1),
 	}
 }
 
@@ -115,7 +128,7 @@ func atLeast(level string) func(*logs.Entry) bool {
 	return func(e *logs.Entry) bool { return !ok || e.Level <= least }
 }
 
-func (h hostLogs) list(limit int, keep func(*logs.Entry) bool) map[string]any {
+func (h written) list(limit int, keep func(*logs.Entry) bool) map[string]any {
 	entries := h.Entries(limit, keep)
 	out := make([]map[string]any, 0, len(entries))
 	for i := range entries {
@@ -134,6 +147,14 @@ func view(e *logs.Entry) map[string]any {
 	}
 	if e.PID > 0 {
 		v["pid"] = e.PID
+	}
+	for name, text := range map[string]string{"process": e.Process, "func": e.Func, "domain": e.Domain} {
+		if text != "" {
+			v[name] = skills.Cut(text)
+		}
+	}
+	if e.Line > 0 {
+		v["line"] = float64(e.Line)
 	}
 	return v
 }

@@ -26,7 +26,7 @@ func Skill(r *logs.Reader) skills.Skill {
 }
 
 func hostSource(r *logs.Reader) skills.Source {
-	h := hostLogs{r}
+	h := hostLogs{written{r.Book, r.Poll}, r}
 	return skills.Source{
 		Kind: skills.Host, Prompt: hostPrompt, Metrics: hostMetrics, Checks: hostChecks, Calls: h.calls(), Snapshot: h.snapshot,
 	}

@@ -11,8 +11,17 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
+// written is what was logged, and how to have it brought up to date.
+type written struct {
+	*logs.Book
+	poll func(context.Context) error
+}
+
 // hostLogs answers for one machine.
-type hostLogs struct{ *logs.Reader }
+type hostLogs struct {
+	written
+	reader *logs.Reader
+}
 
 // burstFrom is from how many errors a minute on their growth says something.
 const burstFrom = 20
@@ -21,11 +30,11 @@ const burstFrom = 20
 const burstBase = 10 * time.Minute
 
 func (h hostLogs) snapshot(ctx context.Context) (skills.Data, error) {
-	if err := h.Poll(ctx); err != nil {
+	if err := h.poll(ctx); err != nil {
 		return nil, err
 	}
 	d := skills.Data{}
-	read, unreadable := h.Sources()
+	read, unreadable := h.reader.Sources()
 	d.Set("sources_read", float64(len(read)), 0)
 	d.Set("sources_unreadable", float64(len(unreadable)), 0)
 	if len(unreadable) > 0 {
@@ -36,13 +45,13 @@ func (h hostLogs) snapshot(ctx context.Context) (skills.Data, error) {
 	}
 	h.entries(d)
 	h.templates(d)
-	cut, skipped := h.Losses()
+	cut, skipped := h.reader.Losses()
 	d.Set("lines_cut", float64(cut), 0)
 	d.Set("skipped_mb", float64(skipped)/(1<<20), 1)
 	return d, nil
 }
 
-func (h hostLogs) entries(d skills.Data) {
+func (h written) entries(d skills.Data) {
 	t := h.Totals(time.Minute)
 	d.Set("total_logs_1m", float64(t.Total), 0)
 	d.Set("error_count_1m", float64(t.Errors), 0)
@@ -62,7 +71,7 @@ func pct(part, of int) float64 {
 	return 100 * float64(part) / float64(of)
 }
 
-func (h hostLogs) templates(d skills.Data) {
+func (h written) templates(d skills.Data) {
 	total, list := h.Erring()
 	d.Set("templates", float64(total), 0)
 	var fresh []logs.Template
@@ -101,7 +110,7 @@ func alike(a, b string) bool {
 }
 
 // settled says whether the reader has seen enough for something to be new.
-func (h hostLogs) settled() bool { return h.Now().Sub(h.Began()) >= logs.Window }
+func (h written) settled() bool { return h.Now().Sub(h.Began()) >= logs.Window }
 
 func perMinute(t logs.Template) float64 { return float64(t.Recent) / logs.Window.Minutes() }
 

@@ -13,7 +13,7 @@ import (
 const templateDoc = "id, template (the message with <*> in the place of what differs), level (the gravest seen), count_5m, per_min (mean of the last five minutes), total (since it is known), " +
 	"first_seen, last_seen, new (first seen in the last five minutes), source and module of the last one. "
 
-func (h hostLogs) templateCalls(level func(doc, def string) skills.Param) []skills.Call {
+func (h written) templateCalls(level func(doc, def string) skills.Param) []skills.Call {
 	return []skills.Call{
 		{
 			Name:    "logger_templates",
@@ -46,17 +46,10 @@ func (h hostLogs) templateCalls(level func(doc, def string) skills.Param) []skil
 				return h.kind(logs.TemplateID(a.Int("id"))), nil
 			}),
 		},
-		{
-			Name: "logger_sources",
-			Doc: "What is read: sources: name, entries (lines since reading began; absent for the journal), last_read (absent when nothing came), skipped_mb (passed over because too much came at once). " +
-				"What cannot be: unreadable: source, reason, grant (what would let the probe read it).",
-			Example: "logger_sources()",
-			Run:     h.polled(func(skills.Args) (any, error) { return h.sources(), nil }),
-		},
 	}
 }
 
-func (h hostLogs) kinds(limit int, keep func(*logs.Template) bool) map[string]any {
+func (h written) kinds(limit int, keep func(*logs.Template) bool) map[string]any {
 	return page(h.Templates(), limit, keep)
 }
 
@@ -74,14 +67,14 @@ func page(list []logs.Template, limit int, keep func(*logs.Template) bool) map[s
 	return map[string]any{"templates": out, "total": total}
 }
 
-func (h hostLogs) fresh(within time.Duration, limit int) map[string]any {
+func (h written) fresh(within time.Duration, limit int) map[string]any {
 	list := h.Templates()
 	slices.SortStableFunc(list, func(a, b logs.Template) int { return cmp.Compare(a.Level, b.Level) })
 	now := h.Now()
 	return page(list, limit, func(t *logs.Template) bool { return !t.Known && now.Sub(t.First) <= within })
 }
 
-func (h hostLogs) kind(id logs.TemplateID) map[string]any {
+func (h written) kind(id logs.TemplateID) map[string]any {
 	t, ok := h.Template(id)
 	if !ok {
 		return map[string]any{"found": false, "says": fmt.Sprintf("no template %d: logger_templates lists those there are", id)}
@@ -104,8 +97,19 @@ func kindView(t *logs.Template) map[string]any {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// sourcesCall is of a machine alone: a node has one log.
+func (h hostLogs) sourcesCall() skills.Call {
+	return skills.Call{
+		Name: "logger_sources",
+		Doc: "What is read: sources: name, entries (lines since reading began; absent for the journal), last_read (absent when nothing came), skipped_mb (passed over because too much came at once). " +
+			"What cannot be: unreadable: source, reason, grant (what would let the probe read it).",
+		Example: "logger_sources()",
+		Run:     h.polled(func(skills.Args) (any, error) { return h.sources(), nil }),
+	}
+}
+
 func (h hostLogs) sources() map[string]any {
-	read, unreadable := h.Sources()
+	read, unreadable := h.reader.Sources()
 	sources, failed := []map[string]any{}, []map[string]any{}
 	for _, s := range read {
 		v := map[string]any{"name": s.Name}

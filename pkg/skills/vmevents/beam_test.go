@@ -1,0 +1,104 @@
+package vmevents_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/beamtest"
+	"github.com/fleetlens/fleetlens/internal/reach/beam"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
+)
+
+// open starts a node and opens the skill on it at a level.
+func openBeam(t *testing.T, o beamtest.Options, level beam.Level) (*beamtest.Node, *beam.Node, skills.Source) {
+	t.Helper()
+	of := beamtest.Start(t, o)
+	file := filepath.Join(t.TempDir(), "cookie")
+	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Level: level, Timeout: 20 * time.Second})
+	t.Cleanup(n.Close)
+	nodes := map[string]*beam.Node{"shop": n}
+	s := skills.Skill{Name: "vm_events", Title: "t", Summary: "s", Prefix: "sysmon_", Sources: []skills.Source{vmevents.BeamSource(nodes)}}
+	skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
+	return of, n, s.Sources[len(s.Sources)-1].Open("shop")
+}
+
+// untilBeam waits for something to hold.
+func untilBeam(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// beamSays returns what the checks say of a snapshot.
+func beamSays(t *testing.T, src skills.Source) string {
+	t.Helper()
+	d, err := src.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, x := range skills.Evaluate(src.Checks, d) {
+		out = append(out, string(x.Severity)+": "+x.Says)
+	}
+	return strings.Join(out, "\n")
+}
+
+func TestEventsOfANodeNameTheProcess(t *testing.T) {
+	t.Parallel()
+	of, _, src := openBeam(t, beamtest.Options{}, beam.Events)
+	if says := beamSays(t, src); says != "" {
+		t.Errorf("of an idle node the checks say %s", says)
+	}
+	of.Do(`D = fun Deep(0) -> []; Deep(N) -> X = Deep(N - 1), [X | X] end, ok`)
+	of.Do(`spawn(fun() -> register(hasher, self()), A = D(28), B = D(28), [begin true = (A =:= B), timer:sleep(10) end || _ <- [1, 2, 3]], receive stop -> ok end end), ok`)
+	of.Do(`spawn(fun() -> register(sender, self()), P = open_port({spawn, "sleep 60"}, [binary]), (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end), ok`)
+	untilBeam(t, "the check to name who kept the scheduler", func() bool {
+		return strings.Contains(beamSays(t, src), "was hasher")
+	})
+	list := skilltest.Object(t, src, `sysmon_events("long_schedule", 5)`)["events"].([]any)
+	first := list[0].(map[string]any)
+	if at, err := time.Parse(time.RFC3339Nano, first["datetime"].(string)); err != nil || time.Since(at) > time.Minute || first["process"] != "hasher" || first["duration_ms"].(float64) < 500 || first["in_mfa"] == nil {
+		t.Errorf("%v", first)
+	}
+	busy := skilltest.Object(t, src, `sysmon_events("busy_port")`)["events"].([]any)
+	if len(busy) == 0 || busy[0].(map[string]any)["process"] != "sender" || busy[0].(map[string]any)["port_name"] != "sleep" {
+		t.Errorf("busy ports %v", busy)
+	}
+	stats := skilltest.Object(t, src, "sysmon_stats()")
+	if stats["long_schedule_count_5m"].(float64) < 2 || stats["busy_port_count_5m"].(float64) < 1 || stats["max_schedule_duration_ms"].(float64) < 500 || stats["affected_process_count"].(float64) < 2 ||
+		stats["affected_port_count"].(float64) < 1 || stats["long_gc_count_5m"] == nil || stats["busy_dist_port_count_5m"] == nil || stats["max_gc_duration_ms"] == nil || stats["kept"].(float64) < 3 {
+		t.Errorf("%v", stats)
+	}
+	d, err := src.Snapshot(t.Context())
+	if err != nil || d["long_schedule_process"] != "hasher" || d["busy_port_process"] != "sender" || d["busy_port_name"] != "sleep" {
+		t.Errorf("%v, %v", d, err)
+	}
+	if _, err := skilltest.Call(t, src, `sysmon_events("fire")`); err == nil || !strings.Contains(err.Error(), "long_gc") {
+		t.Errorf("an unknown type: %v", err)
+	}
+}
+
+func TestWithoutTheLevelEventsTheErrorSaysSo(t *testing.T) {
+	t.Parallel()
+	n := beam.New(beam.Config{Node: "shop@127.0.0.1"})
+	t.Cleanup(n.Close)
+	src := vmevents.BeamSource(map[string]*beam.Node{"shop": n}).Open("shop")
+	_, err := src.Snapshot(t.Context())
+	_, err2 := skilltest.Call(t, src, "sysmon_stats()")
+	for _, err := range []error{err, err2} {
+		if err == nil || !strings.Contains(err.Error(), "level: events") {
+			t.Errorf("%v", err)
+		}
+	}
+}
