@@ -78,11 +78,7 @@ func (w *beamWatch) stats(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	now, d := time.Now(), beamTotals(v)
-	if base := w.Base(now); base != nil && v.UptimeMS > base.Value.UptimeMS {
-		over := float64(v.UptimeMS-base.Value.UptimeMS) / 1000
-		d.Set("gcs_per_sec", float64(v.GCs-base.Value.GCs)/over, 1)
-		d.Set("reclaimed_mb_per_sec", (v.Reclaimed-base.Value.Reclaimed)*float64(v.WordBytes)/(1<<20)/over, 2)
-	}
+	beamRates(d, w.Base(now), v)
 	return d, nil
 }
 
