@@ -101,7 +101,7 @@ func TestAHundredThousandProcessesAreLookedThroughWithinABound(t *testing.T) {
 			return q.Processes, q.Processes, q.Truncated, nil
 		},
 		"binaries": func() (int, int, bool, error) {
-			q, err := n.Binaries(t.Context())
+			q, err := n.Binaries(t.Context(), 5)
 			if err != nil {
 				return 0, 0, false, err
 			}

@@ -326,11 +326,14 @@ func (w *watch) largest(ctx context.Context, d skills.Data) error {
 	return nil
 }
 
+// countedAlways is how many processes have their binaries counted in a snapshot.
+const countedAlways = 5
+
 // leastHeld is how many more bytes in binaries are worth a word.
 const leastHeld = 8 << 20
 
 func (w *watch) holders(ctx context.Context, d skills.Data, now time.Time) error {
-	h, err := w.node.Binaries(ctx)
+	h, err := w.node.Binaries(ctx, countedAlways)
 	if err != nil {
 		return err
 	}
