@@ -310,6 +310,9 @@ func (w *watch) memory(ctx context.Context, d skills.Data, v *reach.Vitals, now 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if v.Memory["binary"] < leastBinaryMemory {
+		w.binaries.Observe(now, nil) // who grew has let go
+	}
 	w.large = found
 	maps.Copy(d, found)
 	return errors.Join(errs...)

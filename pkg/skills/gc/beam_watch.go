@@ -86,6 +86,7 @@ func beamWho(p *beam.Process) string {
 // largest goes through the heaps, and says whose is largest and whose grows.
 func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, now time.Time) error {
 	if v.Memory["processes"] < beamLeastMemory {
+		w.heaps.Add(now, nil) // who grew has let go
 		return nil
 	}
 	w.mu.Lock()
