@@ -238,8 +238,11 @@ func behaviourGroups() []behaviourGroup {
 			{id: "defect 24", does: "Baselines are saved as often as the setting says, and used after a restart."},
 			{id: "defect 25", does: "What allocators of an Erlang node hold is read from the form in which it tells it, so that fragmentation shows."},
 			{id: "defect 26", does: "The growth of a table is its newest size less its oldest, table by table, and that it only grows is looked up in the readings between."},
+			{id: "defect 27", does: "What holds up a queue is found by following who waits for whom, sustained overload advises back-pressure, and a time until the end is told of growth that was seen alone."},
 			{id: "defect 28", does: "Who holds more binaries than before is told without collecting anybody's, once a minute; a burst is of rates; every process has a name."},
 			{id: "defect 29", does: "That a process has not collected for long is what the probe saw; what it freed is said to be unknown; a process is found by its text."},
+			{id: "defect 30", does: "A port's queue and memory are asked of it, and its growth is what the probe saw; addresses are written as people write them."},
+			{id: "defect 31", does: "Each child is counted once, forty are not many, and orphans of a parent that was killed are listed."},
 			{id: "defect 36", does: "Growth is taken from snapshots at whatever interval they come, an hour back."},
 		}},
 	}

@@ -2,10 +2,12 @@ package beam
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	reach "github.com/fleetlens/fleetlens/internal/reach/beam"
+	"github.com/fleetlens/fleetlens/internal/reach/beam/etf"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -115,5 +117,44 @@ func TestTheHealthOfSchedulers(t *testing.T) {
 		if a["status"] != tt.status || a["imbalanced"] != tt.imbalanced || a["imbalance_factor"] != tt.factor || len(a["recommendations"].([]string)) != tt.advice {
 			t.Errorf("%v: got %v", tt.pcts, a)
 		}
+	}
+}
+
+func TestOnlyWhoHoldsMoreLeaksBinaries(t *testing.T) {
+	n := func(v int64) *int64 { return &v }
+	pid := func(id uint32) etf.Pid { return etf.Pid{ID: id} }
+	holder := func(id uint32, kept int64, bytes, count *int64) reach.Holder {
+		return reach.Holder{Process: reach.Process{PID: pid(id)}, Held: kept, Bytes: bytes, Count: count, Collections: 2}
+	}
+	before := map[etf.Pid]held{
+		pid(1): {held: 10 << 20, bytes: n(9 << 20), count: n(100), collections: 2},
+		pid(2): {held: 50 << 20, bytes: n(50 << 20), count: n(500), collections: 1},
+		pid(3): {held: 20 << 20, collections: 1},
+		pid(4): {held: 5 << 20, bytes: n(5 << 20), count: n(5)},
+	}
+	rows := leaks(before, &reach.Holders{List: []reach.Holder{
+		holder(2, 40<<20, n(40<<20), n(400)), // less
+		holder(3, 30<<20, n(29<<20), n(300)), // it was not counted before
+		holder(1, 12<<20, n(11<<20), n(120)),
+		holder(4, 5<<20+100, n(5<<20+100), n(6)), // a line that was read
+		holder(5, 1<<20, n(1<<20), n(10)),        // it held less than the least before
+	}})
+	type got struct {
+		pid       string
+		kib       float64
+		delta     int64
+		collected bool
+	}
+	var have []got
+	for _, r := range rows {
+		g := got{r.PID, *r.DeltaKB, -1, r.Collected}
+		if r.Delta != nil {
+			g.delta = *r.Delta
+		}
+		have = append(have, g)
+	}
+	want := []got{{"<0.3.0>", 10 << 10, -1, true}, {"<0.1.0>", 2 << 10, 20, false}, {"<0.5.0>", 1 << 10, 10, false}}
+	if !slices.Equal(have, want) {
+		t.Errorf("got %v, want %v", have, want)
 	}
 }

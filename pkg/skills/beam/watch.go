@@ -310,6 +310,9 @@ func (w *watch) memory(ctx context.Context, d skills.Data, v *reach.Vitals, now 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if v.Memory["binary"] < leastBinaryMemory {
+		w.binaries.Observe(now, nil) // who grew has let go
+	}
 	w.large = found
 	maps.Copy(d, found)
 	return errors.Join(errs...)
@@ -326,11 +329,14 @@ func (w *watch) largest(ctx context.Context, d skills.Data) error {
 	return nil
 }
 
+// countedAlways is how many processes have their binaries counted in a snapshot.
+const countedAlways = 5
+
 // leastHeld is how many more bytes in binaries are worth a word.
 const leastHeld = 8 << 20
 
 func (w *watch) holders(ctx context.Context, d skills.Data, now time.Time) error {
-	h, err := w.node.Binaries(ctx)
+	h, err := w.node.Binaries(ctx, countedAlways)
 	if err != nil {
 		return err
 	}

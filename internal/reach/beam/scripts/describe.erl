@@ -17,7 +17,8 @@ Mfa = fun({M, F, A}) when erlang:is_integer(A) -> {M, F, A};
   (_) -> undefined end,
 Text = fun(undefined) -> undefined;
   (L) when erlang:is_atom(L) -> L;
-  (L) when erlang:is_binary(L) -> lists:sublist(unicode:characters_to_list(L), 100);
+  (L) when erlang:is_binary(L) ->
+    case unicode:characters_to_list(L) of T when erlang:is_list(T) -> lists:sublist(T, 100); _ -> undefined end;
   (L) -> lists:sublist(lists:flatten(io_lib:format("~0tP", [L, 12])), 100) end,
 Parent = fun(Pid) ->
   try erlang:process_info(Pid, parent) of
