@@ -90,7 +90,7 @@ type record struct {
 const fieldsBefore = 6
 
 // longestRecord is what the formatter lets through, and a little more.
-const longestRecord = 16 << 10
+const longestRecord = 9 << 10
 
 func readRecord(b []byte, now time.Time) (*record, bool) {
 	s := strings.ToValidUTF8(string(b[:min(len(b), longestRecord)]), "\ufffd")
