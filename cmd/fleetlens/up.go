@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/telemetry"
+	"github.com/fleetlens/fleetlens/internal/web"
 )
 
 // localSettings are the settings of everything in one process.
@@ -81,6 +83,8 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
 	l.llm.Flags(cmd.Flags())
 	http.Flags(cmd.Flags(), proc.Addresses["fleetlens"])
+	ui := web.Config{Listen: web.DefaultListen}
+	ui.Flags(cmd.Flags())
 	l.coordinator.Alerts.Flags(cmd.Flags())
 	cmd.Flags().IntVar(&l.coordinator.Triage.MaxPerHour, "max-triggers-per-hour", l.coordinator.Triage.MaxPerHour, "groups an hour that may be investigated with a model; the rules analyst has the rest")
 	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in, the probe's baselines too (default: a temporary one, removed at the end)")
@@ -89,7 +93,7 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := l.options(cmd, a)
-		if err := errors.Join(err, http.Validate()); err != nil {
+		if err := errors.Join(err, http.Validate(), ui.Validate()); err != nil {
 			return proc.UsageError{Err: err}
 		}
 		o.DataDir, o.Listen, o.Port = data, host, port
@@ -108,8 +112,12 @@ More probes and operators may join from other processes.`,
 			if err := a.announce(cmd, stack.Server.URL(), data, l); err != nil {
 				return err
 			}
-			ended := make(chan error, 1)
+			ended := make(chan error, 2)
 			go func() { ended <- stack.Wait() }()
+			if ui.Listen != "" {
+				// Where somebody else serves already this one takes a free port, unless it was asked for.
+				go func() { ended <- a.serveUI(ctx, cmd, stack.Bus, free(ui, cmd.Flags().Changed("ui"))) }()
+			}
 			select {
 			case <-ctx.Done():
 				progress(cmd).printf("stopping\n")
@@ -120,6 +128,17 @@ More probes and operators may join from other processes.`,
 		})
 	}
 	return cmd
+}
+
+// free returns the configuration with a free port, where that of the default is taken.
+func free(c web.Config, asked bool) web.Config {
+	l, err := net.Listen("tcp", c.Listen)
+	if err == nil {
+		_ = l.Close()
+	} else if !asked {
+		c.Listen = "127.0.0.1:0"
+	}
+	return c
 }
 
 func (a *app) announce(cmd *cobra.Command, url, data string, l *localSettings) error {

@@ -276,6 +276,8 @@ type StreamState struct {
 	FirstSeq uint64    `json:"first_seq"`
 	LastSeq  uint64    `json:"last_seq"`
 	LastTime time.Time `json:"last_ts"`
+	// Consumers are those that the stream has, durable or not.
+	Consumers int `json:"consumer_count"`
 }
 
 // StreamState returns what a stream holds now.

@@ -187,6 +187,12 @@ func behaviourGroups() []behaviourGroup {
 		}},
 		{"Other skills", []behaviourCase{
 			{id: "145", does: "A pause of 100 ms counts as one event with 100 ms as the longest, with one of 300 ms more 300 is; what the kernel reports is counted by kind and process; times are of the wall clock, and the newest comes first."},
+			{id: "151", does: "Of an Erlang node shares are from 0 to 100 and the run queue is a whole number; lists keep their limit, at most 50, and their order by each of three keys; who ended is process_not_found; a sample has at least 100 ms; how hard a process works is one of five words; a burst has at least the multiple asked for."},
+			{id: "152", does: "Leaks of binaries are looked for once in 60 seconds, whichever script asks; a second time is rate_limited."},
+			{id: "153", does: "With fewer than two readings, or none that lie apart, the growth of atoms is insufficient_history, without rates and over 0 minutes; the urgency is one of six words, and there always is a recommendation."},
+			{id: "154", does: "Readings of atoms have their fields, and the newest is what the node has."},
+			{id: "155", does: "A table is found, one that there is not is table_not_found; lists keep their limits; from 10 to 5,000 rows is a growth by 4,990, from 1,000 to 100 is none."},
+			{id: "156", does: "Lists of heaps keep their limits and their order; a higher threshold never finds more; who should hibernate has no messages and a name."},
 			{id: "157", does: "Twenty thousand goroutines behind a call that blocks are sustained overload of the kind downstream_blocking, and back-pressure is advised; percentiles of the queues are there."},
 			{id: "158", does: "A socket that there is not is port_not_found; saturation is from 0 to 100; predictions come soonest first, against 1 MiB, those within a day only."},
 			{id: "159", does: "Who is not there is supervisor_not_found, asked for children, tree, integrity or zombies; the integrity tells status, anomalies and number of children, and forty are no anomaly."},
@@ -230,6 +236,11 @@ func behaviourGroups() []behaviourGroup {
 			{id: "defect 22", does: "A source that fails or panics at every snapshot does not keep the detector from learning."},
 			{id: "defect 23", does: "A constant can be anomalous, a counter is not by growing, three odd samples of three metrics are not three of one, and what is asked names the value and what is usual."},
 			{id: "defect 24", does: "Baselines are saved as often as the setting says, and used after a restart."},
+			{id: "defect 25", does: "What allocators of an Erlang node hold is read from the form in which it tells it, so that fragmentation shows."},
+			{id: "defect 26", does: "The growth of a table is its newest size less its oldest, table by table, and that it only grows is looked up in the readings between."},
+			{id: "defect 28", does: "Who holds more binaries than before is told without collecting anybody's, once a minute; a burst is of rates; every process has a name."},
+			{id: "defect 29", does: "That a process has not collected for long is what the probe saw; what it freed is said to be unknown; a process is found by its text."},
+			{id: "defect 36", does: "Growth is taken from snapshots at whatever interval they come, an hour back."},
 		}},
 	}
 }

@@ -5,10 +5,12 @@
 package docgen
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/web"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -58,6 +60,12 @@ func Files(root string) (map[string][]byte, error) {
 		"telemetry.md": []byte(telemetry),
 		"behaviour.md": []byte(behaviour),
 	}
+	api, err := json.MarshalIndent(web.OpenAPI(), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	files["openapi.json"] = append(api, '\n')
+	files["../../"+TypesFile] = []byte(typescript())
 	for _, m := range protocol.Types() {
 		b, err := schemas.of(m)
 		if err != nil {

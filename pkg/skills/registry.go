@@ -18,7 +18,7 @@ type Registry struct {
 	names  []string
 }
 
-var nameRE = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+var nameRE = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
 
 // NewRegistry checks the skills and returns a registry of them, in order. The
 // error joins every fault of every skill.

@@ -12,6 +12,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
 	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
+	"github.com/fleetlens/fleetlens/pkg/skills/beam"
+	"github.com/fleetlens/fleetlens/pkg/skills/ets"
 	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
@@ -54,23 +56,25 @@ func Skills(o Options) []skills.Skill {
 	written := logs.New(o.Logs, o.Journal)
 	return []skills.Skill{
 		hostos.Skill(machine),
-		with(ports.Skill(machine), ports.GoSource(o.Go)),
-		supervisor.Skill(machine, units),
-		with(overload.Skill(machine), overload.GoSource(o.Go)),
-		with(allocator.Skill(machine), allocator.GoSource(o.Go)),
-		with(with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)), vmevents.BeamSource(o.Beam)),
+		with(ports.Skill(machine), ports.GoSource(o.Go), ports.BeamSource(o.Beam)),
+		with(supervisor.Skill(machine, units), supervisor.BeamSource(o.Beam)),
+		with(overload.Skill(machine), overload.GoSource(o.Go), overload.BeamSource(o.Beam, machine)),
+		with(allocator.Skill(machine), allocator.GoSource(o.Go), allocator.BeamSource(o.Beam)),
+		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go), vmevents.BeamSource(o.Beam)),
 		with(logger.Skill(written), logger.BeamSource(o.Beam)),
-		with(with(exception.Skill(written), exception.GoSource(o.Go)), exception.BeamSource(o.Beam)),
+		with(exception.Skill(written), exception.GoSource(o.Go), exception.BeamSource(o.Beam)),
 		goruntime.Skill(o.Go),
-		gc.Skill(o.Go),
+		beam.Skill(o.Beam),
+		ets.Skill(o.Beam),
+		with(gc.Skill(o.Go), gc.BeamSource(o.Beam)),
 		with(tracer.Skill(o.Go), tracer.BeamSource(o.Beam)),
 		postgres.Skill(o.Postgres),
 		anomaly.Skill(o.Detector),
 	}
 }
 
-// with returns a skill that has one more source.
-func with(s skills.Skill, src skills.Source) skills.Skill {
-	s.Sources = append(s.Sources, src)
+// with returns a skill that has more sources.
+func with(s skills.Skill, more ...skills.Source) skills.Skill {
+	s.Sources = append(s.Sources, more...)
 	return s
 }

@@ -68,6 +68,9 @@ const leakEvery = time.Minute
 // leakWindow is how long it watches when there is no reading of before.
 const leakWindow = 2 * time.Second
 
+// leastLeak is from how many bytes on something leaks: a line that was read is none.
+const leastLeak = 4096
+
 type leakRow struct {
 	row
 	Delta     *int64   `json:"binary_delta"`
@@ -144,7 +147,7 @@ func leaks(before map[etf.Pid]held, h *reach.Holders) []leakRow {
 			}
 			r.Delta = &delta
 		}
-		if r.DeltaKB = kib(&r.added); r.added > 0 && (r.Delta == nil || *r.Delta > 0) {
+		if r.DeltaKB = kib(&r.added); r.added >= leastLeak && (r.Delta == nil || *r.Delta > 0) {
 			out = append(out, r)
 		}
 	}

@@ -133,12 +133,15 @@ func (h *queueHistory) since(now time.Time, window time.Duration) []queueReading
 // growth returns by how much a queue grew a second, and since when: the oldest
 // reading that tells of it. ok is false when none does.
 func growth(readings []queueReading, now time.Time, s *host.Socket) (rate float64, was uint64, over time.Duration, ok bool) {
-	size, listener := queue(s), s.State == host.Listen
-	if listener {
-		size = uint64(s.Recv)
+	if s.State == host.Listen {
+		return growthOf(readings, now, s.Inode, true, uint64(s.Recv))
 	}
+	return growthOf(readings, now, s.Inode, false, queue(s))
+}
+
+func growthOf(readings []queueReading, now time.Time, id uint64, listener bool, size uint64) (rate float64, was uint64, over time.Duration, ok bool) {
 	for i := range readings {
-		if was, ok = readings[i].of(s.Inode, listener); ok {
+		if was, ok = readings[i].of(id, listener); ok {
 			over = now.Sub(readings[i].at)
 			return (float64(size) - float64(was)) / over.Seconds(), was, over, true
 		}
@@ -167,4 +170,11 @@ func (h *history) waiting(ctx context.Context) (f *found, sockets, accepts []hos
 		return cmp.Or(cmp.Compare(b.Recv, a.Recv), sameOrder(a, b))
 	})
 	return f, sockets, accepts, nil
+}
+
+// clear forgets all readings.
+func (h *queueHistory) clear() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = nil
 }

@@ -3,7 +3,8 @@ WordSize = erlang:system_info(wordsize),
 Named = fun(Text) -> try [erlang:binary_to_existing_atom(Text, utf8)] catch error:_ -> [] end end,
 Atoms = Named(Name) ++ Named(<<"Elixir.", Name/binary>>),
 Refs = try [erlang:list_to_ref(erlang:binary_to_list(Name))] catch error:_ -> [] end,
-Direct = [T || T <- Refs ++ Atoms, ets:info(T, size) =/= undefined],
+There = fun(T) -> try ets:info(T, size) =/= undefined catch error:badarg -> false end end, %% a reference to something else
+Direct = lists:filter(There, Refs ++ Atoms),
 Same = fun(T) -> lists:member(ets:info(T, name), Atoms) end,
 Tables = case {Direct, Atoms} of
   {[], []} -> [];

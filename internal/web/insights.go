@@ -1,0 +1,99 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// An InsightView is a conclusion with all that stands behind it.
+type InsightView struct {
+	Insight protocol.Insight `json:"insight"`
+	// Facts are the notifications that it names, those that were verified first. Some
+	// may have expired: the insight holds its evidence itself.
+	Facts   []protocol.Notification `json:"facts"`
+	Expired []string                `json:"expired,omitempty"` // ids of those that have
+	Runs    []Run                   `json:"runs"`
+	Said    Said                    `json:"said"`
+	// SupersededBy is the id of a later conclusion of the same matter.
+	SupersededBy string `json:"superseded_by,omitempty"`
+}
+
+func (s *Server) insights(ctx context.Context, q *query) (any, error) {
+	node, skill, severity := q.text("node"), q.text("skill"), q.text("severity")
+	if severity != "" && protocol.Severity(severity).Rank() < 0 {
+		q.wrong = append(q.wrong, fmt.Errorf("severity=%.40q: it is info, warning or critical", severity))
+	}
+	return newest(ctx, s, q, bus.Insights, protocol.InsightSubject(orAny(severity), protocol.Any, protocol.Any), func(i protocol.Insight) bool {
+		return (node == "" || slices.Contains(i.Nodes, node)) && (skill == "" || slices.Contains(i.Skills, skill))
+	})
+}
+
+// findInsight returns the insight whose id begins so, and all of the same stream.
+func (s *Server) findInsight(ctx context.Context, id string) (protocol.Insight, []protocol.Insight, error) {
+	list, _, err := readAll[protocol.Insight](ctx, s, bus.Insights, "insights.>", time.Unix(0, 0))
+	if err != nil {
+		return protocol.Insight{}, nil, err
+	}
+	var found []int
+	all := make([]protocol.Insight, len(list))
+	for i, x := range list {
+		if all[i] = x.value; strings.HasPrefix(x.value.ID, id) {
+			found = append(found, i)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return protocol.Insight{}, nil, failure{http.StatusNotFound, fmt.Sprintf("no insight %q in the last 30 days", id)}
+	case 1:
+		return all[found[0]], all, nil
+	}
+	return protocol.Insight{}, nil, failure{http.StatusConflict, fmt.Sprintf("%q is the beginning of %d ids: give more of it", id, len(found))}
+}
+
+func (s *Server) insight(ctx context.Context, q *query) (any, error) {
+	id := q.id("id")
+	if q.err() != nil {
+		return nil, nil
+	}
+	i, all, err := s.findInsight(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := InsightView{Insight: i, Facts: []protocol.Notification{}}
+	for _, other := range all {
+		if other.Supersedes == i.ID {
+			v.SupersededBy = other.ID
+		}
+	}
+	found, err := s.findings(ctx, i.InvestigationID)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range i.NotificationIDs {
+		k := slices.IndexFunc(found.notifications, func(n protocol.Notification) bool { return n.ID == id })
+		if k < 0 {
+			v.Expired = append(v.Expired, id)
+			continue
+		}
+		v.Facts = append(v.Facts, found.notifications[k])
+	}
+	slices.SortStableFunc(v.Facts, func(a, b protocol.Notification) int { return rankFact(a) - rankFact(b) })
+	v.Runs = found.runs()
+	v.Said, err = s.said(ctx, i.ID)
+	return v, err
+}
+
+// rankFact puts what was verified first.
+func rankFact(n protocol.Notification) int {
+	if n.Verified {
+		return 0
+	}
+	return 1
+}

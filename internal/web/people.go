@@ -1,0 +1,100 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// Said is what people said of an insight or an investigation, oldest first. Of one
+// person's feedback the newest counts.
+type Said struct {
+	Feedback []protocol.Feedback `json:"feedback"`
+	Acks     []protocol.Ack      `json:"acks"`
+	Notes    []protocol.Note     `json:"notes"`
+	// Unreadable says why it could not be read, where the server's user may not.
+	Unreadable string `json:"unreadable,omitempty"`
+}
+
+func (s *Server) saidOf(ctx context.Context, q *query) (any, error) {
+	id := q.id("id")
+	if q.err() != nil {
+		return nil, nil
+	}
+	return s.said(ctx, id)
+}
+
+func (s *Server) said(ctx context.Context, id string) (Said, error) {
+	out := Said{Feedback: []protocol.Feedback{}, Acks: []protocol.Ack{}, Notes: []protocol.Note{}}
+	for m, err := range s.bus.Range(ctx, bus.People, protocol.PeopleSubject(protocol.Any, id), 0) {
+		if err != nil {
+			return out, err
+		}
+		names, err := protocol.ParseSubject(m.Subject, "people", 2)
+		if err != nil {
+			continue
+		}
+		switch names[0] {
+		case "feedback":
+			collect(m.Data, &out.Feedback)
+		case "ack":
+			collect(m.Data, &out.Acks)
+		case "note":
+			collect(m.Data, &out.Notes)
+		}
+	}
+	return out, nil
+}
+
+// silences lists those that hold, the newest word about each.
+func (s *Server) silences(ctx context.Context, _ *query) (any, error) {
+	list, unreadable, err := latest[protocol.Silence](ctx, s, bus.People, protocol.PeopleSubject("silence", protocol.Any))
+	if err != nil {
+		return nil, err
+	}
+	page, last := Page[protocol.Silence]{Items: []protocol.Silence{}, Unreadable: unreadable}, map[string]int{}
+	for i, x := range list {
+		last[x.value.ID] = i
+	}
+	for i, x := range list {
+		if last[x.value.ID] == i && time.Now().Before(x.value.Until) {
+			page.Items = append(page.Items, x.value)
+		}
+	}
+	return page, nil
+}
+
+// writes takes what a person says of an id and publishes it. Who and when are filled in
+// where they are missing. The id of the message makes a double click one.
+func writes[T protocol.Message](s *Server, verb string) func(context.Context, *query) (any, error) {
+	return func(ctx context.Context, q *query) (any, error) {
+		fields := map[string]any{"by": by, "at": time.Now().UTC()}
+		q.body(&fields)
+		id, _ := fields["id"].(string)
+		if id == "" && verb == "silence" {
+			id = protocol.NewID()
+			fields["id"] = id
+		}
+		raw, err := json.Marshal(fields)
+		if err != nil {
+			return nil, err
+		}
+		v, err := protocol.Decode[T](raw)
+		if err != nil {
+			q.wrong = append(q.wrong, err)
+		}
+		if q.err() != nil {
+			return nil, nil
+		}
+		once := q.Header.Get("Idempotency-Key")
+		out := bus.Outgoing{Subject: protocol.PeopleSubject(verb, id), Body: v}
+		if once != "" {
+			out.ID, out.Dedupe = protocol.EffectID("people", verb, id, once), true
+		}
+		_, err = s.bus.Publish(ctx, out)
+		return nil, err
+	}
+}

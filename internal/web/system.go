@@ -1,0 +1,104 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// Me is what the server itself may do.
+type Me struct {
+	URL       string `json:"url"` // of the NATS server
+	Connected bool   `json:"connected"`
+	CanWrite  bool   `json:"can_write"`      // whether requests and what people say are taken
+	Role      string `json:"role,omitempty"` // that could, when it cannot
+	Why       string `json:"why,omitempty"`
+}
+
+// rights remembers what the NATS user may do: the server tells only when it is tried.
+type rights struct {
+	mu    sync.Mutex
+	err   error
+	asked time.Time
+}
+
+// rightsFor is for how long it is remembered.
+const rightsFor = time.Minute
+
+// mayWrite returns why the user may not write; nil: it may, or nobody knows.
+func (s *Server) mayWrite(ctx context.Context) error {
+	s.rights.mu.Lock()
+	defer s.rights.mu.Unlock()
+	if time.Since(s.rights.asked) < rightsFor {
+		return s.rights.err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := s.bus.Request(ctx, protocol.StatusSubject, map[string]string{"id": "none"}) // it changes nothing
+	s.rights.err, s.rights.asked = nil, time.Now()
+	if errors.As(err, new(*bus.DeniedError)) {
+		s.rights.err = err
+	}
+	return s.rights.err
+}
+
+func (s *Server) me(ctx context.Context, _ *query) (any, error) {
+	m := Me{URL: s.bus.URL(), Connected: s.bus.Connected(), CanWrite: true}
+	if err := s.mayWrite(ctx); err != nil {
+		m.CanWrite, m.Role, m.Why = false, bus.ClientRole, err.Error()
+	}
+	return m, nil
+}
+
+// System says whether the tool itself can be trusted.
+type System struct {
+	Me          Me                    `json:"me"`
+	Streams     []Stream              `json:"streams"`
+	DeadLetters []protocol.DeadLetter `json:"dead_letters"` // the newest 20, without their bodies
+	Dead        int                   `json:"dead"`         // how many there are
+}
+
+// A Stream is one against its limit.
+type Stream struct {
+	Name     string  `json:"name"`
+	Doc      string  `json:"doc"`
+	Messages uint64  `json:"messages"`
+	Bytes    uint64  `json:"bytes"`
+	MaxBytes int64   `json:"max_bytes"`
+	UsedPct  float64 `json:"used_pct"`
+	Error    string  `json:"error,omitempty"` // why it cannot be read
+}
+
+func (s *Server) system(ctx context.Context, q *query) (any, error) {
+	me, err := s.me(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := System{Me: me.(Me), DeadLetters: []protocol.DeadLetter{}}
+	for _, row := range bus.Streams() {
+		st := Stream{Name: row.Name, Doc: row.Doc, MaxBytes: row.MaxBytes}
+		state, err := s.bus.StreamState(ctx, row.Name)
+		if err != nil {
+			st.Error = err.Error()
+		} else {
+			st.Messages, st.Bytes = state.Messages, state.Bytes
+			st.UsedPct = float64(int(1000*float64(state.Bytes)/float64(row.MaxBytes))) / 10
+		}
+		out.Streams = append(out.Streams, st)
+	}
+	list, _, err := latest[protocol.DeadLetter](ctx, s, bus.DeadLetters, protocol.DeadLetterSubject(protocol.Any))
+	if err != nil {
+		return nil, err
+	}
+	out.Dead = len(list)
+	for i := len(list) - 1; i >= max(0, len(list)-20); i-- {
+		d := list[i].value
+		d.Body = nil
+		out.DeadLetters = append(out.DeadLetters, d)
+	}
+	return out, nil
+}

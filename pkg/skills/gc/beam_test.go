@@ -1,0 +1,202 @@
+package gc_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/beamtest"
+	"github.com/fleetlens/fleetlens/internal/reach/beam"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/gc"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+)
+
+func beamClient(t *testing.T, of *beamtest.Node) *beam.Node {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cookie")
+	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
+	t.Cleanup(n.Close)
+	return n
+}
+
+func beamSkill(n *beam.Node) skills.Skill {
+	return skills.Skill{
+		Name: "gc", Title: "Garbage collection", Summary: "as in the list of all", Prefix: "gc_",
+		Sources: []skills.Source{gc.BeamSource(map[string]*beam.Node{"shop": n})},
+	}
+}
+
+func TestTheBeamSourceKeepsItsPromises(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]beamtest.Options{"erlang": {}, "elixir": {Elixir: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			skilltest.RunTarget(t, beamSkill(beamClient(t, beamtest.Start(t, o))), skills.Target{Name: "shop", Kind: skills.Beam})
+		})
+	}
+}
+
+// ledger remembers what it is told.
+const ledger = `-module(ledger).
+-export([start/0, loop/1]).
+start() -> register(ledger, spawn(?MODULE, loop, [[]])), ok.
+loop(L) -> receive {more, From, N} -> New = lists:seq(1, N) ++ L, From ! done, loop(New) end.
+`
+
+func startLedger(t *testing.T) (*beamtest.Node, skills.Source) {
+	t.Helper()
+	of := beamtest.Start(t, beamtest.Options{})
+	of.Do(`begin file:write_file("ledger.erl", "` + strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(ledger) + `"), {ok, ledger} = compile:file("ledger.erl"), {module, ledger} = code:load_file(ledger), ledger:start() end`)
+	return of, beamSkill(beamClient(t, of)).Sources[0].Open("shop")
+}
+
+func remember(of *beamtest.Node, n int) {
+	of.Do(fmt.Sprintf("begin ledger ! {more, self(), %d}, receive done -> ok end end", n))
+}
+
+func beamRounds(t *testing.T, src skills.Source, n int, happen func()) (d skills.Data) {
+	t.Helper()
+	for i := range n + 1 {
+		if i > 0 {
+			happen()
+			<-time.After(skills.ShortestRate + 20*time.Millisecond)
+		}
+		var err error
+		if d, err = src.Snapshot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
+}
+
+func beamRows(a map[string]any, name string) []map[string]any {
+	var out []map[string]any
+	list, _ := a[name].([]any)
+	for _, v := range list {
+		row, _ := v.(map[string]any)
+		out = append(out, row)
+	}
+	return out
+}
+
+func TestAHealthyNodeCrossesNothing(t *testing.T) {
+	t.Parallel()
+	src := beamSkill(beamClient(t, beamtest.Start(t, beamtest.Options{Elixir: true}))).Sources[0].Open("shop")
+	d := beamRounds(t, src, 2, func() {})
+	if got := skills.Evaluate(src.Checks, d); len(got) > 0 {
+		t.Errorf("it crosses %v", got)
+	}
+	if d["gcs_per_sec"] == nil || d["total_gcs"].(float64) <= 0 || d["words_reclaimed"].(float64)*8/(1<<20)-d["bytes_reclaimed_mb"].(float64) > 0.01 {
+		t.Errorf("it tells %v", d)
+	}
+}
+
+func TestAHeapThatGrowsNamesItsProcess(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	remember(of, 1_000_000)
+	d := beamRounds(t, src, 14, func() { remember(of, 1_500_000) })
+	checks := append([]skills.Check{}, src.Checks...)
+	checks[0].Warn = skills.Level(60)
+	says := skills.Evaluate(checks, d)
+	if len(says) != 1 || !strings.Contains(says[0].Says, "the heap of ledger (<0.") || !strings.Contains(says[0].Says, "ledger:loop/1") {
+		t.Errorf("the checks say %v of %v", says, d)
+	}
+	if d["largest_heap_process"] == nil || !strings.HasPrefix(d["largest_heap_process"].(string), "ledger (<0.") {
+		t.Errorf("the largest is %v", d["largest_heap_process"])
+	}
+}
+
+// Behaviour: 156.
+func TestListsOfHeapsHaveTheirCapsAndOrder(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	remember(of, 1_000_000)
+	of.Do("erlang:garbage_collect(whereis(ledger))")
+	top := beamRows(skilltest.Object(t, src, "gc_top_processes(50)"), "processes")
+	if len(top) < 10 || len(top) > 50 || top[0]["name"] != "ledger" || top[0]["total_heap_size_kb"].(float64) < 15_000 || top[0]["fullsweep_after"].(float64) < 1 {
+		t.Errorf("the largest heaps are %v", top)
+	}
+	for i := 1; i < len(top); i++ {
+		if top[i]["total_heap_size_kb"].(float64) > top[i-1]["total_heap_size_kb"].(float64) {
+			t.Fatalf("row %d is out of order", i)
+		}
+	}
+	if _, err := skilltest.Call(t, src, "gc_top_processes(51)"); err == nil {
+		t.Error("51 are taken")
+	}
+	before := 1 << 30
+	for _, threshold := range []string{"0", "0.01", "1", "1000"} {
+		list := beamRows(skilltest.Object(t, src, "gc_find_spiky_processes("+threshold+")"), "processes")
+		if len(list) > before {
+			t.Errorf("above %s MiB there are %d, more than with a lower threshold", threshold, len(list))
+		}
+		before = len(list)
+		for i := 1; i < len(list); i++ {
+			if list[i]["variance_mb"].(float64) > list[i-1]["variance_mb"].(float64) {
+				t.Fatalf("above %s: row %d is out of order", threshold, i)
+			}
+		}
+	}
+	list := beamRows(skilltest.Object(t, src, "gc_recommend_hibernation()"), "processes")
+	if len(list) == 0 || list[0]["name"] != "ledger" || list[0]["estimated_savings_mb"].(float64) < 13 {
+		t.Errorf("who should hibernate is %v", list)
+	}
+	for _, p := range list {
+		if p["message_queue_len"] != 0.0 || p["name"] == "" || p["heap_size_mb"].(float64) < 1 {
+			t.Errorf("it should not hibernate: %v", p)
+		}
+	}
+}
+
+// Behaviour: defect 29.
+func TestWhoHasNotCollectedIsSeenByTheProbe(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	remember(of, 1_000_000)
+	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"); len(beamRows(a, "processes")) != 0 || a["note"] == nil {
+		t.Errorf("at first sight it is %v", a)
+	}
+	<-time.After(700 * time.Millisecond)
+	lazy := func() (ago float64) {
+		for _, p := range beamRows(skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"), "processes") {
+			if p["name"] == "ledger" {
+				ago = p["last_gc_minutes_ago"].(float64)
+			}
+		}
+		return ago
+	}
+	if ago := lazy(); ago < 0.01 {
+		t.Errorf("it collected %g minutes ago", ago)
+	}
+	remember(of, 1_000_000)
+	if ago := lazy(); ago != 0 {
+		t.Errorf("it collected just now, and is told as %g minutes ago", ago)
+	}
+	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(100000, 0)"); len(beamRows(a, "processes")) != 0 {
+		t.Errorf("none has 100,000 MiB: %v", a)
+	}
+}
+
+// Behaviour: defect 29.
+func TestWhatOneProcessFreedIsSaidToBeUnknown(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	pid := strings.Trim(of.Do("erlang:pid_to_list(whereis(ledger))"), `"`)
+	for _, text := range []string{pid, "#PID" + pid} {
+		a := skilltest.Object(t, src, fmt.Sprintf("gc_calculate_efficiency(%q)", text))
+		if a["pid"] != pid || a["name"] != "ledger" || a["efficiency_ratio"] != nil || a["note"] == nil || a["minor_gcs"] == nil || a["node_reclaimed_mb_per_gc"] == nil {
+			t.Errorf("%s: %v", text, a)
+		}
+	}
+	if a := skilltest.Object(t, src, `gc_calculate_efficiency("<0.999999.0>")`); a["error"] != "process_not_found" {
+		t.Errorf("nobody is %v", a)
+	}
+}
