@@ -140,6 +140,40 @@ func TestBusyPortsAreSeen(t *testing.T) {
 	}
 }
 
+func TestOfAFloodOfEventsTwentyASecondAreToldAndTheRestIsCounted(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	n := granted(t, of, Events)
+	if _, err := n.Events(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	of.Do(`spawn(fun() -> register(owner, self()), P = open_port({spawn, "sleep 20 2>/dev/null"}, [binary]),
+		[spawn(fun() -> (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end) || _ <- lists:seq(1, 300)], receive stop -> ok end end), ok`)
+	until(t, "the first of them", func() bool { list, err := n.Events(t.Context()); return err == nil && len(list) >= 20 })
+	until(t, "the count of the rest", func() bool {
+		_, err := n.Events(t.Context())
+		dropped, _ := n.EventLosses()
+		return err == nil && dropped >= 200
+	})
+	list, err := n.Events(t.Context())
+	if err != nil || len(list) < 20 || len(list) > 100 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+}
+
+func TestWhereAnotherProbeHasItsHandlersNothingIsDone(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	of.Do(`logger:add_handler(fleetlens_logs, logger_std_h, #{level => none})`)
+	n := granted(t, of, Events)
+	if err := n.Watch(t.Context()); err == nil || !strings.Contains(err.Error(), "another probe") {
+		t.Errorf("%v", err)
+	}
+	if got := of.Do(`lists:member(fleetlens_logs, logger:get_handler_ids())`); got != "true" {
+		t.Error("the other's handler is gone")
+	}
+}
+
 func TestLongCollectionsAndLargeHeapsAreSeen(t *testing.T) {
 	t.Parallel()
 	l := newEventLog()
@@ -469,9 +503,6 @@ func TestAProbeThatDiesOrHangsLeavesTheNodeClean(t *testing.T) {
 		})
 	}
 }
-
-// frozenProbe is set for the process that is the probe of the test below.
-const frozenProbe = "FLEETLENS_TEST_FROZEN"
 
 // ownProcess starts a probe that is a process of its own, with every agent on the node.
 func ownProcess(t *testing.T, of *beamtest.Node) *os.Process {
