@@ -32,6 +32,8 @@ func source(n *reach.Node) skills.Source {
 }
 
 var metrics = []skills.Metric{
+	skills.Gauge("reachable", protocol.Count, "1 when the node answers, 0 when it does not run or its schedulers do not answer; then nothing else is there."),
+	skills.Info("unreachable_reason", protocol.Text, "Why it does not."),
 	skills.Gauge("process_utilization_pct", protocol.Percent, "Processes, of the most there may be."),
 	skills.Gauge("port_utilization_pct", protocol.Percent, "Ports, of the most there may be."),
 	skills.Gauge("atom_utilization_pct", protocol.Percent, "Atoms, of the most there may be: they are never freed, and the node ends when there is no more room."),
@@ -89,6 +91,11 @@ var metrics = []skills.Metric{
 // Thresholds leave alone a node that works hard: what counts is what waits, and what
 // grows without end.
 var checks = []skills.Check{
+	{
+		Metric: "reachable", Op: protocol.Below, Critical: skills.Level(0), Resource: "node",
+		Says:   "{unreachable_reason}",
+		Advice: "See whether the node's process runs and what its log and erl_crash.dump say. One that runs and does not answer is stuck in native code, stopped, or has no processor.",
+	},
 	skills.Above("atom_utilization_pct", 50, 80, "atoms",
 		"{value} % of {atom_limit} atoms are used; they are never freed, and the node ends when there is no room; {atoms_per_min} come every minute",
 		"beam_atom_growth_rate(10)",

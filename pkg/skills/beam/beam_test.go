@@ -275,3 +275,36 @@ func TestOneProcessWithMostMemoryIsNamed(t *testing.T) {
 		t.Errorf("most memory has %v", p)
 	}
 }
+
+// down takes a snapshot of a node that does not work.
+func (tg *target) down() (skills.Data, error) {
+	tg.t.Helper()
+	d, err := tg.Snapshot(tg.t.Context())
+	if err == nil || d["reachable"] != 0.0 {
+		tg.t.Fatalf("reachable %v, %v", d["reachable"], err)
+	}
+	return d, err
+}
+
+func TestANodeThatIsGoneOrStuckIsAFinding(t *testing.T) {
+	t.Parallel()
+	tg := start(t, beamtest.Options{})
+	if d := tg.snapshot(); d["reachable"] != 1.0 {
+		t.Errorf("reachable %v", d["reachable"])
+	}
+	tg.of.Kill()
+	until(t, "the connection to be gone", func() bool { _, err := tg.Snapshot(t.Context()); return err != nil })
+	d, _ := tg.down()
+	tells(t, tg.crossed(d, nil)["reachable"], "nobody listens for "+tg.of.Name)
+}
+
+func TestAWrongCookieIsNoFaultOfTheNode(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	tg := open(t, &beamtest.Node{Name: of.Name, Address: of.Address, Cookie: "another"})
+	d, err := tg.Snapshot(t.Context())
+	if err == nil || len(d) > 0 {
+		t.Fatalf("%v, %v", d, err)
+	}
+	tells(t, err.Error(), "has another cookie", "cookie_file")
+}

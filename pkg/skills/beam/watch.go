@@ -58,10 +58,15 @@ const (
 
 func (w *watch) snapshot(ctx context.Context) (skills.Data, error) {
 	v, err := w.node.Vitals(ctx)
+	if reach.Down(err) {
+		d := skills.Data{"reachable": 0.0}
+		d.Text("unreachable_reason", err.Error())
+		return d, err
+	}
 	if err != nil {
 		return nil, err
 	}
-	now, d := time.Now(), skills.Data{}
+	now, d := time.Now(), skills.Data{"reachable": 1.0}
 	w.anew(now)
 	w.vitals(d, v, now)
 	return d, errors.Join(

@@ -13,7 +13,7 @@ export function InsightPage({ id }: { id: string }) {
   const view = useData(() => get<InsightView>("/insights/" + encodeURIComponent(id)), [id]);
   useEffect(() => on("people", () => view.reload()), []);
   const i = view.data?.insight;
-  return <Page title={i?.summary ?? "Insight " + id} actions={i && <Actions of={i} said={view.data!.said} changed={view.reload} />}>
+  return <Page title={i?.summary ?? "Insight " + id} heading={i && <Marked text={i.summary} figures={i.figures} />} actions={i && <Actions of={i} said={view.data!.said} changed={view.reload} />}>
     <State of={view}>{(v) => <Whole v={v} changed={view.reload} />}</State>
   </Page>;
 }
@@ -25,7 +25,6 @@ function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
   const verified = figures.length > 0 && found === figures.length;
   return <>
     {v.superseded_by && <p class="banner">A later conclusion takes its place: <a href={to("insights", v.superseded_by)}>{v.superseded_by}</a></p>}
-    <p class="summary"><Marked text={i.summary} figures={i.figures} /></p>
     <ul class="chips">
       <li><Mark of={severityOf(i)} /></li>
       <li class={verified ? "good" : ""} data-verified={found} data-figures={figures.length}>{verified ? "✓ " : ""}{found} of {plural(figures.length, "figure")} verified</li>

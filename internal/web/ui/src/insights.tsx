@@ -30,7 +30,7 @@ export function Insights() {
     <State of={page} empty={(d) => list(d.items).length === 0 && <Nothing last={list(going.data?.items)[0]} />}>{(d) => {
       const wrong = list(d.items).filter((i) => severityOf(i) !== "none"), fine = list(d.items).filter((i) => severityOf(i) === "none");
       return <>
-        <section aria-labelledby="open"><h2 id="open">{plural(wrong.length, "finding")}</h2><Rows of={wrong} /></section>
+        {wrong.length > 0 && <section aria-labelledby="open"><h2 id="open">{plural(wrong.length, "finding")}</h2><Rows of={wrong} /></section>}
         {fine.length > 0 && <section aria-labelledby="fine"><h2 id="fine">Nothing was wrong</h2><Rows of={fine} /></section>}
       </>;
     }}</State>

@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Problem } from "./api";
 import { onReset } from "./live";
-import { ago, date, number, time, utc, value as written, zone } from "./format";
+import { ago, date, number, time, value as written, zone } from "./format";
 import type { Evidence, Figure, Point } from "./types";
 
 export const shapes: Record<string, [string, string]> = {
@@ -19,14 +19,14 @@ export function Mark({ of, short }: { of: string | undefined; short?: boolean })
 }
 
 export const When = ({ at, short }: { at: string | number | undefined; short?: boolean }) => (
-  <time dateTime={at ? new Date(at).toISOString() : undefined} title={`${date(at)} ${zone()}, ${ago(at)}`}>{short ? time(at) : date(at)}{utc.value ? "" : ""}</time>
+  <time dateTime={at ? new Date(at).toISOString() : undefined} title={`${date(at)} ${zone()}, ${ago(at)}`}>{short ? time(at) : date(at)}</time>
 );
 
 /** Page has the heading that a page begins with, and the title of the window. */
-export function Page({ title, children, actions }: { title: string; children: ComponentChildren; actions?: ComponentChildren }) {
+export function Page({ title, heading, children, actions }: { title: string; heading?: ComponentChildren; children: ComponentChildren; actions?: ComponentChildren }) {
   useEffect(() => void (document.title = title + " · Fleetlens"), [title]);
   return <main id="main">
-    <header class="head"><h1 tabIndex={-1}>{title}</h1>{actions && <div class="actions">{actions}</div>}</header>
+    <header class="head"><h1 tabIndex={-1}>{heading ?? title}</h1>{actions && <div class="actions">{actions}</div>}</header>
     {children}
   </main>;
 }
