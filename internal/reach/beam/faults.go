@@ -36,6 +36,9 @@ type fault struct {
 // faultOf reads a reason, with the stack that may come with it.
 func faultOf(class string, reason, stack printed) fault {
 	f := fault{kind: class}
+	if reason.kind == tTuple && len(reason.elems) == 2 && reason.at(0).is("EXIT") {
+		reason = reason.elems[1]
+	}
 	if frames := framesOf(stack); frames != nil {
 		f.frames = frames
 	} else if reason.kind == tTuple && len(reason.elems) == 2 {

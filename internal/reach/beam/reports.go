@@ -72,6 +72,7 @@ func (r *report) top() string {
 // understand reads the text of a record. Of a record that may hold what a program had
 // at hand it returns a report; else nil, and the text as it may be kept.
 func understand(r *record) (*report, string) {
+	r.text = r.text[:min(len(r.text), longestRecord)]
 	fields := fieldsOf(r.text)
 	label, labelled := fields["label"]
 	switch {
@@ -147,8 +148,8 @@ func labelledReport(r *record, who, what printed, fields map[string]string) (*re
 	case who.is("supervisor") && !what.is("progress"):
 		rep.told(fieldTerm(fields, "report"), what)
 	case what.is("no_handle_info"):
-		rep.process = processOf(fieldTerm(fields, "name"))
-		rep.says = joinWords("got a message that "+cmp.Or(fieldTerm(fields, "module").safe(), "it")+" has no clause of handle_info for", "")
+		rep.process = cmp.Or(processOf(fieldTerm(fields, "name")), r.pid)
+		rep.says = "got a message for which " + fieldTerm(fields, "module").safe() + " has no clause of handle_info"
 	default:
 		rep.process = ""
 		rep.says = "says " + what.safe()
@@ -266,6 +267,9 @@ func translated(r *record) *report {
 		return rep
 	}
 	rep.crash = true
+	if m != nil && m[1] == "Child" { // a supervisor tells of it
+		rep.under, rep.pid = shownProcess(firstGroup(underOf, r.text)), shownProcess(firstGroup(childPID, r.text))
+	}
 	rep.fault = fault{kind: KindError, kindOf: bounded(t.Type), says: Words(t.Message), elixir: true}
 	for _, f := range t.Frames {
 		f.Function = ourName(f.Function)
@@ -274,7 +278,7 @@ func translated(r *record) *report {
 	switch t.Type {
 	case "exit", "stop", "EXIT", "throw":
 		rep.kind = map[bool]string{true: KindThrow, false: KindExit}[t.Type == "throw"]
-		rep.kindOf, rep.says = exitOf(t.Message)
+		rep.kindOf, rep.says = exitOf(t.Message, t.Causes)
 	}
 	return rep
 }
@@ -290,25 +294,47 @@ func ourName(function string) string {
 	return function
 }
 
-// exitOf reads what Elixir says of an exit: a term, or exited in: GenServer.call(Shop.Cart, …, 5000)
-// and why.
-func exitOf(message string) (name, says string) {
+// underOf and childPID are in the words of a supervisor of Elixir.
+var (
+	underOf  = regexp.MustCompile(`of Supervisor ([^\s]+)`)
+	childPID = regexp.MustCompile(`(?m)^Pid: ([^\s]+)`)
+)
+
+func firstGroup(re *regexp.Regexp, s string) string {
+	if m := re.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// exitOf reads what Elixir says of an exit: a term; exited in: GenServer.call(Shop.Cart,
+// …, 5000), and why; or an exception was raised, and which.
+func exitOf(message string, causes []string) (name, says string) {
+	cause := ""
+	if len(causes) > 0 {
+		cause = causes[0]
+	}
+	if strings.HasPrefix(message, "an exception was raised") {
+		kind, words, _ := strings.Cut(strings.TrimPrefix(cause, "("), ") ")
+		return cmp.Or(bounded(strings.TrimSuffix(kind, ")")), "exit"), Words(words)
+	}
 	if call, ok := strings.CutPrefix(message, "exited in: "); ok {
 		_, call, _ = strings.Cut(call, "(")
 		callee, _ := readTerm(call)
 		says = "in a call of " + cmp.Or(processOf(callee), "a process")
-		for words, name := range map[string]string{"(EXIT) time out": "timeout", "(EXIT) no process": "noproc", "(EXIT) shutdown": "shutdown", "(EXIT) normal": "normal"} {
-			if strings.Contains(message, words) {
+		for words, name := range map[string]string{"time out": "timeout", "no process": "noproc", "shutdown": "shutdown", "normal": "normal", "an exception was raised": "exception"} {
+			if strings.HasPrefix(cause, "(EXIT) "+words) {
 				return name, says
 			}
 		}
 		return "exit", says
 	}
-	reason, _ := readTerm(message)
-	if name, says = typeOf(reason); name == "unknown" {
-		return "exit", Words(message)
+	if reason, after := readTerm(message); strings.TrimSpace(after) == "" {
+		if name, says = typeOf(reason); name != "unknown" && name != elided {
+			return name, says
+		}
 	}
-	return name, says
+	return "exit", Words(message)
 }
 
 // shownProcess writes the name of a process as Elixir prints it.
@@ -320,6 +346,9 @@ func shownProcess(name string) string {
 // stackBegins is how a stack of Erlang or Elixir begins that was printed into a text.
 var stackBegins = regexp.MustCompile(`\[\s*\{[:']?[A-Za-z][\w.@]*'?,\s*[:']?[\w-][^,{}\[\]]*,\s*(\d+|\[)`)
 
+// mostTries bounds within how many terms a stack is looked for.
+const mostTries = 12
+
 // printedStack reads a text into which a program printed a stack: what stood before the
 // fieldTerm with it is kept, and the fault.
 func printedStack(r *record) *report {
@@ -327,25 +356,26 @@ func printedStack(r *record) *report {
 	if at == nil {
 		return nil
 	}
-	for i := 0; i <= at[0]; i++ {
+	for i, tries := 0, 0; i <= at[0] && tries < mostTries; i++ {
 		if r.text[i] != '{' && r.text[i] != '[' {
 			continue
 		}
 		t, after := readTerm(r.text[i:])
-		if len(r.text)-len(after) <= at[0] {
-			continue // it ends before the stack
+		if end := len(r.text) - len(after); end <= at[0] {
+			i = max(i, end-1) // it ends before the stack
+			continue
 		}
+		tries++
 		if i < at[0] && (t.kind != tTuple || framesOf(t.at(1)) == nil) {
 			continue
 		}
 		rep := &report{what: "an exception was logged by", process: r.pid, pid: r.pid, crash: true}
-		if i == at[0] {
-			rep.fault = faultOf("", printed{}, t)
-			rep.kindOf = "unknown"
+		if before := r.text[:i]; i == at[0] {
+			rep.fault = faultOf("", reasonBefore(before), t)
 		} else {
 			rep.fault = faultOf("", t, printed{})
 		}
-		rep.words = strings.TrimRight(cutHeld(r.text[:i]), " \n:={[(")
+		rep.words = strings.TrimRight(Words(strings.TrimSpace(r.text[:i])), " :=")
 		return rep
 	}
 	return nil
@@ -361,6 +391,19 @@ func cutHeld(s string) string {
 		s = strings.TrimRight(s[:at[0]], " \n") + " " + elided
 	}
 	return s
+}
+
+// reasonOf announces a reason in a program's own words.
+var reasonOf = regexp.MustCompile(`(?i)(reason|error|exception)s?( was| is)?[:=]? +`)
+
+// reasonBefore reads the reason that stands before a stack of its own.
+func reasonBefore(s string) printed {
+	at := reasonOf.FindAllStringIndex(s, -1)
+	if len(at) == 0 {
+		return printed{}
+	}
+	t, _ := readTerm(s[at[len(at)-1][1]:])
+	return t
 }
 
 // plainReport writes a report of the program's own in a line, without the fields that hold
@@ -390,7 +433,7 @@ var hiddenFields = []string{"state", "data", "last_message", "message_queue", "m
 func formatted(r *record, fields map[string]string) (*report, string) {
 	format, ok := fields["format"]
 	if !ok {
-		return nil, "a report of the old kind"
+		return nil, oldReport(fieldTerm(fields, "report"))
 	}
 	if t, _ := readTerm(format); t.kind == tText && strings.HasPrefix(format, `"`) {
 		format = unescaped(t.text)
@@ -402,6 +445,19 @@ func formatted(r *record, fields map[string]string) (*report, string) {
 		return nil, cutHeld(inner.text) // not twice
 	}
 	return understand(&inner)
+}
+
+// oldReport writes a list of pairs, as far as it is names.
+func oldReport(t printed) string {
+	parts := []string{"report"}
+	for _, e := range t.elems {
+		if e.kind == tTuple && len(e.elems) == 2 {
+			parts = append(parts, e.elems[0].safe()+" "+e.elems[1].safe())
+		} else {
+			parts = append(parts, e.safe())
+		}
+	}
+	return bounded(strings.Join(parts, ", "))
 }
 
 // rawElems returns the elements of a list as they are printed.

@@ -62,7 +62,7 @@ func TestEventsOfANodeNameTheProcess(t *testing.T) {
 	}
 	of.Do(`D = fun Deep(0) -> []; Deep(N) -> X = Deep(N - 1), [X | X] end, ok`)
 	of.Do(`spawn(fun() -> register(hasher, self()), A = D(28), B = D(28), [begin true = (A =:= B), timer:sleep(10) end || _ <- [1, 2, 3]], receive stop -> ok end end), ok`)
-	of.Do(`spawn(fun() -> register(sender, self()), P = open_port({spawn, "sleep 60"}, [binary]), (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end), ok`)
+	of.Do(`spawn(fun() -> register(sender, self()), P = open_port({spawn, "sleep 20 2>/dev/null"}, [binary]), (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end), ok`)
 	untilBeam(t, "the check to name who kept the scheduler", func() bool {
 		return strings.Contains(beamSays(t, src), "was hasher")
 	})
