@@ -220,12 +220,11 @@ func causeOf(s *agent.CoordinatorState, g agent.FindingGroup) *agent.RankedCause
 // hypothesis says what is behind findings: the candidate that ranks first, and whom the
 // operators name.
 func hypothesis(notes []protocol.Notification, cause *agent.RankedCause, where string) string {
-	who := ""
+	who, by := "", protocol.Notification{}
 	for _, n := range notes {
-		if n.Hypothesis == "" || who != "" && (cause == nil || n.Node != cause.Node) {
-			continue
+		if n.Hypothesis != "" && (who == "" || better(n, by, cause)) {
+			who, by = n.Hypothesis+" on "+place(n), n
 		}
-		who = n.Hypothesis + " on " + place(n)
 	}
 	if cause == nil || len(cause.Reasons) == 0 {
 		return who
@@ -239,6 +238,16 @@ func hypothesis(notes []protocol.Notification, cause *agent.RankedCause, where s
 		text += ". " + who
 	}
 	return text
+}
+
+// better reports whether a finding names the culprit better than another does: on the
+// node of the cause, and at the end of a chain of waiting.
+func better(n, than protocol.Notification, cause *agent.RankedCause) bool {
+	holds, held := strings.Contains(n.Hypothesis, holding), strings.Contains(than.Hypothesis, holding)
+	if holds != held && n.Node == than.Node {
+		return holds
+	}
+	return cause != nil && n.Node == cause.Node
 }
 
 // maxNames is how many nodes of a shared cause are named, if no label does it.

@@ -67,3 +67,42 @@ func TestACauseThatSeveralNodesHaveIsNamedAsTheirs(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoIsAtTheEndOfAChainOfWaitingIsTheCulprit(t *testing.T) {
+	note := func(node, hypothesis string) protocol.Notification {
+		return protocol.Notification{Node: node, Target: "shop", Hypothesis: hypothesis}
+	}
+	orders, payments := "shop_orders <0.9.0> comes first in beam_queue_processes()", "shop_payments <0.10.0>"+holding
+	for _, tt := range []struct {
+		name  string
+		cause *agent.RankedCause
+		notes []protocol.Notification
+		want  string
+	}{
+		{"who holds, whoever tells it first", nil, []protocol.Notification{note("a", orders), note("a", payments)}, payments + " on a/shop"},
+		{"and last", nil, []protocol.Notification{note("a", payments), note("a", orders)}, payments + " on a/shop"},
+		{"also on the node of a cause", &agent.RankedCause{Node: "a"}, []protocol.Notification{note("a", payments), note("a", orders)}, payments + " on a/shop"},
+		{"but not on another node than the cause's", &agent.RankedCause{Node: "a"}, []protocol.Notification{note("b", payments), note("a", orders)}, orders + " on a/shop"},
+		{"nobody holds anybody up", nil, []protocol.Notification{note("a", orders), note("b", orders)}, orders + " on a/shop"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := hypothesis(tt.notes, tt.cause, "a"); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestARowNamesAProcessOfTheSystemOrOfAnErlangNode(t *testing.T) {
+	for want, row := range map[string]object{
+		"nginx (17)":            {"name": "nginx", "pid": 17.0, "function": "main"},
+		"Shop.Cart <0.17.0>":    {"name": "Shop.Cart", "pid": "<0.17.0>", "function": "Shop.Cart.get/2"},
+		"main.wait (main.go:3)": {"function": "main.wait", "line": "main.go:3"},
+		"shop_cart:loop/1":      {"function": "shop_cart:loop/1"},
+		"":                      {"name": "sda", "pid": ""},
+	} {
+		if got := whoIs(row); got != want {
+			t.Errorf("%v is %q, want %q", row, got, want)
+		}
+	}
+}

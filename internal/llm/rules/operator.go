@@ -139,12 +139,15 @@ func circumstances(s *agent.OperatorState, p Problem) (context, culprit string) 
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
 			culprit = who + " " + blame(x.Check.Resource, name)
 			if rows[0]["holds"] == true {
-				culprit = who + " holds what the others wait for"
+				culprit = who + holding
 			}
 		}
 	}
 	return strings.Join(lines, "; "), culprit
 }
+
+// holding is said of whoever is at the end of a chain of waiting.
+const holding = " holds what the others wait for"
 
 // used are the resources that somebody uses, as people call them.
 var used = map[string]string{
@@ -210,8 +213,15 @@ func describe(row object) string {
 // whoIs names the process or the function of a row; other rows are no suspects.
 func whoIs(row object) string {
 	name, _ := row["name"].(string)
-	if pid, ok := row["pid"].(float64); ok && name != "" {
-		return fmt.Sprintf("%s (%d)", name, int64(pid))
+	switch pid := row["pid"].(type) {
+	case float64:
+		if name != "" {
+			return fmt.Sprintf("%s (%d)", name, int64(pid))
+		}
+	case string: // of an Erlang node: <0.123.0>
+		if name != "" && pid != "" {
+			return name + " " + pid
+		}
 	}
 	function, _ := row["function"].(string)
 	if line, _ := row["line"].(string); function != "" && line != "" {

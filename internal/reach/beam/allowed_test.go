@@ -35,7 +35,7 @@ var allowed = []allowance{
 		"erlang:binary_to_existing_atom/2", "erlang:binary_to_list/1", "erlang:hd/1", "erlang:is_atom/1", "erlang:is_integer/1", "erlang:is_list/1", "erlang:is_map/1", "erlang:is_map_key/2",
 		"erlang:is_pid/1", "erlang:is_port/1", "erlang:is_tuple/1", "erlang:list_to_binary/1", "erlang:list_to_pid/1", "erlang:list_to_port/1", "erlang:list_to_tuple/1", "erlang:min/2",
 		"erlang:node/0", "erlang:node/1", "erlang:phash2/1", "erlang:pid_to_list/1", "erlang:tuple_to_list/1",
-		"lists:append/1", "lists:duplicate/2", "lists:foldl/3", "lists:map/2", "lists:mapfoldl/3", "lists:member/2", "lists:nthtail/2", "lists:reverse/1", "lists:sort/1", "lists:split/2", "lists:sublist/2",
+		"lists:any/2", "lists:append/1", "lists:duplicate/2", "lists:foldl/3", "lists:map/2", "lists:mapfoldl/3", "lists:member/2", "lists:nthtail/2", "lists:reverse/1", "lists:sort/1", "lists:split/2", "lists:sublist/2",
 		"lists:takewhile/2", "lists:usort/1", "lists:zip/2", "lists:zipwith/3",
 		"maps:get/2", "maps:get/3", "maps:merge/2", "maps:to_list/1", "maps:update_with/4", "proplists:get_all_values/2", "proplists:get_value/3",
 	}},

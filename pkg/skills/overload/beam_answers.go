@@ -141,8 +141,7 @@ func (s *beamState) bottleneckAnswer() any {
 	rows := []beamQueue{}
 	named := map[string]bool{}
 	for _, b := range s.stuck {
-		for i := len(b.chain) - 1; i >= 0; i-- {
-			w := b.chain[i]
+		for i, w := range slices.Backward(b.chain) {
 			if pid := w.PID.String(); !named[pid] {
 				named[pid] = true
 				rows = append(rows, beamQueue{Name: w.Name(), PID: pid, Queue: float64(w.QueueLen), Function: w.place, Type: w.class, Holds: i == len(b.chain)-1})

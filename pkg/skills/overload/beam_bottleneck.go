@@ -126,18 +126,18 @@ func (s *beamState) bottleneck() (class, where, confidence string) {
 func (s *beamState) evidence() []string {
 	out := []string{}
 	for _, b := range s.stuck[:min(5, len(s.stuck))] {
-		text := fmt.Sprintf("%s has %.0f messages and %s in %s", beamLabel(&b.Process), b.Value, verbs[b.class], b.place)
+		parts := []string{fmt.Sprintf("%s has %.0f messages and %s in %s", beamLabel(&b.Process), b.Value, verbs[b.class], b.place)}
 		for _, w := range b.chain {
-			text += fmt.Sprintf("; it waits for %s, which %s in %s", beamLabel(&w.Process), verbs[w.class], w.place)
+			parts = append(parts, fmt.Sprintf("it waits for %s, which %s in %s", beamLabel(&w.Process), verbs[w.class], w.place))
 		}
 		if b.doing != nil {
 			for _, p := range b.doing.Ports {
 				if p.Queue > 0 {
-					text += fmt.Sprintf("; %d bytes wait in its port %s (%s)", p.Queue, p.Port, p.Name)
+					parts = append(parts, fmt.Sprintf("%d bytes wait in its port %s (%s)", p.Queue, p.Port, p.Name))
 				}
 			}
 		}
-		out = append(out, text)
+		out = append(out, strings.Join(parts, "; "))
 	}
 	return out
 }

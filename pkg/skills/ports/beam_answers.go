@@ -176,11 +176,18 @@ func (w *beamWatch) suspendedNow(ctx context.Context) (any, error) {
 		Queue      int64    `json:"message_queue_len"`
 		Status     string   `json:"status"`
 		Ports      []string `json:"ports,omitempty"`
+		BusyPort   string   `json:"busy_port,omitempty"`
 	}
+	note := "busy_port is the port that a busy_port event told of"
+	events, err := w.node.Events(ctx)
+	if err != nil {
+		note = "which port holds up a process is told by busy_port events alone, and there are none: " + err.Error() + ". ports are those it is linked to; full_ports those with most waiting"
+	}
+	by := busySince(events, time.Now())
 	rows := []row{}
 	for i := range list {
 		p := &list[i]
-		r := row{p.Name(), p.PID.String(), beam.Label(p.Registered), p.Function(), p.Sits(), p.QueueLen, p.Status, nil}
+		r := row{p.Name(), p.PID.String(), beam.Label(p.Registered), p.Function(), p.Sits(), p.QueueLen, p.Status, nil, by[p.PID.String()]}
 		for _, port := range s.Processes[slices.Index(pids, p.PID)].Ports {
 			r.Ports = append(r.Ports, port.String())
 		}
@@ -193,7 +200,7 @@ func (w *beamWatch) suspendedNow(ctx context.Context) (any, error) {
 	full.Ports = slices.DeleteFunc(full.Ports, func(p beamPort) bool { return *p.Queue == 0 })
 	return map[string]any{
 		"processes": rows, "total": s.Total, "truncated": s.Truncated || s.Total > len(rows), "full_ports": full.Ports,
-		"note": "which port holds up a process is told by busy_port events (ports_busy_events, level events); without them ports are those the process is linked to, and full_ports those with most waiting",
+		"note": note,
 	}, nil
 }
 

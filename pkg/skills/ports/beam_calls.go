@@ -17,7 +17,7 @@ const (
 
 func beamCalls(w *beamWatch) []skills.Call {
 	id := skills.Param{Name: "port_id", Type: "string", Doc: "the port, as #Port<0.5>"}
-	return []skills.Call{
+	return append([]skills.Call{
 		{
 			Name: "ports_list", Doc: "The ports, the newest first. ports: " + beamBasicDoc + beamEndDoc,
 			Params:  []skills.Param{skills.Limit(100, 500, "how many ports")},
@@ -119,5 +119,5 @@ func beamCalls(w *beamWatch) []skills.Call {
 				return w.saturationPrediction(ctx, a.Int("minutes_ahead"))
 			},
 		},
-	}
+	}, beamEventCalls(w)...)
 }

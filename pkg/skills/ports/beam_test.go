@@ -20,13 +20,14 @@ import (
 )
 
 // beamSkill is the skill with the source of one node, and that source.
-func beamSkill(t *testing.T, of *beamtest.Node) (skills.Skill, skills.Source) {
+func beamSkill(t *testing.T, of *beamtest.Node, level ...beam.Level) (skills.Skill, skills.Source) {
 	t.Helper()
+	level = append(level, beam.Observe)
 	cookie := filepath.Join(t.TempDir(), "cookie")
 	if err := os.WriteFile(cookie, []byte(of.Cookie), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: cookie, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
+	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: cookie, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50, Level: level[0]})
 	t.Cleanup(n.Close)
 	src := ports.BeamSource(map[string]*beam.Node{"shop": n})
 	s := ports.Skill(host.New(host.Config{}))
@@ -263,5 +264,43 @@ func TestWhoOpensPortsWithoutEndIsNamed(t *testing.T) {
 	row := rowsOf(t, skilltest.Object(t, src, "ports_by_owner(1)"), "processes")
 	if len(row) != 1 || row[0]["name"] != "shop_leak" || row[0]["ports"] != 800.0 {
 		t.Errorf("the owners are %v", row)
+	}
+}
+
+func TestBusyPortsAreToldWithProcessAndPortWhereTheOwnerGrantsEvents(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	_, closed := beamSkill(t, of)
+	if _, err := skilltest.Call(t, closed, "ports_busy_events()"); err == nil || !strings.Contains(err.Error(), "level: events") {
+		t.Errorf("without the level it is told %v", err)
+	}
+	_, src := beamSkill(t, of, beam.Events)
+	skilltest.Object(t, src, "ports_busy_events()") // from now on they are told
+	id := strings.Trim(of.Do(connect+`spawn(fun() -> gen_tcp:send(C, binary:copy(<<0>>, 2000000)) end),
+		Blocked = fun Loop() -> case erlang:port_info(C, queue_size) of {queue_size, N} when N > 1000000 -> ok; _ -> timer:sleep(1), Loop() end end, Blocked(),
+		Some = [spawn(fun() -> gen_tcp:send(C, <<"price">>) end) || _ <- [1, 2, 3]],
+		Held = fun Loop() -> case [P || P <- Some, process_info(P, status) =:= {status, suspended}] of [_ | _] -> ok; _ -> timer:sleep(1), Loop() end end, Held(),
+		register(shop_feed, spawn(fun() -> gen_tcp:send(C, <<"price">>) end)), erlang:port_to_list(C)`), `"`)
+	var a map[string]any
+	feed := -1
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		a = skilltest.Object(t, src, "ports_busy_events()")
+		feed = slices.IndexFunc(rowsOf(t, a, "events"), func(e map[string]any) bool { return e["name"] == "shop_feed" })
+		if feed >= 0 {
+			break
+		}
+	}
+	if feed < 0 {
+		t.Fatalf("the events are %v", a)
+	}
+	if e := rowsOf(t, a, "events")[feed]; e["port"] != id || e["port_name"] != "tcp_inet" || e["type"] != "busy_port" {
+		t.Errorf("the event is %v", e)
+	}
+	held := rowsOf(t, skilltest.Object(t, src, "ports_suspended_processes()"), "processes")
+	if !slices.ContainsFunc(held, func(p map[string]any) bool { return p["name"] == "shop_feed" && p["busy_port"] == id }) {
+		t.Errorf("held up are %v", held)
+	}
+	if d := skilltest.Object(t, src, "ports_busy_dist_events()"); d["total"] != 0.0 {
+		t.Errorf("connections to other nodes are %v", d)
 	}
 }

@@ -39,33 +39,24 @@ Scan = fun Scan([], S) -> S;
                end
        end,
 #{seen := Seen, lone := Lone, left := Lost, truncated := Cut} = Scan(erlang:processes(), #{seen => 0, lone => [], left => [], truncated => false}),
-Ancestors = fun(P) ->
-                L = try Info(P, {dictionary, '$ancestors'})
-                    catch error:_ -> case Info(P, dictionary) of D when is_list(D) -> proplists:get_value('$ancestors', D, []); _ -> [] end
-                    end,
-                case L of [_ | _] -> L; _ -> [] end
-            end,
-Orphan = fun(P) ->
-             case Ancestors(P) of
-                 [] -> [];
-                 All ->
-                     Up = case Parents of true -> Info(P, parent); false -> undefined end,
-                     case {[A || A <- All, Dead(A)], is_pid(Up) andalso Dead(Up)} of
-                         {[], false} -> [];
-                         {[], true} -> [{P, [Up], hd(All)}];
-                         {Gone, _} -> [{P, Gone, hd(All)}]
-                     end
-             end
-         end,
-Boot = [{application_master, init, 4}, {application_controller, start, 1}, {logger_server, init, 1}], %% who started them ends when the node has begun
-Judge = fun Judge([], _, Out) -> {false, Out};
-            Judge([P | More], N, Out) ->
-                case N =:= 0 orelse Late(3000000) of
+Key = try erlang:process_info(self(), {dictionary, '$ancestors'}) of _ -> {dictionary, '$ancestors'} catch error:_ -> dictionary end,
+Named = fun({{dictionary, '$ancestors'}, [_ | _] = L}) -> L;
+           ({dictionary, D}) -> case lists:keyfind('$ancestors', 1, D) of {_, [_ | _] = L} -> L; _ -> [] end;
+           (_) -> []
+        end,
+%% Who started these ends when the node has begun.
+Controller = erlang:whereis(application_controller),
+Boot = [Controller, erlang:whereis(logger)] ++ case Info(Controller, links) of L0 when is_list(L0) -> L0; _ -> [] end,
+Judge = fun Judge([], Out) -> {false, Out};
+            Judge(Left, Out) ->
+                case Late(3500000) of
                     true -> {true, Out};
-                    false -> Judge(More, N - 1, [O || {Q, _, _} = O <- Orphan(P), not lists:member(proc_lib:translate_initial_call(Q), Boot)] ++ Out)
+                    false ->
+                        {Now, Later} = lists:split(min(200, length(Left)), Left),
+                        Judge(Later, [{P, A} || {I, P} <- lists:zip(Of(Key, Now), Now), A <- [Named(I)], A =/= [], Parents orelse lists:any(Dead, A)] ++ Out)
                 end
         end,
-{Cut1, Orphans} = Judge(lists:reverse(Lost), 5000, []),
+{Cut1, Orphans} = Judge(lists:reverse(Lost) -- Boot, []),
 Spread = fun Spread([], _) -> []; Spread([P | More], Step) -> [P | Spread(lists:nthtail(min(Step - 1, length(More)), More), Step)] end,
 First = fun(Ps) when Even -> Spread(Ps, 1 + length(Ps) div Limit);
            (Ps) ->
@@ -73,9 +64,15 @@ First = fun(Ps) when Even -> Spread(Ps, 1 + length(Ps) div Limit);
             lists:sublist([P || {_, P} <- lists:reverse(lists:sort(lists:zip(Of(message_queue_len, Some), Some)))], Limit)
         end,
 Text = fun(P) when is_pid(P) -> list_to_binary(erlang:pid_to_list(P)); (A) -> A end,
-Up = maps:from_list([{P, {Gone, Parent}} || {P, Gone, Parent} <- Orphans]),
+Known = maps:from_list(Orphans),
+Gone = fun(P, A) ->
+           Up = case Parents of true -> Info(P, parent); false -> undefined end,
+           case [D || D <- A, Dead(D)] of
+               [] when is_pid(Up) -> [Up];
+               L -> lists:sublist(L, 5)
+           end
+       end,
 #{seen => Seen, truncated => Cut orelse Cut1, by_parent => Parents, unlinked => length(Lone), unlinked_pids => First(Lone),
   orphans => length(Orphans),
-  orphan_rows => [#{pid => P, dead => lists:map(Text, lists:sublist(Gone, 5)), parent => Text(Parent)}
-                  || P <- First([P || {P, _, _} <- Orphans]), {Gone, Parent} <- [maps:get(P, Up)]],
+  orphan_rows => [#{pid => P, dead => lists:map(Text, Gone(P, A)), parent => Text(hd(A))} || P <- First([P || {P, _} <- Orphans]), A <- [maps:get(P, Known)]],
   us => erlang:monotonic_time(microsecond) - Began}
