@@ -70,3 +70,8 @@ bench: ## Run the benchmarks: one JSON line each
 gen: ## Write the generated documentation and server configurations again
 	$(GO) run ./internal/docgen/gen
 	$(GO) test ./internal/bus -run ServerFiles -update
+
+.PHONY: ui
+ui: ## Bundle the web UI into internal/web/dist; needs Node
+	cd internal/web/ui && npm ci --silent && npm run --silent types
+	$(GO) run ./internal/web/bundle

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -17,11 +16,12 @@ func (a *app) ui() *cobra.Command {
 	c := web.Config{Listen: web.DefaultListen}
 	cmd := &cobra.Command{
 		Use: "ui", Short: "Serve what people look at, over HTTP",
-		Long: `Serve what people look at over HTTP: a JSON API over what NATS holds, and live events.
+		Long: `Serve what people look at over HTTP: pages for a browser, a JSON API over what NATS
+holds, and live events.
 
 It keeps nothing, so that any number of servers may run. What it may do is what its
 NATS user may: with a viewer's credentials it only reads. It listens on loopback unless
---ui says otherwise; the token that it prints is what to sign in with.`,
+--ui says otherwise; open the address that it prints, which has the token in it.`,
 		Example: "  fleetlens ui\n  fleetlens ui --creds viewer.creds --ui 0.0.0.0:7422 --ui-token-file /etc/fleetlens/ui-token --ui-host fleet.example.com",
 		Args:    cobra.NoArgs,
 	}
@@ -58,7 +58,11 @@ func (a *app) serveUI(ctx context.Context, cmd *cobra.Command, conn *bus.Conn, c
 			_ = printJSON(cmd.OutOrStdout(), map[string]any{"ui": "http://" + address, "token": ownToken(s, c)})
 			return
 		}
-		out(cmd).printf("Fleetlens' API is at http://%s/api/v1 (%s)\n", address, howToSignIn(s, c))
+		if c.TokenFile != "" {
+			out(cmd).printf("Fleetlens is to be seen at http://%s/ (the token is in %s)\n", address, c.TokenFile)
+			return
+		}
+		out(cmd).printf("Fleetlens is to be seen at http://%s/#token=%s\n", address, s.Token())
 	})
 }
 
@@ -68,11 +72,4 @@ func ownToken(s *web.Server, c web.Config) string {
 		return ""
 	}
 	return s.Token()
-}
-
-func howToSignIn(s *web.Server, c web.Config) string {
-	if c.TokenFile != "" {
-		return "the token is in " + c.TokenFile
-	}
-	return fmt.Sprintf("token %s", s.Token())
 }

@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"internal/redact":          {},
 	"internal/topology":        {"pkg/protocol", "internal/keys"},
 	"internal/web":             {"pkg/protocol", "internal/bus"},
+	"internal/web/bundle":      {},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},
 	"internal/reach/beam":      {"internal/reach/beam/etf", "internal/reach/beam/dist", "internal/reach/logs", "internal/reach/stacktrace"},

@@ -65,6 +65,7 @@ func Files(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	files["openapi.json"] = append(api, '\n')
+	files["../../"+TypesFile] = []byte(typescript())
 	for _, m := range protocol.Types() {
 		b, err := schemas.of(m)
 		if err != nil {

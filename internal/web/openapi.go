@@ -56,6 +56,12 @@ func content(schema any) object {
 // schemas are the types by name.
 type schemas map[string]any
 
+// Schemas returns the types of the document by name, of its part components/schemas.
+func Schemas(v any) map[string]any {
+	s, _ := v.(schemas)
+	return s
+}
+
 func (d schemas) operation(r route) object {
 	parameters := []any{}
 	for _, m := range inPath.FindAllStringSubmatch(r.Path, -1) {
@@ -112,26 +118,30 @@ func (d schemas) of(t reflect.Type) object {
 		name := generic.ReplaceAllString(t.Name(), "Of$1")
 		if _, known := d[name]; !known {
 			d[name] = object{} // it may hold itself
-			properties := object{}
-			d.fields(t, properties)
-			d[name] = object{"type": "object", "properties": properties}
+			properties, required := object{}, []string{}
+			d.fields(t, properties, &required)
+			d[name] = object{"type": "object", "properties": properties, "required": required}
 		}
 		return object{"$ref": "#/components/schemas/" + name}
 	}
 	return object{"type": "integer"}
 }
 
-// fields adds a struct's fields, those of embedded ones too, as JSON has them.
-func (d schemas) fields(t reflect.Type, to object) {
+// fields adds a struct's fields, those of embedded ones too, as JSON has them. Those that
+// are always there are required.
+func (d schemas) fields(t reflect.Type, to object, required *[]string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported():
 		case f.Anonymous && name == "":
-			d.fields(f.Type, to)
+			d.fields(f.Type, to, required)
 		case name != "":
 			to[name] = d.of(f.Type)
+			if !strings.Contains(options, "omit") {
+				*required = append(*required, name)
+			}
 		}
 	}
 }

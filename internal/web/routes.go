@@ -77,6 +77,10 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 		defer cancel()
 		q := &query{Request: r}
+		if rt.Path != "/me" && !s.bus.Connected() { // it would be waited for in vain
+			s.answer(w, r, nil, failure{http.StatusServiceUnavailable, "not connected with NATS: what was read before is all there is until it is back"})
+			return
+		}
 		v, err := rt.serve(ctx, q)
 		if wrong := q.err(); wrong != nil {
 			v, err = nil, wrong

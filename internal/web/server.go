@@ -143,7 +143,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("DELETE "+prefix+"/session", s.signOut)
 	mux.HandleFunc("GET "+prefix+"/events", s.streamEvents)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, OpenAPI(), nil) })
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/", static)
+	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, nil, failure{http.StatusNotFound, "nothing is at " + r.URL.Path + ": " + prefix + "/openapi.json says what there is"})
 	})
 	return s.guard(mux)

@@ -48,6 +48,10 @@ func (s *Server) mayWrite(ctx context.Context) error {
 
 func (s *Server) me(ctx context.Context, _ *query) (any, error) {
 	m := Me{URL: s.bus.URL(), Connected: s.bus.Connected(), CanWrite: true}
+	if !m.Connected {
+		m.CanWrite, m.Why = false, "not connected with NATS"
+		return m, nil
+	}
 	if err := s.mayWrite(ctx); err != nil {
 		m.CanWrite, m.Role, m.Why = false, bus.ClientRole, err.Error()
 	}

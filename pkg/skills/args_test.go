@@ -33,6 +33,7 @@ func TestBind(t *testing.T) {
 		{"nil is what is left out", []any{"jam", nil, "tins"}, 10, "tins", 0.5, false},
 		{"all given", []any{"jam", 3.0, "tins", 1.25, true}, 3, "tins", 1.25, true},
 		{"a Go int is a number too", []any{"jam", 3, "jars", 2}, 3, "jars", 2, false},
+		{"one list is a tuple of the arguments", []any{[]any{"jam", 3.0, "tins"}}, 3, "tins", 0.5, false},
 		{"the bounds themselves", []any{"jam", 50.0, "jars", 0.0}, 50, "jars", 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

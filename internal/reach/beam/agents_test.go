@@ -1,9 +1,14 @@
 package beam
 
 import (
+	"bufio"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -132,6 +137,40 @@ func TestBusyPortsAreSeen(t *testing.T) {
 	e := oneEvent(t, n, BusyPort, func(e Event) bool { return e.Process != "" })
 	if e.Process != "sender" || !strings.HasPrefix(e.Port, "#Port<") || e.PortName != "sleep" {
 		t.Errorf("%+v", e)
+	}
+}
+
+func TestOfAFloodOfEventsTwentyASecondAreToldAndTheRestIsCounted(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	n := granted(t, of, Events)
+	if _, err := n.Events(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	of.Do(`spawn(fun() -> register(owner, self()), P = open_port({spawn, "sleep 20 2>/dev/null"}, [binary]),
+		[spawn(fun() -> (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end) || _ <- lists:seq(1, 300)], receive stop -> ok end end), ok`)
+	until(t, "the first of them", func() bool { list, err := n.Events(t.Context()); return err == nil && len(list) >= 20 })
+	until(t, "the count of the rest", func() bool {
+		_, err := n.Events(t.Context())
+		dropped, _ := n.EventLosses()
+		return err == nil && dropped >= 200
+	})
+	list, err := n.Events(t.Context())
+	if err != nil || len(list) < 20 || len(list) > 100 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+}
+
+func TestWhereAnotherProbeHasItsHandlersNothingIsDone(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	of.Do(`logger:add_handler(fleetlens_logs, logger_std_h, #{level => none})`)
+	n := granted(t, of, Events)
+	if err := n.Watch(t.Context()); err == nil || !strings.Contains(err.Error(), "another probe") {
+		t.Errorf("%v", err)
+	}
+	if got := of.Do(`lists:member(fleetlens_logs, logger:get_handler_ids())`); got != "true" {
+		t.Error("the other's handler is gone")
 	}
 }
 
@@ -393,12 +432,13 @@ func TestAFloodOfLogsLosesNoError(t *testing.T) {
 	t.Parallel()
 	of := beamtest.Start(t, beamtest.Options{Args: []string{"-kernel", "logger_level", "info"}})
 	of.Do(remember)
+	flood := `element(1, timer:tc(fun() -> [logger:info("request ~p", [I]) || I <- lists:seq(1, 5000)], logger:error("the one that matters") end)) div 1000`
+	without := of.Do(flood)
 	n := granted(t, of, Events)
 	if err := n.Watch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	took := of.Do(`element(1, timer:tc(fun() -> [logger:info("request ~p", [I]) || I <- lists:seq(1, 5000)], logger:error("the one that matters") end)) div 1000`)
-	t.Logf("5,000 entries and one error took the node %s ms", took)
+	t.Logf("5,000 entries and one error took the node %s ms without the handlers and %s ms with them", without, of.Do(flood))
 	logged(t, n, "the one that matters")
 	if total := n.Book().Totals(time.Minute); total.Total > 400 || total.Errors != 1 || total.Infos < 20 {
 		t.Errorf("%+v, want some fifty of the flood and the error", total)
@@ -414,12 +454,12 @@ func TestAProbeThatDiesOrHangsLeavesTheNodeClean(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		end  func(*testing.T, *beamtest.Node, *Node)
+		end  func(*testing.T, *Node)
 	}{
-		{"its connection is gone, as by kill -9", func(t *testing.T, _ *beamtest.Node, n *Node) {
+		{"its connection is gone, as by kill -9", func(_ *testing.T, n *Node) {
 			n.conn.Close()
 		}},
-		{"it asks for nothing any more", func(t *testing.T, _ *beamtest.Node, n *Node) {
+		{"it asks for nothing any more", func(t *testing.T, n *Node) {
 			for _, w := range []*agent{n.events.watch.agent, n.logs.watch.agent, n.calls.agent} {
 				if err := w.renew(t.Context(), 50*time.Millisecond); err != nil {
 					t.Fatal(err)
@@ -430,7 +470,7 @@ func TestAProbeThatDiesOrHangsLeavesTheNodeClean(t *testing.T) {
 			}
 			n.Close() // the connection's own processes are not the agents'
 		}},
-		{"its agents are killed there", func(t *testing.T, of *beamtest.Node, n *Node) {
+		{"its agents are killed there", func(_ *testing.T, n *Node) {
 			for _, w := range []*agent{n.events.watch.agent, n.logs.watch.agent, n.calls.agent} {
 				w.stop()
 				<-w.done()
@@ -457,11 +497,50 @@ func TestAProbeThatDiesOrHangsLeavesTheNodeClean(t *testing.T) {
 				t.Fatal("nothing of ours is there to begin with")
 			}
 			began := time.Now()
-			tt.end(t, of, n)
+			tt.end(t, n)
 			clean(t, of)
 			t.Logf("clean after %s", time.Since(began).Round(time.Millisecond))
 		})
 	}
+}
+
+// ownProcess starts a probe that is a process of its own, with every agent on the node.
+func ownProcess(t *testing.T, of *beamtest.Node) *os.Process {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "cookie")
+	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	probe := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAProbeThatIsAnotherProcess$") //nolint:gosec // it is this program
+	probe.Env = append(os.Environ(), otherProbe+"="+of.Name+" "+of.Address+" "+file)
+	out, err := probe.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := probe.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = probe.Process.Kill() // it may be gone already
+		_ = probe.Wait()
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("the probe says %q: %v", line, err)
+	}
+	return probe.Process
+}
+
+func TestAProbeThatIsKilledLeavesTheNodeClean(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	of.Do(remember)
+	probe := ownProcess(t, of)
+	began := time.Now()
+	if err := probe.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	clean(t, of)
+	t.Logf("clean after %s", time.Since(began).Round(time.Millisecond))
 }
 
 // A probe that is frozen reads nothing and renews nothing.
@@ -469,21 +548,52 @@ func TestAFrozenProbeIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	of := beamtest.Start(t, beamtest.Options{Args: []string{"-kernel", "logger_level", "info"}})
 	of.Do(remember)
-	n := granted(t, of, Events)
+	flood := `element(1, timer:tc(fun() -> [logger:error("line ~p ~s", [I, lists:duplicate(500, $x)]) || I <- lists:seq(1, 5000)] end)) div 1000`
+	without := of.Do(flood)
+	probe := ownProcess(t, of)
+	if err := probe.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("5,000 errors took the node %s ms without a probe and %s ms with one that is frozen", without, of.Do(flood))
+	began := time.Now()
+	until(t, "what is ours to be gone while the probe is frozen", func() bool {
+		return strings.Join(strings.Fields(of.Do(`{[H || H <- logger:get_handler_ids(), lists:prefix("fleetlens", atom_to_list(H))], erlang:system_monitor(), erlang:trace_info({calendar, valid_date, 1}, all)}`)), "") ==
+			`{[],undefined,{all,false}}`
+	})
+	t.Logf("gone after %s", time.Since(began).Round(time.Millisecond))
+	of.Do(`[erlang:disconnect_node(N) || N <- nodes(hidden)], ok`) // else only its net tick ends the connection
+	clean(t, of)
+}
+
+// otherProbe is set for the process that is the probe of the tests above.
+const otherProbe = "FLEETLENS_TEST_PROBE"
+
+// TestAProbeThatIsAnotherProcess is that probe: it starts every agent with a short
+// lease, says so, and waits for its end. By itself it tests nothing.
+func TestAProbeThatIsAnotherProcess(t *testing.T) {
+	where := strings.Fields(os.Getenv(otherProbe))
+	if len(where) != 3 {
+		return
+	}
+	n := New(Config{Node: where[0], Address: where[1], CookieFile: where[2], Level: Trace, Timeout: 20 * time.Second})
+	if _, err := n.Events(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := n.Watch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.logs.watch.agent.renew(t.Context(), 1500*time.Millisecond); err != nil {
+	if _, err := n.StartTrace(t.Context(), "calendar", "valid_date", 1); err != nil {
 		t.Fatal(err)
 	}
-	took := of.Do(`element(1, timer:tc(fun() -> [logger:error("line ~p ~s", [I, lists:duplicate(500, $x)]) || I <- lists:seq(1, 5000)] end)) div 1000`)
-	t.Logf("5,000 errors took the node %s ms", took)
-	<-n.logs.watch.agent.done()
-	n.Close()
-	clean(t, of)
-	if s := n.Watching(); !strings.Contains(s.LastEnd, "nobody asked") {
-		t.Errorf("%+v", s)
+	for _, ag := range []*agent{n.events.watch.agent, n.logs.watch.agent, n.calls.agent} {
+		if err := ag.renew(t.Context(), 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
 	}
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {}
 }
 
 func TestAnAgentThatEndedIsStartedAgainAndWhyIsKept(t *testing.T) {

@@ -18,7 +18,7 @@ var allowed = []allowance{
 		"lists:sublist/2", "lists:sublist/3", "lists:sum/1", "lists:takewhile/2", "lists:ukeysort/2", "lists:unzip/1", "lists:unzip3/1", "lists:usort/1",
 		"lists:zip/2", "lists:zip3/3", "lists:zipwith/3", "lists:zipwith3/4", "maps:merge/2", "maps:to_list/1", "io_lib:format/2", "unicode:characters_to_list/1",
 		// Schedulers are measured for as long as the process lives that asked for it.
-		"erlang:system_flag/2",
+		"erlang:system_flag_scheduler_wall_time/2",
 		// Reading the node.
 		"erlang:monotonic_time/1", "erlang:process_info/2", "erlang:statistics/1", "erlang:system_info/1", "erlang:memory/0",
 		"erlang:processes/0", "erlang:registered/0", "erlang:whereis/1", "erlang:node/0", "erlang:node/1", "ets:all/0", "ets:info/1", "ets:info/2",

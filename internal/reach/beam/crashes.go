@@ -3,6 +3,7 @@ package beam
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,6 +46,9 @@ func (c *crashes) add(r *report, at time.Time, level string, now time.Time) {
 		under := cmp.Or(o.under, r.under)
 		o.report = *r
 		o.under = under
+	}
+	if strings.HasPrefix(o.process, "<") && r.process != "" { // a function says more than a number
+		o.process = r.process
 	}
 	if r.what == "process" && r.kind != KindMessage { // of proc_lib, which knows the kind
 		o.kind = r.kind

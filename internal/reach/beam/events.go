@@ -136,6 +136,9 @@ func (l *eventLog) take(m etf.Tuple) {
 		dropped, _ := m[6].(int64)
 		l.dropped += dropped
 		l.add(eventOf(m, l.word, time.Now()))
+	case m[0] == etf.Atom("dropped"):
+		dropped, _ := m[1].(int64)
+		l.dropped += dropped
 	case m[0] == etf.Atom("who") && len(m) == 6:
 		l.name(m)
 	}

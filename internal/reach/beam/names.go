@@ -14,7 +14,7 @@ import (
 func Module(m etf.Atom) string { return strings.TrimPrefix(string(m), "Elixir.") }
 
 // compiled is a function that the compiler made of another: -get/2-fun-0-.
-var compiled = regexp.MustCompile(`^-(?:inlined-)?(.+)/(\d+)-.*-$`)
+var compiled = regexp.MustCompile(`^-(.+?)/(\d+)-.+-$`)
 
 // Function writes a function as its own language does: Shop.Cart.get/2 of Elixir,
 // shop_cart:get/2 of Erlang. What the compiler made of a function without a name says

@@ -48,6 +48,28 @@ func TestTheLongestQueueIsNamedWithWhatItSitsIn(t *testing.T) {
 	}
 }
 
+func TestProcessesAreDescribedWhateverTheyCallThemselves(t *testing.T) {
+	t.Parallel()
+	of := beamtest.Start(t, beamtest.Options{})
+	load(of, shop)
+	of.Do(`begin Me = self(), As = fun(L) -> P = spawn(fun() -> put('$process_label', L), put(secret, "password"), Me ! ready, shop:wait() end), receive ready -> P end end, ok end`)
+	n := with(t, of)
+	for label, want := range map[string]string{
+		`<<"cart 7">>`: "cart 7", `cart`: "cart", `'Elixir.Shop.Cart'`: "Shop.Cart", `{cart, 7}`: "{cart,7}", `"cart"`: `"cart"`, `<<255>>`: "", // no text: it is named otherwise
+		`lists:duplicate(1000, $a)`: `"` + strings.Repeat("a", 99), `[a | b]`: "[a|b]", `{some, {deep, {label, {with, {much, {in, it}}}}}}`: "{some,{deep,{label,{with,{much,{in,...}}}}}}",
+	} {
+		pid := strings.Trim(of.Do("erlang:pid_to_list(As("+label+"))"), `"`)
+		p, err := n.Named(t.Context(), pid)
+		if err != nil {
+			t.Errorf("%s: %v", label, err)
+			continue
+		}
+		if name := p.Name(); name == "" || want != "" && name != want {
+			t.Errorf("%s: got %q, want %q", label, name, want)
+		}
+	}
+}
+
 func TestAHundredThousandProcessesAreLookedThroughWithinABound(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it makes 100,000 processes")
@@ -79,7 +101,7 @@ func TestAHundredThousandProcessesAreLookedThroughWithinABound(t *testing.T) {
 			return q.Processes, q.Processes, q.Truncated, nil
 		},
 		"binaries": func() (int, int, bool, error) {
-			q, err := n.Binaries(t.Context())
+			q, err := n.Binaries(t.Context(), 5)
 			if err != nil {
 				return 0, 0, false, err
 			}

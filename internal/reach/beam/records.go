@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam/etf"
@@ -23,6 +24,7 @@ type logTail struct {
 	book    *logs.Book
 	found   *stacktrace.Collector
 	crashes *crashes
+	lost    atomic.Int64 // entries that the probe did not take in time
 }
 
 func newLogTail(node string) *logTail {
@@ -71,6 +73,11 @@ func (n *Node) Exceptions() *stacktrace.Collector {
 	return n.logs.found
 }
 
+// LogLosses returns how many entries the node had to drop because the probe did not take
+// them in time. What is too much for its second is not among them: the node drops that
+// without a word.
+func (n *Node) LogLosses() int64 { return n.logs.lost.Load() }
+
 // Watching returns how the agent stands that tells of logs.
 func (n *Node) Watching() WatchState { return n.logs.watch.now() }
 
@@ -90,7 +97,7 @@ type record struct {
 const fieldsBefore = 6
 
 // longestRecord is what the formatter lets through, and a little more.
-const longestRecord = 16 << 10
+const longestRecord = 9 << 10
 
 func readRecord(b []byte, now time.Time) (*record, bool) {
 	s := strings.ToValidUTF8(string(b[:min(len(b), longestRecord)]), "\ufffd")
@@ -117,6 +124,10 @@ func pidOf(s string) string {
 
 // take takes in what the agent tells.
 func (l *logTail) take(m etf.Tuple) {
+	if m[0] == etf.Atom("dropped") {
+		n, _ := m[1].(int64)
+		l.lost.Add(n)
+	}
 	if m[0] != etf.Atom("log") {
 		return
 	}

@@ -72,6 +72,7 @@ func (r *report) top() string {
 // understand reads the text of a record. Of a record that may hold what a program had
 // at hand it returns a report; else nil, and the text as it may be kept.
 func understand(r *record) (*report, string) {
+	r.text = r.text[:min(len(r.text), longestRecord)]
 	fields := fieldsOf(r.text)
 	label, labelled := fields["label"]
 	switch {
@@ -345,6 +346,9 @@ func shownProcess(name string) string {
 // stackBegins is how a stack of Erlang or Elixir begins that was printed into a text.
 var stackBegins = regexp.MustCompile(`\[\s*\{[:']?[A-Za-z][\w.@]*'?,\s*[:']?[\w-][^,{}\[\]]*,\s*(\d+|\[)`)
 
+// mostTries bounds within how many terms a stack is looked for.
+const mostTries = 12
+
 // printedStack reads a text into which a program printed a stack: what stood before the
 // fieldTerm with it is kept, and the fault.
 func printedStack(r *record) *report {
@@ -352,14 +356,16 @@ func printedStack(r *record) *report {
 	if at == nil {
 		return nil
 	}
-	for i := 0; i <= at[0]; i++ {
+	for i, tries := 0, 0; i <= at[0] && tries < mostTries; i++ {
 		if r.text[i] != '{' && r.text[i] != '[' {
 			continue
 		}
 		t, after := readTerm(r.text[i:])
-		if len(r.text)-len(after) <= at[0] {
-			continue // it ends before the stack
+		if end := len(r.text) - len(after); end <= at[0] {
+			i = max(i, end-1) // it ends before the stack
+			continue
 		}
+		tries++
 		if i < at[0] && (t.kind != tTuple || framesOf(t.at(1)) == nil) {
 			continue
 		}

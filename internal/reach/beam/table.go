@@ -22,7 +22,7 @@ var table = []question{
 	{name: "origins", level: Observe, scan: true},
 	{name: "reducers", level: Observe, scan: true, variables: []string{"Before", "Window"}},
 	{name: "binaries", level: Observe, scan: true, variables: []string{"Limit"}},
-	{name: "binary_counts", level: Observe, variables: []string{"Pids"}},
+	{name: "binary_counts", level: Observe, scan: true, variables: []string{"Pids", "Count"}},
 	{name: "schedulers", level: Observe, variables: []string{"Window"}},
 	{name: "ets_tables", level: Observe, scan: true},
 	{name: "ets_table", level: Observe, scan: true, variables: []string{"Name"}},

@@ -90,6 +90,7 @@ func TestEveryScriptStandsInTheTableOnce(t *testing.T) {
 // list of texts module:function/arity. A call whose module or function is no constant
 // is dynamic:call/0. A gen_server:call of an atom is told with it.
 const callsOf = `Walk = fun
+  W({call, _, {remote, _, {atom, _, erlang}, {atom, _, system_flag}}, [{atom, _, What}, V]}) -> [{erlang, list_to_atom("system_flag_" ++ atom_to_list(What)), 2} | W(V)];
   W({call, _, {remote, _, {atom, _, gen_server}, {atom, _, call}}, [P, {atom, _, R}, T]}) -> [{gen_server, list_to_atom("call " ++ atom_to_list(R)), 3} | W([P, T])];
   W({call, _, {remote, _, {atom, _, M}, {atom, _, F}}, As}) -> [{M, F, length(As)} | W(As)];
   W({call, _, {remote, _, M, F}, As}) -> [{dynamic, call, 0} | W([M, F, As])];

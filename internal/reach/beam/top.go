@@ -3,6 +3,7 @@ package beam
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -31,8 +32,12 @@ type Top struct {
 // Top looks through all processes for those with the most of an item, at most 200. An
 // answer of a moment ago serves again.
 func (n *Node) Top(ctx context.Context, by Item, limit int) (*Top, error) {
-	t, err := shared(ctx, n, "top "+string(by), n.cfg.Cache, func(ctx context.Context) (*Top, error) {
-		s, err := ask[scanned](ctx, n, "top", args{"Item": etf.Atom(by), "Limit": 200})
+	most := 50 // that serves several who ask for fewer
+	if limit > most {
+		most = 200
+	}
+	t, err := shared(ctx, n, fmt.Sprint("top ", most, by), n.cfg.Cache, func(ctx context.Context) (*Top, error) {
+		s, err := ask[scanned](ctx, n, "top", args{"Item": etf.Atom(by), "Limit": most})
 		if err != nil {
 			return nil, err
 		}

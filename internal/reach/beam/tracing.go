@@ -33,7 +33,7 @@ var (
 	ErrArityRequired    = errors.New("arity_required: say how many arguments the function takes")
 	ErrInvalidArity     = errors.New("invalid_arity: a function takes 0 to 255 arguments")
 	ErrBlockedFunction  = errors.New("blocked_function: every program calls it all the time, or messages go through it: trace a function of the program")
-	ErrBadName          = errors.New("a module or function is named with letters, digits, dots, _, @, ? and !")
+	ErrBadName          = errors.New("bad_name: a module or function has letters, digits, dots, underscores and @ in its name, a function of Elixir a ? or ! at its end")
 )
 
 // A CallTrace is the trace of one function: the one that runs, or the last.

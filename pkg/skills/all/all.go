@@ -56,13 +56,13 @@ func Skills(o Options) []skills.Skill {
 	written := logs.New(o.Logs, o.Journal)
 	return []skills.Skill{
 		hostos.Skill(machine),
-		with(with(ports.Skill(machine), ports.GoSource(o.Go)), ports.BeamSource(o.Beam)),
+		with(ports.Skill(machine), ports.GoSource(o.Go), ports.BeamSource(o.Beam)),
 		with(supervisor.Skill(machine, units), supervisor.BeamSource(o.Beam)),
-		with(with(overload.Skill(machine), overload.GoSource(o.Go)), overload.BeamSource(o.Beam, machine)),
-		with(with(allocator.Skill(machine), allocator.GoSource(o.Go)), allocator.BeamSource(o.Beam)),
-		with(with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go)), vmevents.BeamSource(o.Beam)),
+		with(overload.Skill(machine), overload.GoSource(o.Go), overload.BeamSource(o.Beam, machine)),
+		with(allocator.Skill(machine), allocator.GoSource(o.Go), allocator.BeamSource(o.Beam)),
+		with(vmevents.Skill(machine, kernel), vmevents.GoSource(o.Go), vmevents.BeamSource(o.Beam)),
 		with(logger.Skill(written), logger.BeamSource(o.Beam)),
-		with(with(exception.Skill(written), exception.GoSource(o.Go)), exception.BeamSource(o.Beam)),
+		with(exception.Skill(written), exception.GoSource(o.Go), exception.BeamSource(o.Beam)),
 		goruntime.Skill(o.Go),
 		beam.Skill(o.Beam),
 		ets.Skill(o.Beam),
@@ -73,8 +73,8 @@ func Skills(o Options) []skills.Skill {
 	}
 }
 
-// with returns a skill that has one more source.
-func with(s skills.Skill, src skills.Source) skills.Skill {
-	s.Sources = append(s.Sources, src)
+// with returns a skill that has more sources.
+func with(s skills.Skill, more ...skills.Source) skills.Skill {
+	s.Sources = append(s.Sources, more...)
 	return s
 }

@@ -32,6 +32,8 @@ func source(n *reach.Node) skills.Source {
 }
 
 var metrics = []skills.Metric{
+	skills.Gauge("reachable", protocol.Count, "1 when the node answers, 0 when it does not run or its schedulers do not answer; then nothing else is there."),
+	skills.Info("unreachable_reason", protocol.Text, "Why it does not."),
 	skills.Gauge("process_utilization_pct", protocol.Percent, "Processes, of the most there may be."),
 	skills.Gauge("port_utilization_pct", protocol.Percent, "Ports, of the most there may be."),
 	skills.Gauge("atom_utilization_pct", protocol.Percent, "Atoms, of the most there may be: they are never freed, and the node ends when there is no more room."),
@@ -75,7 +77,7 @@ var metrics = []skills.Metric{
 	skills.Gauge("scheduler_utilization_pct", protocol.Percent, "How busy the schedulers are, over a quarter of a second. It is not the system's CPU time: a scheduler that waits for work in a loop is idle."),
 	skills.Gauge("scheduler_max_utilization_pct", protocol.Percent, "How busy the busiest one is."),
 	skills.Gauge("run_queue_per_scheduler", protocol.Ratio, "Processes and ports that wait to run, for each scheduler: the middle one of five readings."),
-	skills.Info("busiest_process", protocol.Text, "The process with most reductions: name (pid); absent while the schedulers have time to spare."),
+	skills.Info("busiest_process", protocol.Text, "The process with most reductions: name (pid); absent while the schedulers have time to spare. Of an overloaded node it is what was seen two minutes ago at most."),
 	skills.Info("busiest_function", protocol.Text, "The function it is in, and which of the application's functions called that."),
 	skills.Gauge("busiest_share_pct", protocol.Percent, "Its share of the reductions of all."),
 	skills.Gauge("spinning_for_seconds", protocol.Seconds, "For how long one process has done most of the node's work with a scheduler busy all the time; 0 while none does."),
@@ -89,6 +91,11 @@ var metrics = []skills.Metric{
 // Thresholds leave alone a node that works hard: what counts is what waits, and what
 // grows without end.
 var checks = []skills.Check{
+	{
+		Metric: "reachable", Op: protocol.Below, Critical: skills.Level(0), Resource: "node",
+		Says:   "{unreachable_reason}",
+		Advice: "See whether the node's process runs and what its log and erl_crash.dump say. One that runs and does not answer is stuck in native code, stopped, or has no processor.",
+	},
 	skills.Above("atom_utilization_pct", 50, 80, "atoms",
 		"{value} % of {atom_limit} atoms are used; they are never freed, and the node ends when there is no room; {atoms_per_min} come every minute",
 		"beam_atom_growth_rate(10)",

@@ -11,10 +11,11 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
-// held is what a process held at one moment.
+// held is what a process held at one moment; bytes and count are nil where its binaries
+// were not counted.
 type held struct {
-	bytes, collections int64
-	count              *int64
+	held, collections int64
+	bytes, count      *int64
 }
 
 // bytesOf returns what a process holds: what its binaries have when they were listed,
@@ -30,7 +31,7 @@ func heldBy(h *reach.Holders) map[etf.Pid]held {
 	out := make(map[etf.Pid]held, len(h.List))
 	for i := range h.List {
 		x := &h.List[i]
-		out[x.PID] = held{bytesOf(x), x.Collections, x.Count}
+		out[x.PID] = held{x.Held, x.Collections, x.Bytes, x.Count}
 	}
 	return out
 }
@@ -50,7 +51,7 @@ func binaryRowOf(h *reach.Holder) binaryRow {
 }
 
 func (w *watch) binaryTop(ctx context.Context, limit int) (any, error) {
-	h, err := w.node.Binaries(ctx)
+	h, err := w.node.Binaries(ctx, most)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (w *watch) binaryLeak(ctx context.Context, limit int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := w.node.ReadBinaries(ctx)
+	h, err := w.node.ReadBinaries(ctx, most)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (w *watch) heldBefore(ctx context.Context) (*skills.Reading[map[etf.Pid]hel
 	if list := w.held.Since(time.Now().Add(-time.Hour)); len(list) > 0 && time.Since(list[0].At) >= leakWindow {
 		return &list[0], nil
 	}
-	h, err := w.node.ReadBinaries(ctx)
+	h, err := w.node.ReadBinaries(ctx, most)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +140,10 @@ func leaks(before map[etf.Pid]held, h *reach.Holders) []leakRow {
 		x := &h.List[i]
 		old, known := before[x.PID]
 		bytes := bytesOf(x)
-		r := leakRow{row: rowOf(&x.Process), Count: x.Count, KB: kib(&bytes), added: bytes - old.bytes, Collected: known && old.collections != x.Collections}
+		r := leakRow{row: rowOf(&x.Process), Count: x.Count, KB: kib(&bytes), added: x.Held - old.held, Collected: known && old.collections != x.Collections}
+		if x.Bytes != nil && old.bytes != nil {
+			r.added = *x.Bytes - *old.bytes
+		}
 		if x.Count != nil && (old.count != nil || !known) {
 			delta := *x.Count
 			if old.count != nil {

@@ -25,11 +25,12 @@ type watch struct {
 	restarts []time.Time // of the last hour
 	origins  gopprof.Growth
 	binaries gopprof.Growth
-	longest  since       // the longest queue
-	spinning since       // who keeps a scheduler busy
-	costly   time.Time   // when what goes through memory was last asked in a snapshot
-	large    skills.Data // what it was
-	asked    time.Time   // when beam_binary_leak was last asked
+	longest  since                       // the longest queue
+	spinning since                       // who keeps a scheduler busy
+	hard     skills.Reading[skills.Data] // who did most
+	costly   time.Time                   // when what goes through memory was last asked in a snapshot
+	large    skills.Data                 // what it was
+	asked    time.Time                   // when beam_binary_leak was last asked
 }
 
 // A since is a process that is remarkable, and since when.
@@ -57,15 +58,20 @@ const (
 
 func (w *watch) snapshot(ctx context.Context) (skills.Data, error) {
 	v, err := w.node.Vitals(ctx)
+	if reach.Down(err) {
+		d := skills.Data{"reachable": 0.0}
+		d.Text("unreachable_reason", err.Error())
+		return d, err
+	}
 	if err != nil {
 		return nil, err
 	}
-	now, d := time.Now(), skills.Data{}
+	now, d := time.Now(), skills.Data{"reachable": 1.0}
 	w.anew(now)
 	w.vitals(d, v, now)
 	return d, errors.Join(
+		w.schedulers(ctx, d, now), // first: of an overloaded node little may be asked
 		w.queues(ctx, d, now),
-		w.schedulers(ctx, d, now),
 		w.processes(ctx, d, now),
 		w.memory(ctx, d, v, now),
 	)
@@ -87,7 +93,7 @@ func (w *watch) anew(now time.Time) {
 	}
 	w.restarts = w.restarts[max(0, len(w.restarts)-1000):]
 	w.run, w.origins, w.binaries, w.longest, w.spinning, w.large = run, gopprof.Growth{}, gopprof.Growth{}, since{}, since{}, nil
-	w.costly = time.Time{}
+	w.costly, w.hard = time.Time{}, skills.Reading[skills.Data]{}
 	w.atoms.Forget()
 	w.held.Forget()
 }
@@ -165,6 +171,11 @@ const (
 	busyAbove   = 0.9 // a scheduler that has no time to spare
 	spinsAbove  = 50  // percent of the node's work
 	leastToSpin = 1e6 // reductions a second: less keeps no processor busy
+	// crowd is how many wait when scans are put off.
+	crowd = 100
+	// busiestFor is for how long who did most is told when the node is too busy to be
+	// asked again.
+	busiestFor = 2 * time.Minute
 )
 
 func (w *watch) schedulers(ctx context.Context, d skills.Data, now time.Time) error {
@@ -183,12 +194,30 @@ func (w *watch) schedulers(ctx context.Context, d skills.Data, now time.Time) er
 		d.Set("spinning_for_seconds", 0, 0)
 		return nil
 	}
+	if s.MedianWaiting() > crowd && w.seenBusiest(d, now) {
+		return nil
+	}
 	return w.busiest(ctx, d, now, u.most)
+}
+
+// seenBusiest sets who did most when last was looked, and reports whether that is not
+// too long ago.
+func (w *watch) seenBusiest(d skills.Data, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(w.hard.At) >= busiestFor {
+		return false
+	}
+	maps.Copy(d, w.hard.Value)
+	return true
 }
 
 // busiest names who does most.
 func (w *watch) busiest(ctx context.Context, d skills.Data, now time.Time, most float64) error {
 	r, err := w.node.Reducers(ctx, 0, glance)
+	if err != nil { // put off: once a minute the next one is made all the same
+		r, err = w.node.Reducers(ctx, 0, glance)
+	}
 	if err != nil || len(r.List) == 0 {
 		return err
 	}
@@ -205,6 +234,12 @@ func (w *watch) busiest(ctx context.Context, d skills.Data, now time.Time, most 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.hard = skills.Reading[skills.Data]{At: now, Value: skills.Data{}}
+	for _, name := range []string{"busiest_process", "busiest_function", "busiest_share_pct"} {
+		if v, ok := d[name]; ok {
+			w.hard.Value[name] = v
+		}
+	}
 	if share < spinsAbove || most < 100*busyAbove || top.Did/r.Window.Seconds() < leastToSpin {
 		w.spinning = since{}
 		d.Set("spinning_for_seconds", 0, 0)
@@ -275,6 +310,9 @@ func (w *watch) memory(ctx context.Context, d skills.Data, v *reach.Vitals, now 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if v.Memory["binary"] < leastBinaryMemory {
+		w.binaries.Observe(now, nil) // who grew has let go
+	}
 	w.large = found
 	maps.Copy(d, found)
 	return errors.Join(errs...)
@@ -291,11 +329,14 @@ func (w *watch) largest(ctx context.Context, d skills.Data) error {
 	return nil
 }
 
+// countedAlways is how many processes have their binaries counted in a snapshot.
+const countedAlways = 5
+
 // leastHeld is how many more bytes in binaries are worth a word.
 const leastHeld = 8 << 20
 
 func (w *watch) holders(ctx context.Context, d skills.Data, now time.Time) error {
-	h, err := w.node.Binaries(ctx)
+	h, err := w.node.Binaries(ctx, countedAlways)
 	if err != nil {
 		return err
 	}

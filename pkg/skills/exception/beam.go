@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
@@ -135,15 +136,9 @@ func topOf(groups []stacktrace.Group) (stacktrace.Group, bool) {
 
 // types writes the types that came most often with their counts.
 func types(s stats) string {
-	out := ""
-	for i, name := range mostOften(s.types) {
-		if i == 10 {
-			break
-		}
-		if i > 0 {
-			out += ", "
-		}
-		out += fmt.Sprintf("%s %d", name, s.types[name])
+	var out []string
+	for _, name := range mostOften(s.types) {
+		out = append(out, fmt.Sprintf("%s %d", name, s.types[name]))
 	}
-	return out
+	return strings.Join(out[:min(len(out), 10)], ", ")
 }

@@ -64,7 +64,7 @@ func (w *beamWatch) calls() []skills.Call {
 		},
 		{
 			Name:    "gc_get_long_gcs",
-			Doc:     "Collections that took 500 ms or more, newest first: events: datetime (UTC), pid, name, duration_ms, heap_size and old_heap_size (bytes). They are told at the level events: note says when it is not granted. truncated: there are more.",
+			Doc:     "Collections that took 500 ms or more, newest first: events: datetime (UTC), pid, name, function (what it ran), duration_ms, heap_size and old_heap_size (bytes). They are told at the level events: note says when it is not granted. truncated: there are more.",
 			Params:  []skills.Param{skills.Limit(20, 100, "how many")},
 			Example: "gc_get_long_gcs(5)",
 			Run:     func(ctx context.Context, a skills.Args) (any, error) { return w.longGCs(ctx, a.Int("limit")) },
@@ -78,11 +78,7 @@ func (w *beamWatch) stats(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	now, d := time.Now(), beamTotals(v)
-	if base := w.Base(now); base != nil && v.UptimeMS > base.Value.UptimeMS {
-		over := float64(v.UptimeMS-base.Value.UptimeMS) / 1000
-		d.Set("gcs_per_sec", float64(v.GCs-base.Value.GCs)/over, 1)
-		d.Set("reclaimed_mb_per_sec", (v.Reclaimed-base.Value.Reclaimed)*float64(v.WordBytes)/(1<<20)/over, 2)
-	}
+	beamRates(d, w.Base(now), v)
 	return d, nil
 }
 
@@ -234,6 +230,35 @@ func (w *beamWatch) hibernation(ctx context.Context) (any, error) {
 	return map[string]any{"processes": rows, "truncated": t.Truncated}, nil
 }
 
-func (w *beamWatch) longGCs(_ context.Context, _ int) (any, error) {
-	return map[string]any{"events": []any{}, "note": "long collections are told at the level events by the vm_events skill: sysmon_events"}, nil
+type longGCRow struct {
+	At       string  `json:"datetime"`
+	PID      string  `json:"pid"`
+	Name     string  `json:"name"`
+	Function string  `json:"function,omitempty"`
+	MS       float64 `json:"duration_ms"`
+	Heap     int64   `json:"heap_size"`
+	OldHeap  int64   `json:"old_heap_size"`
+}
+
+func (w *beamWatch) longGCs(ctx context.Context, limit int) (any, error) {
+	if _, err := w.node.Vitals(ctx); err != nil {
+		return nil, err
+	}
+	rows, more := []longGCRow{}, false
+	events, err := w.node.Events(ctx)
+	if err != nil { // what it answers to is not granted, or taken: the rest of the skill works
+		return map[string]any{"events": rows, "note": err.Error()}, nil
+	}
+	for _, e := range events {
+		if e.Type != beam.LongGC {
+			continue
+		}
+		if more = len(rows) == limit; more {
+			break
+		}
+		rows = append(rows, longGCRow{
+			e.At.UTC().Format(time.RFC3339Nano), e.PID, skills.Cut(e.Process), e.Function, skills.Round(float64(e.Duration)/1e6, 1), e.Heap, e.OldHeap,
+		})
+	}
+	return map[string]any{"events": rows, "truncated": more}, nil
 }

@@ -15,13 +15,17 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
 )
 
-func beamClient(t *testing.T, of *beamtest.Node) *beam.Node {
+func beamClient(t *testing.T, of *beamtest.Node, level ...beam.Level) *beam.Node {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cookie")
 	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
+	c := beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50}
+	if len(level) > 0 {
+		c.Level = level[0]
+	}
+	n := beam.New(c)
 	t.Cleanup(n.Close)
 	return n
 }
@@ -198,5 +202,28 @@ func TestWhatOneProcessFreedIsSaidToBeUnknown(t *testing.T) {
 	}
 	if a := skilltest.Object(t, src, `gc_calculate_efficiency("<0.999999.0>")`); a["error"] != "process_not_found" {
 		t.Errorf("nobody is %v", a)
+	}
+}
+
+func TestLongCollectionsAreToldWhereTheLevelIsGranted(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(beamRows(a, "events")) != 0 || !strings.Contains(a["note"].(string), "grants the level observe") {
+		t.Errorf("without the level it is %v", a)
+	}
+	src = beamSkill(beamClient(t, of, beam.Events)).Sources[0].Open("shop")
+	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(beamRows(a, "events")) != 0 || a["note"] != nil {
+		t.Errorf("with it, and none, it is %v", a)
+	}
+	var list []map[string]any
+	for end := time.Now().Add(60 * time.Second); len(list) == 0; list = beamRows(skilltest.Object(t, src, "gc_get_long_gcs(1)"), "events") {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain for a long collection")
+		}
+		remember(of, 4_000_000) // a collection that copies 64 MiB more each time
+		of.Do("erlang:garbage_collect(whereis(ledger))")
+	}
+	if list[0]["name"] != "ledger" || list[0]["duration_ms"].(float64) < 500 || list[0]["heap_size"].(float64)+list[0]["old_heap_size"].(float64) < 1<<20 {
+		t.Errorf("the collection is %v", list)
 	}
 }

@@ -53,11 +53,7 @@ func (w *beamWatch) snapshot(ctx context.Context) (skills.Data, error) {
 		w.heaps.Forget()
 	}
 	w.mu.Unlock()
-	if base := w.Advance(now, v); base != nil && v.UptimeMS >= base.Value.UptimeMS {
-		over := now.Sub(base.At).Seconds()
-		d.Set("gcs_per_sec", float64(v.GCs-base.Value.GCs)/over, 1)
-		d.Set("reclaimed_mb_per_sec", (v.Reclaimed-base.Value.Reclaimed)*float64(v.WordBytes)/(1<<20)/over, 2)
-	}
+	beamRates(d, w.Advance(now, v), v)
 	return d, w.largest(ctx, d, v, now)
 }
 
@@ -67,6 +63,17 @@ func beamTotals(v *beam.Vitals) skills.Data {
 	d.Set("words_reclaimed", v.Reclaimed, 0)
 	d.Set("bytes_reclaimed_mb", v.Reclaimed*float64(v.WordBytes)/(1<<20), 2)
 	return d
+}
+
+// beamRates sets what was collected since a reading of the same run of the node, by the
+// node's clock: the vitals may be of a moment ago.
+func beamRates(d skills.Data, base *skills.Reading[*beam.Vitals], v *beam.Vitals) {
+	if base == nil || v.UptimeMS <= base.Value.UptimeMS || v.GCs < base.Value.GCs {
+		return
+	}
+	over := float64(v.UptimeMS-base.Value.UptimeMS) / 1000
+	d.Set("gcs_per_sec", float64(v.GCs-base.Value.GCs)/over, 1)
+	d.Set("reclaimed_mb_per_sec", (v.Reclaimed-base.Value.Reclaimed)*float64(v.WordBytes)/(1<<20)/over, 2)
 }
 
 func beamWho(p *beam.Process) string {
@@ -79,6 +86,7 @@ func beamWho(p *beam.Process) string {
 // largest goes through the heaps, and says whose is largest and whose grows.
 func (w *beamWatch) largest(ctx context.Context, d skills.Data, v *beam.Vitals, now time.Time) error {
 	if v.Memory["processes"] < beamLeastMemory {
+		w.heaps.Add(now, nil) // who grew has let go
 		return nil
 	}
 	w.mu.Lock()

@@ -84,7 +84,7 @@ const beamEntryDoc = "timestamp, level, message (at most 400 characters; of cras
 func (b beamLogs) calls() []skills.Call {
 	stats := skills.Call{
 		Name: "logger_stats",
-		Doc: statsDoc + "Also window_seconds, watched_seconds (since when the log is told without a gap), last_gap (why it was not before; absent when it was). " +
+		Doc: statsDoc + "Also window_seconds, watched_seconds (since when the log is told without a gap), last_gap (why it was not before; absent when it was), lost (entries that the probe did not take in time). " +
 			"Of a flood some 50 entries a second are told of those below warning, and as many of those from warning on: then counts are too low.",
 		Example: "logger_stats()",
 		Run:     b.polled(func(skills.Args) (any, error) { return b.stats(), nil }),
@@ -98,7 +98,7 @@ func (b beamLogs) calls() []skills.Call {
 
 func (b beamLogs) stats() map[string]any {
 	v := b.written.stats()
-	v["watched_seconds"] = skills.Round(b.watched(), 0)
+	v["watched_seconds"], v["lost"] = skills.Round(b.watched(), 0), b.node.LogLosses()
 	if s := b.node.Watching(); s.LastEnd != "" {
 		v["last_gap"] = s.LastEnd + ", " + s.LastEndAt.UTC().Format(time.RFC3339)
 	}

@@ -40,20 +40,6 @@ func untilBeam(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// beamSays returns what the checks say of a snapshot.
-func beamSays(t *testing.T, src skills.Source) string {
-	t.Helper()
-	d, err := src.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, x := range skills.Evaluate(src.Checks, d) {
-		out = append(out, string(x.Severity)+": "+x.Says)
-	}
-	return strings.Join(out, "\n")
-}
-
 // Behaviour: 160.
 func TestATraceOfANode(t *testing.T) {
 	t.Parallel()

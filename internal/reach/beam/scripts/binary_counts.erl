@@ -1,5 +1,6 @@
-%% How many binaries some processes hold, and what is in them. A process lists them
-%% itself, for us: it is not asked where the list may have more than 150,000.
+%% What some processes hold in binaries, and of those in Count how many that are. A
+%% process lists them itself, for us: it is not asked where the list may have more than
+%% 150,000.
 WordSize = erlang:system_info(wordsize),
 One = fun(Pid) ->
   case erlang:process_info(Pid, [garbage_collection_info, garbage_collection, message_queue_len]) of
@@ -11,7 +12,7 @@ One = fun(Pid) ->
       AtMost = erlang:min(Bytes div 64, (Get(heap_size) + Get(old_heap_size) + Get(mbuf_size)) div 3),
       {_, Minor} = lists:keyfind(minor_gcs, 1, Gc),
       Base = #{pid => Pid, held => Bytes, minor_gcs => Minor},
-      case Length =< 10000 andalso AtMost =< 150000 of
+      case Length =< 10000 andalso AtMost =< 150000 andalso lists:member(Pid, Count) of
         false -> [Base];
         true ->
           case erlang:process_info(Pid, binary) of

@@ -50,7 +50,9 @@ Loop = fun Loop(Timer, Second, Sent, Dropped, Id, Asking) -> receive
     {lease, Longer} ->
       erlang:cancel_timer(Timer),
       case erlang:system_monitor() of
-        {Agent, _} -> Loop(erlang:start_timer(Longer, Agent, lease), Second, Sent, Dropped, Id, Asking);
+        {Agent, _} ->
+          Unsaid = case Dropped > 0 andalso Tell({dropped, Dropped}) of ok -> 0; _ -> Dropped end,
+          Loop(erlang:start_timer(Longer, Agent, lease), Second, Sent, Unsaid, Id, Asking);
         _ -> Tell({ended, taken})
       end;
     {timeout, Timer, lease} -> Tell({ended, lease});

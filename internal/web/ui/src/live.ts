@@ -1,0 +1,64 @@
+// Live events. One connection a browser: a SharedWorker has it where there are such,
+// else each page while it can be seen.
+import type { Event as Told } from "./types";
+
+type Listener = (e: Told) => void;
+const listeners = new Map<string, Set<Listener>>();
+let resets = new Set<() => void>();
+
+function pass(topic: string, data: string): void {
+  if (topic === "reset") {
+    resets.forEach((f) => f());
+    return;
+  }
+  const all = listeners.get(topic);
+  if (!all?.size) return;
+  const e = JSON.parse(data) as Told;
+  all.forEach((f) => f(e));
+}
+
+/** on listens to a topic; call what it returns to stop. */
+export function on(topic: string, f: Listener): () => void {
+  if (!listeners.has(topic)) listeners.set(topic, new Set());
+  listeners.get(topic)!.add(f);
+  begin();
+  return () => void listeners.get(topic)!.delete(f);
+}
+
+/** onReset is called when events were missed and everything must be read anew. */
+export function onReset(f: () => void): () => void {
+  resets.add(f);
+  return () => void resets.delete(f);
+}
+
+let begun = false;
+
+function begin(): void {
+  if (begun) return;
+  begun = true;
+  if (typeof SharedWorker !== "undefined") {
+    const w = new SharedWorker("/worker.js", { name: "fleetlens" });
+    w.port.onmessage = (m: MessageEvent<{ topic: string; data: string }>) => pass(m.data.topic, m.data.data);
+    w.port.start();
+    addEventListener("pagehide", () => w.port.postMessage("bye"));
+    return;
+  }
+  let source: EventSource | undefined;
+  const look = () => {
+    if (document.visibilityState === "visible") source ??= open(pass);
+    else {
+      source?.close();
+      source = undefined;
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+
+const topics = ["insights", "investigations", "findings", "anomalies", "changes", "nodes", "people", "reset"];
+
+export function open(take: (topic: string, data: string) => void): EventSource {
+  const s = new EventSource("/api/v1/events");
+  for (const t of topics) s.addEventListener(t, (m) => take(t, (m as MessageEvent<string>).data));
+  return s;
+}

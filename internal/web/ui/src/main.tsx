@@ -1,0 +1,106 @@
+// The frame of all pages: navigation, keys, what is wrong with the connection.
+import { render } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { lost, Problem, signedOut, signIn } from "./api";
+import { list, toggleZone, utc, zone } from "./format";
+import { Fleet, NodePage } from "./fleet";
+import { InsightPage } from "./insight";
+import { Insights } from "./insights";
+import { InvestigationPage, Investigations, RunPage } from "./investigations";
+import { learn, me } from "./me";
+import { Ask, EvidencePage, MapPage, System } from "./others";
+import { Page, Wrong } from "./parts";
+import { go, place } from "./router";
+
+const pages: [string, string, string][] = [["/insights", "Insights", "i"], ["/investigations", "Investigations", "v"], ["/nodes", "Fleet", "n"], ["/map", "Map", "m"], ["/ask", "Ask", "a"], ["/system", "System", "s"]];
+
+function Body() {
+  const [first, second] = place.value.path;
+  switch (first) {
+    case undefined:
+    case "insights": return second ? <InsightPage id={second} /> : <Insights />;
+    case "investigations": return second ? <InvestigationPage id={second} /> : <Investigations />;
+    case "runs": if (second) return <RunPage run={second} />; break;
+    case "nodes": return second ? <NodePage node={second} /> : <Fleet />;
+    case "map": return <MapPage />;
+    case "ask": return <Ask />;
+    case "system": return <System />;
+    case "evidence": return <EvidencePage />;
+  }
+  return <Page title="Nothing is here"><p>There is no page at <code>{location.pathname}</code>. <a href="/insights">To the insights</a></p></Page>;
+}
+
+function SignIn() {
+  const [token, type] = useState(""), [wrong, fail] = useState<Problem>();
+  return <Page title="Sign in"><p>Open the address that <code>fleetlens ui</code> printed, or give its token here.</p>{wrong && <Wrong problem={wrong} />}
+    <form onSubmit={(e) => { e.preventDefault(); signIn(token.trim()).then(begin, fail); }}><label>Token <input type="password" autocomplete="current-password" value={token} onInput={(e) => type(e.currentTarget.value)} /></label> <button>Sign in</button></form></Page>;
+}
+
+function App() {
+  const keys = useRef<HTMLDialogElement>(null);
+  useKeys(() => keys.current?.showModal());
+  const here = "/" + (place.value.path[0] ?? "insights");
+  return <>
+    <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>("h1")?.focus(); }}>Skip to the page</a>
+    <header class="top"><a class="brand" href="/insights">Fleetlens</a>
+      <nav aria-label="Pages"><ul>{pages.map(([to, name]) => <li key={to}><a href={to} aria-current={here === to ? "page" : undefined}>{name}</a></li>)}</ul></nav>
+      <button type="button" class="zone" onClick={toggleZone} aria-label={`Times are in ${zone()}: change`}>{utc.value ? "UTC" : "local"}</button>
+      <button type="button" class="help" aria-label="Keys" onClick={() => keys.current?.showModal()}>?</button></header>
+    {lost.value > 0 && <p class="banner" role="status">The server does not answer since {new Date(lost.value).toLocaleTimeString()}. What is shown was read before; trying again.</p>}
+    {me.value && !me.value.connected && <p class="banner" role="status">The server is not connected with NATS at {me.value.url}. What is shown was read before; nothing can be asked.</p>}
+    {signedOut.value ? <SignIn /> : <Body key={location.pathname} />}
+    <dialog ref={keys} aria-labelledby="keys"><h2 id="keys">Keys</h2><dl>{list(help).map(([k, what]) => <><dt><kbd>{k}</kbd></dt><dd>{what}</dd></>)}</dl><form method="dialog"><button>Close</button></form></dialog>
+  </>;
+}
+
+const help: [string, string][] = [["j k", "next, previous row"], ["Enter", "open it"], ["e", "open the first fact"], ["/", "filter"], ["g i, v, n, m, a, s", "insights, investigations, fleet, map, ask, system"], ["z", "UTC or local time"], ["?", "this list"], ["Esc", "back"]];
+
+/** useKeys listens to single keys, but not while somebody types. */
+function useKeys(showHelp: () => void): void {
+  useEffect(() => {
+    let before = "";
+    const press = (e: KeyboardEvent) => {
+      const typing = (e.target as Element).closest("input, textarea, select, dialog");
+      if (typing || e.metaKey || e.ctrlKey || e.altKey || localStorage.getItem("keys") === "off") return;
+      const page = before === "g" && pages.find(([, , k]) => k === e.key);
+      before = e.key;
+      if (page) return go(page[0]);
+      switch (e.key) {
+        case "?": return showHelp();
+        case "z": return toggleZone();
+        case "j": return step(1);
+        case "k": return step(-1);
+        case "e": { const f = document.querySelector<HTMLElement>("details.fact > summary"); f?.focus(); f?.click(); return; }
+        case "/": { const f = document.getElementById("filter"); if (f) { e.preventDefault(); f.focus(); } return; }
+        case "Escape": history.length > 1 && place.value.path.length > 1 && history.back();
+      }
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, []);
+}
+
+/** step moves the focus to the next row's link. */
+function step(by: number): void {
+  const links = [...document.querySelectorAll<HTMLElement>("main .rows a:first-of-type, main .window th a")].filter((a, i, all) => a.closest(".row, tr") !== all[i - 1]?.closest(".row, tr"));
+  const at = links.indexOf(document.activeElement as HTMLElement);
+  links[Math.min(links.length - 1, Math.max(0, at + by))]?.focus();
+}
+
+async function begin(): Promise<void> {
+  try { await learn(); } catch { /* it is said where it matters */ }
+}
+
+const token = /^#token=(.+)$/.exec(location.hash)?.[1];
+const root = document.getElementById("app")!;
+root.textContent = "";
+void (async () => {
+  if (token) {
+    history.replaceState(null, "", location.pathname + location.search);
+    place.value = { ...place.value, hash: "" };
+    await signIn(decodeURIComponent(token)).catch(() => undefined);
+  }
+  await begin();
+  render(<App />, root);
+  setInterval(() => void begin(), 10_000);
+})();

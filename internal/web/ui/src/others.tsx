@@ -1,0 +1,105 @@
+// Ask, Map, System, and what stands behind an address of evidence.
+import { useMemo, useState } from "preact/hooks";
+import { get, post, Problem } from "./api";
+import { list, number, plural, value } from "./format";
+import { Page, Raw, State, useData, Wrong } from "./parts";
+import { go, place, set, to } from "./router";
+import { me, mayWrite } from "./me";
+import { Proof } from "./insight";
+import type { Asked, EvidenceView, Links, PageOfLinks, PageOfNode, System } from "./types";
+
+export function Ask() {
+  const nodes = useData(() => get<PageOfNode>("/nodes"), []);
+  const [reason, write] = useState(place.value.query.get("reason") ?? ""), [labels, label] = useState(""), [minutes, wait] = useState("5"), [tokens, most] = useState(""), [wrong, fail] = useState<Problem>();
+  const wanted = Object.fromEntries(labels.split(/[\s,]+/).filter((l) => l.includes("=")).map((l) => [l.slice(0, l.indexOf("=")), l.slice(l.indexOf("=") + 1)]));
+  const count = list(nodes.data?.items).filter((n) => Object.entries(wanted).every(([k, v]) => n.labels?.[k] === v)).length;
+  const ask = (e: Event) => {
+    e.preventDefault();
+    post<Asked>("/investigations", { reason, labels: wanted, deadline_ms: Number(minutes) * 60_000, max_tokens: Number(tokens) || 0 }).then((a) => go(to("investigations", a.id)), fail);
+  };
+  return <Page title="Ask">
+    {!mayWrite.value && <p class="banner">This server may only read: {me.value?.why ?? "it is not connected"}</p>}
+    {wrong && <Wrong problem={wrong} />}
+    <form class="ask" onSubmit={ask}>
+      <label>What is wrong? <textarea rows={3} required value={reason} onInput={(e) => write(e.currentTarget.value)} placeholder="checkout is slow since noon" /></label>
+      <label>Only nodes with <input value={labels} placeholder="role=web zone=a" onInput={(e) => label(e.currentTarget.value)} /></label><p class="quiet" aria-live="polite">{plural(count, "node")} match.</p>
+      <label>Minutes it may take <input type="number" min="1" max="1440" value={minutes} onInput={(e) => wait(e.currentTarget.value)} /></label>
+      <label>Tokens it may use (empty: no limit) <input type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
+      <button disabled={!mayWrite.value || !reason.trim()}>Investigate</button>
+    </form>
+  </Page>;
+}
+
+export function System() {
+  const v = useData(() => get<System>("/system"), []);
+  return <Page title="System">
+    <State of={v}>{(d) => <>
+      <ul class="chips"><li>{d.me.connected ? "● connected" : "✕ not connected"} to {d.me.url}</li><li>{d.me.can_write ? "may ask and write" : "may only read"}</li></ul>
+      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Table of the streams"><table><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
+      <section aria-labelledby="dead"><h2 id="dead">{plural(d.dead, "dead letter")}</h2>{d.dead === 0 && <p class="quiet">Everything could be handled.</p>}<ul>{list(d.dead_letters).map((l, k) => <li key={k}><code>{l.subject}</code>: {l.reason}</li>)}</ul></section>
+    </>}</State>
+  </Page>;
+}
+
+/** EvidencePage always has an answer to an address of evidence. */
+export function EvidencePage() {
+  const address = place.value.query.get("address") ?? "";
+  const v = useData(() => get<EvidenceView>("/evidence?address=" + encodeURIComponent(address)), [address]);
+  const field = address.slice(address.indexOf("#") + 1);
+  return <Page title="Evidence"><p><code>{address}</code></p>
+    <State of={v}>{(d) => <>
+      {d.from === "expired" && <p class="banner">{d.note}</p>}
+      {d.snapshot && <p>{d.snapshot.node}/{d.snapshot.target} · {d.snapshot.skill}: <strong>{field} {value(d.snapshot.data?.[field])}</strong></p>}
+      {d.evidence && <section aria-labelledby="kept"><h2 id="kept">As it was kept</h2><Proof of={d.evidence} /></section>}
+      {d.result && <pre tabIndex={0}>{d.result.content}</pre>}
+      {list(d.cited_by).length > 0 && <p>Cited by {list(d.cited_by).map((id) => <a key={id} href={to("insights", id)}>{id} </a>)}</p>}
+      <Raw of={d} />
+    </>}</State>
+  </Page>;
+}
+
+/** Map shows whom nodes talk to: from left to right, callers first, and the same as a table. */
+export function MapPage() {
+  const of = place.value.query.get("node") ?? "";
+  const v = useData(() => get<PageOfLinks>("/links"), []);
+  const edges = useMemo(() => edgesOf(list(v.data?.items)), [v.data]);
+  const shown = of ? edges.filter((e) => e.from === of || e.to === of) : edges;
+  return <Page title="Map">
+    <State of={v} empty={(d) => !list(d.items).length && <p>No probe has said yet whom its host talks to: it does so within a minute.</p>}>{() => <>
+      <form class="filters" onSubmit={(e) => e.preventDefault()}><label>Around <input id="filter" value={of} placeholder="any node" onChange={(e) => set("node", e.currentTarget.value.trim())} /></label></form>
+      {shown.length <= 60 && shown.length > 0 && <Drawing edges={shown} />}
+      <div class="scroll" tabIndex={0} role="region" aria-label="Connections"><table><thead><tr><th scope="col">from</th><th scope="col">to</th><th scope="col">port</th><th scope="col">connections</th></tr></thead><tbody>{shown.slice(0, 500).map((e, k) => <tr key={k}><th scope="row"><a href={to("nodes", e.from)}>{e.from}</a></th><td>{e.known ? <a href={to("nodes", e.to)}>{e.to}</a> : e.to}</td><td class="n">{e.port}</td><td class="n">{e.n}</td></tr>)}</tbody></table></div>
+      {shown.length > 500 && <p class="quiet">{shown.length - 500} more: choose a node.</p>}
+      {shown.length === 0 && <p class="quiet">No connections{of && " of " + of}.</p>}
+    </>}</State>
+  </Page>;
+}
+
+interface Edge { from: string; to: string; port: number; n: number; known: boolean }
+
+/** edgesOf finds the node that has the address of each peer. */
+function edgesOf(all: Links[]): Edge[] {
+  const owner = new Map<string, string>();
+  for (const l of all) for (const a of list((l as { addresses?: string[] | null }).addresses)) owner.set(a, owner.has(a) && owner.get(a) !== l.node ? "" : l.node);
+  const out: Edge[] = [];
+  for (const l of all) for (const p of list((l as { peers?: { address: string; port: number; connections?: number }[] | null }).peers)) {
+    const to = owner.get(p.address) || p.address;
+    if (to !== l.node) out.push({ from: l.node, to, port: p.port, n: p.connections ?? 1, known: !!owner.get(p.address) });
+  }
+  return out.sort((a, b) => b.n - a.n);
+}
+
+function Drawing({ edges }: { edges: Edge[] }) {
+  const level = new Map<string, number>();
+  for (const e of edges) { level.set(e.from, level.get(e.from) ?? 0); level.set(e.to, level.get(e.to) ?? 0); }
+  for (let turn = 0; turn < 6; turn++) for (const e of edges) if (level.get(e.to)! <= level.get(e.from)! && level.get(e.from)! < 5) level.set(e.to, level.get(e.from)! + 1);
+  const columns: string[][] = [];
+  for (const [name, l] of level) (columns[l] ??= []).push(name);
+  const at = new Map<string, [number, number]>();
+  columns.forEach((c, x) => c?.sort().forEach((name, y) => at.set(name, [x * 220 + 10, y * 34 + 10])));
+  const w = columns.length * 220, h = Math.max(...columns.map((c) => c?.length ?? 0)) * 34 + 20;
+  return <div class="scroll" tabIndex={0} role="region" aria-label="Drawing of the connections; the table below says the same"><svg class="map" viewBox={`0 0 ${w} ${h}`} style={{ minWidth: w + "px" }} aria-hidden="true">
+    {edges.map((e, k) => { const [x1, y1] = at.get(e.from)!, [x2, y2] = at.get(e.to)!; return <path key={k} class={e.known ? "edge" : "edge out"} d={`M${x1 + 180} ${y1 + 12}C${x1 + 205} ${y1 + 12} ${x2 - 25} ${y2 + 12} ${x2} ${y2 + 12}`} />; })}
+    {[...at].map(([name, [x, y]]) => <g key={name}><rect x={x} y={y} width="180" height="24" rx="4" /><text x={x + 8} y={y + 16}>{name.length > 24 ? name.slice(0, 23) + "…" : name}</text></g>)}
+  </svg></div>;
+}

@@ -1,0 +1,128 @@
+// Small parts that pages share.
+import type { ComponentChildren, VNode } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { Problem } from "./api";
+import { onReset } from "./live";
+import { ago, date, number, time, value as written, zone } from "./format";
+import type { Evidence, Figure, Point } from "./types";
+
+export const shapes: Record<string, [string, string]> = {
+  critical: ["▲", "critical"], warning: ["◆", "warning"], info: ["■", "info"], none: ["●", "nothing wrong"],
+  healthy: ["●", "healthy"], observing: ["◇", "observing"], alive: ["●", "alive"], silent: ["✕", "silent"],
+  running: ["▷", "running"], done: ["●", "done"], failed: ["✕", "failed"], cancelled: ["✕", "cancelled"], deadline_exceeded: ["✕", "out of time"], deadline: ["✕", "out of time"], max_iterations: ["◆", "at its limit of steps"],
+};
+
+/** Mark says a state by shape and word, never by colour alone. */
+export function Mark({ of, short }: { of: string | undefined; short?: boolean }) {
+  const [shape, word] = shapes[of ?? ""] ?? ["·", of ?? "unknown"];
+  return <span class={`mark mark-${of}`}><span aria-hidden="true">{shape}</span> <span class={short ? "visually-hidden" : ""}>{word}</span></span>;
+}
+
+export const When = ({ at, short }: { at: string | number | undefined; short?: boolean }) => (
+  <time dateTime={at ? new Date(at).toISOString() : undefined} title={`${date(at)} ${zone()}, ${ago(at)}`}>{short ? time(at) : date(at)}</time>
+);
+
+/** Page has the heading that a page begins with, and the title of the window. */
+export function Page({ title, heading, children, actions }: { title: string; heading?: ComponentChildren; children: ComponentChildren; actions?: ComponentChildren }) {
+  useEffect(() => void (document.title = title + " · Fleetlens"), [title]);
+  return <main id="main">
+    <header class="head"><h1 tabIndex={-1}>{heading ?? title}</h1>{actions && <div class="actions">{actions}</div>}</header>
+    {children}
+  </main>;
+}
+
+export interface Loaded<T> {
+  data?: T | undefined;
+  error?: Problem | undefined;
+  reload: () => void;
+}
+
+/** useData reads something, keeps it while it is read again, and says what was wrong. */
+export function useData<T>(read: () => Promise<T>, deps: unknown[]): Loaded<T> {
+  const [state, put] = useState<{ data?: T; error?: Problem; key: string }>({ key: "" });
+  const [turn, again] = useState(0);
+  const key = JSON.stringify(deps);
+  useEffect(() => {
+    let over = false;
+    read().then((data) => over || put({ data, key }), (error) => over || put((s) => (s.key === key ? { ...s, error } : { error, key })));
+    return () => void (over = true);
+  }, [key, turn]);
+  useEffect(() => onReset(() => again((n) => n + 1)), []);
+  const fits = state.key === key;
+  return { data: fits ? state.data : undefined, error: fits ? state.error : undefined, reload: () => again((n) => n + 1) };
+}
+
+/** State shows what there is to say while there is no data, or beside it. */
+export function State<T>({ of, empty, children }: { of: Loaded<T>; empty?: (data: T) => ComponentChildren | false; children: (data: T) => ComponentChildren }) {
+  const nothing = of.data !== undefined && empty ? empty(of.data) : false;
+  return <>
+    {of.error && <Wrong problem={of.error} again={of.reload} stale={of.data !== undefined} />}
+    {of.data === undefined && !of.error && <p class="loading" role="status">Loading …</p>}
+    {nothing ? <div class="empty">{nothing}</div> : of.data !== undefined && children(of.data)}
+  </>;
+}
+
+export function Wrong({ problem, again, stale }: { problem: Problem; again?: () => void; stale?: boolean }) {
+  return <div class="wrong" role="alert">
+    <p>{problem.message}</p>
+    {problem.role && <p>It needs the role <code>{problem.role}</code>: <code>fleetlens creds {problem.role}</code></p>}
+    {stale && <p>What is shown was read before.</p>}
+    {again && <button type="button" onClick={again}>Try again</button>}
+  </div>;
+}
+
+/** Marked writes a text with each of its figures marked: solid when it was found in the evidence. */
+export function Marked({ text, figures }: { text: string; figures?: Figure[] | null | undefined }) {
+  const out: (string | VNode)[] = [];
+  let rest = text;
+  for (const f of figures ?? []) {
+    const at = f.text ? rest.indexOf(f.text) : -1;
+    if (at < 0) continue;
+    out.push(rest.slice(0, at));
+    out.push(f.found
+      ? <mark class="found" title={f.evidence ? `found: ${f.evidence}` : "found in the evidence"}>{f.text}</mark>
+      : <mark class="lost" title={f.nearest ? `not found; nearest: ${f.nearest}` : "not found in the evidence"}>{f.text}<span class="visually-hidden"> (not found)</span></mark>);
+    rest = rest.slice(at + f.text.length);
+  }
+  out.push(rest);
+  return <>{out}</>;
+}
+
+/** Spark draws a series in a line of text. Its value stands beside it, in words. */
+export function Spark({ points, label }: { points: Point[] | null | undefined; label: string }) {
+  const p = points ?? [];
+  if (p.length < 2) return null;
+  const vs = p.map((x) => x.v), low = Math.min(...vs), high = Math.max(...vs), t0 = p[0]!.t, t1 = p[p.length - 1]!.t || t0 + 1;
+  const d = p.map((x, i) => `${i ? "L" : "M"}${(((x.t - t0) / Math.max(1, t1 - t0)) * 98 + 1).toFixed(1)} ${(23 - ((x.v - low) / Math.max(1e-9, high - low)) * 22).toFixed(1)}`).join("");
+  return <svg class="spark" viewBox="0 0 100 24" role="img" aria-label={`${label}: from ${number(vs[0]!)} to ${number(vs[vs.length - 1]!)}, between ${number(low)} and ${number(high)}`} preserveAspectRatio="none"><path d={d} /></svg>;
+}
+
+/** Plot draws the series of an evidence with its threshold; the same stands below as a table. */
+export function Plot({ of }: { of: Evidence }) {
+  const p = of.series ?? [];
+  if (p.length < 2) return <p class="quiet">No series was kept with it.</p>;
+  const marks = [of.threshold, of.baseline].filter((v): v is number => typeof v === "number");
+  const vs = [...p.map((x) => x.v), ...marks];
+  const low = Math.min(...vs), high = Math.max(...vs), pad = (high - low || Math.abs(high) || 1) * 0.08, t0 = p[0]!.t, t1 = p[p.length - 1]!.t;
+  const x = (t: number) => 40 + ((t - t0) / Math.max(1, t1 - t0)) * 550, y = (v: number) => 130 - ((v - low + pad) / (high - low + 2 * pad)) * 120;
+  return <figure class="plot">
+    <svg viewBox="0 0 600 150" role="img" aria-label={`${of.name}: ${p.length} values from ${time(t0)} to ${time(t1)} ${zone()}, last ${written(p[p.length - 1]!.v, of.unit)}`}>
+      {typeof of.baseline === "number" && <line class="baseline" x1="40" x2="590" y1={y(of.baseline)} y2={y(of.baseline)} />}
+      {typeof of.threshold === "number" && <line class="threshold" x1="40" x2="590" y1={y(of.threshold)} y2={y(of.threshold)} />}
+      <path class="line" d={p.map((q, i) => `${i ? "L" : "M"}${x(q.t).toFixed(1)} ${y(q.v).toFixed(1)}`).join("")} />
+      <text x="36" y={y(high) + 4} text-anchor="end">{number(high)}</text><text x="36" y={y(low) + 4} text-anchor="end">{number(low)}</text>
+      <text x="40" y="146">{time(t0)}</text><text x="590" y="146" text-anchor="end">{time(t1)} {zone()}</text>
+    </svg>
+    <figcaption>{typeof of.threshold === "number" && <>threshold {written(of.threshold, of.unit)} (dashed) </>}{typeof of.baseline === "number" && <>usually {written(of.baseline, of.unit)} (dotted)</>}</figcaption>
+    <details><summary>as a table</summary><table><thead><tr><th scope="col">time, {zone()}</th><th scope="col">{of.name}</th></tr></thead><tbody>{p.map((q) => <tr key={q.t}><td>{time(q.t)}</td><td class="n">{written(q.v, of.unit)}</td></tr>)}</tbody></table></details>
+  </figure>;
+}
+
+/** Copy is a button that copies a text. */
+export function Copy({ text, what }: { text: string; what: string }) {
+  const [done, say] = useState(false);
+  return <button type="button" class="copy" aria-label={`Copy ${what}`} onClick={() => void navigator.clipboard?.writeText(text).then(() => { say(true); setTimeout(() => say(false), 1500); })}>{done ? "copied" : "copy"}</button>;
+}
+
+/** Raw shows a value as JSON, folded. */
+export const Raw = ({ of }: { of: unknown }) => <details class="raw"><summary>JSON</summary><pre>{JSON.stringify(of, null, 2)}</pre></details>;

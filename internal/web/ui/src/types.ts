@@ -1,0 +1,504 @@
+// Made from the types of the API by `go run ./internal/docgen/gen`. Do not edit.
+
+export interface Ack {
+  at: string;
+  by: string;
+  id: string;
+}
+
+export interface Anomaly {
+  baseline: number;
+  detected_at: string;
+  deviations?: number;
+  id: string;
+  kind: string;
+  metric: string;
+  node: string;
+  quiet?: boolean;
+  score: number;
+  series?: Point[] | null;
+  severity: string;
+  since: string;
+  skill: string;
+  target: string;
+  unit?: string;
+  value: number;
+}
+
+export interface AskReply {
+  concerns: string[] | null;
+  findings: string[] | null;
+  investigation_id: string;
+  model: string;
+  run_id: string;
+  summary: string;
+  usage: Usage;
+}
+
+export interface Asked {
+  id: string;
+}
+
+export interface CallReply {
+  at: string;
+  callback: string;
+  error?: string;
+  node: string;
+  target: string;
+  truncated?: boolean;
+  value?: unknown;
+}
+
+export interface ChainLink {
+  at: string;
+  evidence?: string;
+  node: string;
+  role: string;
+  what: string;
+}
+
+export interface Change {
+  at: string;
+  from?: string;
+  id: string;
+  node: string;
+  source: string;
+  target?: string;
+  text: string;
+  to?: string;
+  what: string;
+}
+
+export interface DeadLetter {
+  at: string;
+  body: string;
+  by: string;
+  header?: { [name: string]: string[] | null } | null;
+  reason: string;
+  sequence: number;
+  stream: string;
+  subject: string;
+  truncated?: boolean;
+}
+
+export interface Event {
+  at: string;
+  message: unknown;
+  subject: string;
+  topic: string;
+}
+
+export interface Evidence {
+  address: string;
+  baseline?: number;
+  name: string;
+  node?: string;
+  series?: Point[] | null;
+  target?: string;
+  threshold?: number;
+  unit?: string;
+  value: unknown;
+}
+
+export interface EvidenceView {
+  address: string;
+  cited_by: string[] | null;
+  evidence?: Evidence;
+  from: string;
+  note?: string;
+  result?: ToolResult;
+  snapshot?: Snapshot;
+}
+
+export interface Feedback {
+  at: string;
+  by: string;
+  comment?: string;
+  id: string;
+  verdict: string;
+}
+
+export interface Figure {
+  evidence?: string;
+  found: boolean;
+  nearest?: string;
+  text: string;
+  unit?: string;
+  value: number;
+}
+
+export interface HeartbeatSkill {
+  hash: string;
+  kind: string;
+  skill: string;
+}
+
+export interface HeartbeatTarget {
+  kind: string;
+  name: string;
+  skills: string[] | null;
+}
+
+export interface Insight {
+  chain?: ChainLink[] | null;
+  confidence: string;
+  correlation_type: string;
+  created_at: string;
+  evidence: Evidence[] | null;
+  figures?: Figure[] | null;
+  grounding: string;
+  hypothesis_grounded: boolean;
+  id: string;
+  investigation_id: string;
+  matched_observations: string[] | null;
+  model: string;
+  nodes: string[] | null;
+  not_checked: string[] | null;
+  notification_ids: string[] | null;
+  root_cause_hypothesis?: string;
+  ruled_out: string[] | null;
+  severity: string;
+  skills: string[] | null;
+  suggested_actions: string[] | null;
+  summary: string;
+  supersedes?: string;
+  supporting_ids: string[] | null;
+  trigger: string;
+  usage: Usage;
+}
+
+export interface InsightView {
+  expired?: string[] | null;
+  facts: Notification[] | null;
+  insight: Insight;
+  runs: Run[] | null;
+  said: Said;
+  superseded_by?: string;
+}
+
+export interface Investigation {
+  accepted_at?: string;
+  deadline?: string;
+  ended_at?: string;
+  error?: string;
+  id: string;
+  insights: number;
+  request?: Request;
+  run_id?: string;
+  state: string;
+  usage?: Usage;
+}
+
+export interface InvestigationView {
+  accepted_at?: string;
+  conclusions: Insight[] | null;
+  deadline?: string;
+  ended_at?: string;
+  error?: string;
+  id: string;
+  insights: number;
+  notifications: Notification[] | null;
+  progress: Progress[] | null;
+  request?: Request;
+  run_id?: string;
+  runs: Run[] | null;
+  said: Said;
+  state: string;
+  usage?: Usage;
+}
+
+export interface LinkPeer {
+  address: string;
+  connections: number;
+  port: number;
+  process?: string;
+}
+
+export interface Links {
+  addresses: string[] | null;
+  at: string;
+  listens: Listener[] | null;
+  node: string;
+  peers: LinkPeer[] | null;
+}
+
+export interface Listener {
+  port: number;
+  process?: string;
+}
+
+export interface Me {
+  can_write: boolean;
+  connected: boolean;
+  role?: string;
+  url: string;
+  why?: string;
+}
+
+export interface Node {
+  boot_id: string;
+  buffered?: number;
+  dropped?: number;
+  instance_id: string;
+  interval_ms: number;
+  labels?: { [name: string]: string } | null;
+  last_seen: string;
+  machine_id: string;
+  node: string;
+  proposals?: Proposal[] | null;
+  sent_at: string;
+  skew_ms: number;
+  skills: HeartbeatSkill[] | null;
+  state: string;
+  targets: HeartbeatTarget[] | null;
+  version: string;
+}
+
+export interface NodeView {
+  boot_id: string;
+  buffered?: number;
+  dropped?: number;
+  instance_id: string;
+  interval_ms: number;
+  labels?: { [name: string]: string } | null;
+  last_seen: string;
+  links?: Links;
+  machine_id: string;
+  node: string;
+  proposals?: Proposal[] | null;
+  sent_at: string;
+  skew_ms: number;
+  skills: HeartbeatSkill[] | null;
+  snapshots: Snapshot[] | null;
+  state: string;
+  targets: HeartbeatTarget[] | null;
+  version: string;
+}
+
+export interface Note {
+  at: string;
+  by: string;
+  id: string;
+  text: string;
+}
+
+export interface Notification {
+  anomaly_type: string;
+  context: string;
+  detected_at: string;
+  evidence?: Evidence[] | null;
+  figures?: Figure[] | null;
+  hypothesis?: string;
+  id: string;
+  investigation_id: string;
+  node: string;
+  observation: string;
+  operator: string;
+  origin?: string;
+  run_id: string;
+  severity: string;
+  since?: string;
+  snapshots: Snapshot[] | null;
+  target: string;
+  trace_id?: string;
+  verified: boolean;
+}
+
+export interface PageOfAnomaly {
+  items: Anomaly[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfChange {
+  items: Change[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfInsight {
+  items: Insight[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfInvestigation {
+  items: Investigation[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfLinks {
+  items: Links[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfNode {
+  items: Node[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfRecord {
+  items: Record[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface PageOfSilence {
+  items: Silence[] | null;
+  next?: string;
+  unreadable?: number;
+}
+
+export interface Point {
+  t: number;
+  v: number;
+}
+
+export interface Problem {
+  error: string;
+  role?: string;
+}
+
+export interface Progress {
+  agent: string;
+  at: string;
+  investigation_id: string;
+  run_id: string;
+  step: number;
+  text: string;
+}
+
+export interface Proposal {
+  address: string;
+  config?: string;
+  kind: string;
+  pid?: number;
+  process: string;
+  why: string;
+}
+
+export interface Question {
+  args?: unknown;
+  callback?: string;
+  node?: string;
+  target?: string;
+  text?: string;
+}
+
+export interface Record {
+  at: string;
+  data?: unknown;
+  kind: string;
+  n: number;
+  run_id: string;
+  worker: string;
+}
+
+export interface Request {
+  compaction_keep_last?: number;
+  compaction_max_tokens?: number;
+  context?: { [name: string]: unknown } | null;
+  deadline_ms?: number;
+  group?: string;
+  id?: string;
+  labels?: { [name: string]: string } | null;
+  max_iterations?: number;
+  max_tokens?: number;
+  model?: string;
+  nodes?: string[] | null;
+  notifications?: Notification[] | null;
+  reason: string;
+  skills?: string[] | null;
+  strategy?: string;
+}
+
+export interface Run {
+  error?: string;
+  outcome?: string;
+  run_id: string;
+  skill?: string;
+  state?: string;
+  targets?: TargetRef[] | null;
+}
+
+export interface Said {
+  acks: Ack[] | null;
+  feedback: Feedback[] | null;
+  notes: Note[] | null;
+  unreadable?: string;
+}
+
+export interface Series {
+  metric: string;
+  node: string;
+  points: Point[] | null;
+  skill: string;
+  target: string;
+}
+
+export interface Silence {
+  at: string;
+  by: string;
+  id: string;
+  labels?: { [name: string]: string } | null;
+  nodes?: string[] | null;
+  reason: string;
+  skills?: string[] | null;
+  until: string;
+}
+
+export interface Snapshot {
+  captured_at: string;
+  data: { [name: string]: unknown } | null;
+  errors?: string[] | null;
+  id: string;
+  kind: string;
+  node: string;
+  skill: string;
+  target: string;
+}
+
+export interface Stream {
+  bytes: number;
+  doc: string;
+  error?: string;
+  max_bytes: number;
+  messages: number;
+  name: string;
+  used_pct: number;
+}
+
+export interface System {
+  dead: number;
+  dead_letters: DeadLetter[] | null;
+  me: Me;
+  streams: Stream[] | null;
+}
+
+export interface TargetRef {
+  kind: string;
+  node: string;
+  target: string;
+}
+
+export interface ToolResult {
+  call_id: string;
+  content: string;
+  effect?: unknown;
+  failed?: boolean;
+  invalid?: boolean;
+  step: number;
+  tool: string;
+}
+
+export interface Usage {
+  cache_write_tokens?: number;
+  cached_tokens: number;
+  cost_usd: number;
+  input_tokens: number;
+  llm_calls: number;
+  output_tokens: number;
+}

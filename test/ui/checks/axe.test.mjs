@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { axe, beat, control, finding, insight, open, publish } from "./stage.mjs";
+
+const script = readFileSync(axe, "utf8");
+const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes/db-1", "/map", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
+// The dark look differs in its colours alone.
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+const looks = { light: { rules }, dark: { dark: true, rules: ["color-contrast"] }, small: { viewport: { width: 320, height: 640 }, rules } };
+
+/** violations runs axe on a page. The content security policy lets no script in by a tag, so it is evaluated. */
+async function violations(page, rules) {
+  await page.evaluate(script);
+  return page.evaluate(async (rules) => (await axe.run(document, { runOnly: rules })).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`), rules);
+}
+
+/** overflow says which elements stick out of a page that must not scroll sideways. */
+const overflow = (page) => page.evaluate(() => {
+  const w = document.documentElement.clientWidth;
+  return document.documentElement.scrollWidth <= w ? [] : [...document.querySelectorAll("main *, header *")].filter((e) => e.getBoundingClientRect().right > w + 1 && !e.closest(".scroll, .window, pre")).map((e) => e.outerHTML.slice(0, 100)).slice(0, 5);
+});
+
+async function look(state) {
+  const found = [];
+  for (const [name, options] of Object.entries(looks)) {
+    const page = await open("/insights", options);
+    const base = new URL(page.url()).origin;
+    for (const path of screens) {
+      await page.goto(base + path);
+      await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".loading"));
+      for (const v of await violations(page, options.rules)) found.push(`${state} ${name} ${path}: ${v}`);
+      if (name === "small") for (const e of await overflow(page)) found.push(`${state} ${name} ${path}: sticks out: ${e}`);
+    }
+    await page.context().close();
+  }
+  return found;
+}
+
+test("25: axe finds nothing on empty pages", async () => assert.deepEqual(await look("empty"), []));
+
+test("25, 27: axe finds nothing on full pages, and at 320 px nothing sticks out", async () => {
+  const now = new Date().toISOString();
+  await publish(
+    finding(), insight(), insight({ id: "none1", investigation_id: "inv-n", correlation_type: "none", severity: "info", summary: "Nothing is wrong on web-1" }),
+    beat("db-1", { labels: { role: "db" } }), ...Array.from({ length: 40 }, (_, k) => beat("web-" + k, { labels: { role: "web" } })),
+    { subject: "snapshots.db-1.host.os", body: { id: "snap-1", node: "db-1", target: "host", kind: "host", skill: "os", captured_at: now, data: { disk_used_pct: 97.2, note: "a".repeat(120) } } },
+    { subject: "anomalies.db-1.host.os", body: { id: "a-1", node: "db-1", target: "host", kind: "host", skill: "os", metric: "disk_used_pct", value: 97, baseline: 40, score: 12, severity: "warning", since: now, detected_at: now, series: [{ t: 1, v: 2 }, { t: 2, v: 3 }] } },
+    { subject: "changes.db-1.ci", body: { id: "ch-1", node: "db-1", source: "ci", what: "deploy", text: "backup v2", at: now } },
+    { subject: "links.web-1", body: { node: "web-1", addresses: ["10.0.0.1"], listens: [], peers: [{ address: "10.0.0.2", port: 5432, connections: 3 }], at: now } },
+    { subject: "links.db-1", body: { node: "db-1", addresses: ["10.0.0.2"], listens: [{ port: 5432 }], peers: [], at: now } },
+    { subject: "investigations.inv-1.accepted", body: { investigation_id: "inv-1", run_id: "run-co", coordinator: "c", request: { reason: "db-1 is slow" }, deadline: now, at: now } },
+    { subject: "operator.completion.os.inv-1", body: { run_id: "run-os", investigation_id: "inv-1", skill: "os", targets: [{ node: "db-1", target: "host", kind: "host" }], state: "critical", outcome: "done", notification_ids: [], snapshot_ids: [], usage: {} } },
+    ...["start", "claim", "answer", "result", "finished"].map((kind, k) => ({ subject: "journal.operator.run-os", body: { run_id: "run-os", n: k + 1, kind, worker: "op-1", at: now, data: { text: "x", tool: "notify", content: "done", worker: "op-1", attempt: 1, outcome: "done" } } })),
+  );
+  assert.deepEqual(await look("full"), []);
+});
+
+test("25: axe finds nothing on pages that cannot read", async () => {
+  await control("/nats/stop");
+  const found = await look("error");
+  await control("/nats/start");
+  assert.deepEqual(found, []);
+});
