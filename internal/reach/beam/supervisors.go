@@ -24,7 +24,7 @@ type Supervisor struct {
 	Module     etf.Atom `erl:"module"` // whose init says what it keeps
 	Parent     *etf.Pid `erl:"parent"` // nil at the top, and where it is not known
 	App        *string  `erl:"app"`
-	Answers    bool     `erl:"answers"`  // false: it did not within 200 ms
+	Answers    bool     `erl:"answers"`  // false: it did not within half a second
 	Function   *MFA     `erl:"function"` // where it is when it does not answer
 	Total      int      `erl:"total"`    // children
 	Active     int      `erl:"active"`   // those that run

@@ -36,7 +36,7 @@ var beamMetrics = []skills.Metric{
 	skills.Gauge("children_restarting", protocol.Count, "Children that their supervisor tries to start and cannot, in this snapshot and the one before."),
 	skills.Info("restarting_child", protocol.Text, "One of them, by its id."),
 	skills.Info("restarting_supervisor", protocol.Text, "Its supervisor, as name <pid>."),
-	skills.Gauge("supervisors_unresponsive", protocol.Count, "Supervisors that did not answer within 200 ms, in this snapshot and the one before; no more than three are waited for."),
+	skills.Gauge("supervisors_unresponsive", protocol.Count, "Supervisors that did not answer within half a second, in this snapshot and the one before; no more than three are waited for."),
 	skills.Info("unresponsive_supervisor", protocol.Text, "One of them, as name <pid>."),
 	skills.Info("unresponsive_function", protocol.Text, "Where it stands: function, and who called it."),
 

@@ -136,6 +136,10 @@ func (w *beamWatch) integrity(ctx context.Context, name string) (any, error) {
 		"supervisor_name": b.Name(), "supervisor_pid": b.Process(), "status": "healthy", "total_children": b.Total, "active_children": b.Active,
 		"undefined_children": b.Undefined, "restarting_children": b.Restarting,
 	}
+	if b.Answers && b.Truncated && len(b.Children) == 0 { // too many to list
+		a["undefined_children"], a["restarting_children"] = max(0, b.Total-b.Active), nil
+		a["note"] = "of so many children only the number is asked: those that do not run are all told as undefined"
+	}
 	restarts, worst := w.restartsBelow(b)
 	a["restarts_5m"] = restarts
 	anomalies := []string{}
@@ -146,7 +150,7 @@ func (w *beamWatch) integrity(ctx context.Context, name string) (any, error) {
 	if b.Restarting > 0 || worst >= loopsFrom {
 		anomalies = append(anomalies, "crash_loop")
 	}
-	if b.Total > 0 && float64(b.Undefined) > mostUndefined*float64(b.Total) {
+	if undefined, _ := a["undefined_children"].(int); b.Total > 0 && float64(undefined) > mostUndefined*float64(b.Total) {
 		anomalies = append(anomalies, "high_undefined_ratio")
 	}
 	if b.Total > beamLarge {

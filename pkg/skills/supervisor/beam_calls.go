@@ -59,7 +59,7 @@ func beamCalls(w *beamWatch) []skills.Call {
 		{
 			Name: "sup_tree_integrity",
 			Doc: "supervisor_name, supervisor_pid, status (healthy or degraded), total_children, active_children, undefined_children, restarting_children, restarts_5m (that snapshots saw), " +
-				"anomalies: crash_loop (a child is restarting, or was restarted three times), high_undefined_ratio (more than half do not run), large_supervisor (more than 100 children), does_not_answer (then function: where it stands).",
+				"anomalies: crash_loop (a child is restarting, or was restarted three times), high_undefined_ratio (more than half do not run), large_supervisor (more than 100 children), does_not_answer (then function: where it stands). note: what is not told of more than 1000 children.",
 			Params:  []skills.Param{name},
 			Example: `sup_tree_integrity("kernel_sup")`,
 			Run: func(ctx context.Context, a skills.Args) (any, error) {

@@ -44,7 +44,7 @@ Walk = fun Walk([], S) -> S;
                            false when Module =:= undefined -> Walk(More, S1);
                            false ->
                                R = Row(P, Up, App, Module),
-                               case Count(P, 200) of
+                               case Count(P, 500) of
                                    gone -> Walk(More, S1);
                                    late -> Walk(More, S1#{slow := Slow + 1, rows := [R#{answers => false, function => Info(P, current_function)} | Rows]});
                                    Counts ->
@@ -52,7 +52,7 @@ Walk = fun Walk([], S) -> S;
                                        Total = Sups + Workers,
                                        Simple = Module =:= 'Elixir.DynamicSupervisor' orelse Specs < Total,
                                        Kept = case Total =< 1000 andalso Total =< Room andalso (not Simple orelse Sups > 0) of
-                                                  true -> Children(P, 300);
+                                                  true -> Children(P, 500);
                                                   false -> []
                                               end,
                                        List = case Kept of _ when is_list(Kept) -> Kept; _ -> [] end,
