@@ -160,7 +160,7 @@ func readCookie(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	b := make([]byte, 1024)
 	k, err := f.Read(b)
 	if err != nil {

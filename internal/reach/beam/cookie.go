@@ -55,7 +55,7 @@ func LocalAt(proc string, pid int) (Local, bool) {
 	}
 	l := Local{PID: pid, args: strings.Split(strings.TrimRight(string(line), "\x00"), "\x00"), env: map[string]string{}, root: filepath.Join(dir, "root")}
 	env, _ := os.ReadFile(filepath.Join(dir, "environ")) // of others it may not be read
-	for _, v := range strings.Split(string(env), "\x00") {
+	for v := range strings.SplitSeq(string(env), "\x00") {
 		if name, value, ok := strings.Cut(v, "="); ok {
 			l.env[name] = value
 		}

@@ -252,7 +252,7 @@ func epmd(t *testing.T, answer func(question []byte) []byte) string {
 		if err != nil {
 			return
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		var head [2]byte
 		_, _ = io.ReadFull(c, head[:])
 		q := make([]byte, binary.BigEndian.Uint16(head[:]))

@@ -43,7 +43,7 @@ func listen(t *testing.T, handle func(p *peer)) (address string) {
 		if err != nil {
 			return
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 		handle(&peer{t, c, bufio.NewReader(c)})
 	}()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 )
 
 // Version begins every term that stands by itself.
@@ -139,8 +140,8 @@ func appendBig(b []byte, v *big.Int) []byte {
 		sign = 1
 	}
 	b = append(b, sign)
-	for i := len(bytes) - 1; i >= 0; i-- {
-		b = append(b, bytes[i])
+	for _, c := range slices.Backward(bytes) {
+		b = append(b, c)
 	}
 	return b
 }

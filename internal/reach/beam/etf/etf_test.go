@@ -109,7 +109,7 @@ func TestWhatIsNoTermIsRefused(t *testing.T) {
 func TestWhatIsWrittenIsReadAlike(t *testing.T) {
 	for _, v := range []etf.Term{
 		int64(0), int64(-129), int64(math.MaxInt32), int64(math.MinInt32) - 1, int64(math.MaxInt64), int64(math.MinInt64), bigInt("-123456789012345678901234567890"),
-		1.5, -0.0, etf.Atom(""), etf.Atom(strings.Repeat("ü", 255)), []byte{}, []byte("text"), etf.List{}, etf.List{int64(1), etf.List{}},
+		1.5, math.Copysign(0, -1), etf.Atom(""), etf.Atom(strings.Repeat("ü", 255)), []byte{}, []byte("text"), etf.List{}, etf.List{int64(1), etf.List{}},
 		etf.Improper{Elems: []etf.Term{int64(1)}, Tail: etf.Atom("t")}, make300(), etf.Map{}, etf.BitString{Bytes: []byte{1, 128}, Bits: 1},
 		etf.Pid{Node: "a@b", ID: 1, Serial: 2, Creation: 3}, etf.Port{Node: "a@b", ID: 1 << 40, Creation: 3}, etf.Export{Module: "m", Function: "f", Arity: 255},
 	} {
