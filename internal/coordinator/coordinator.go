@@ -38,6 +38,10 @@ type Config struct {
 	Lead   bool
 	Triage triage.Options
 	Alerts intake.Config // where alerts of other systems are taken
+	// Silence is how long a node says nothing, at least, until people are woken for it,
+	// however often it beats: a machine that is busy for a moment misses three beats of a
+	// second.
+	Silence time.Duration
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
 	// Topology is a file with dependencies of nodes; empty: only those that sockets show.
@@ -46,7 +50,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions(), Alerts: intake.DefaultConfig()}
+	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions(), Silence: 10 * time.Second, Alerts: intake.DefaultConfig()}
 }
 
 // Flags declares the flags.
@@ -56,6 +60,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Replicas, "replicas", c.Replicas, "replicas of the streams (default: as they are, 1 for new ones; 3 in a cluster)")
 	fs.BoolVar(&c.Lead, "triage", c.Lead, "put anomalies, crossed checks, alerts and silent nodes into groups and investigate each once, unless another coordinator does; --triage=false leaves it to others")
 	fs.DurationVar(&c.Triage.Settle, "triage-settle", c.Triage.Settle, "how long a new group waits for more before it is investigated")
+	fs.DurationVar(&c.Silence, "triage-silence", c.Silence, "how long a node says nothing, at least, until it counts as fallen silent; three of its beats in any case")
 	fs.DurationVar(&c.Triage.Cooldown, "triage-cooldown", c.Triage.Cooldown, "how long after its last signal a group ends; what comes later is investigated anew")
 	fs.DurationVar(&c.Triage.Repeat, "triage-repeat", c.Triage.Repeat, "after how long a problem that never ended is investigated again")
 	fs.IntVar(&c.Triage.MaxPerHour, "max-triggers-per-hour", c.Triage.MaxPerHour, "groups an hour that may be investigated with a model, in the whole fleet; the rules analyst has the rest")
@@ -72,6 +77,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Replicas < 0 || c.Replicas > 5 {
 		errs = append(errs, fmt.Errorf("--replicas %d: it must be from 1 to 5", c.Replicas))
+	}
+	if c.Silence < 0 || c.Silence > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("--triage-silence %s: it must be from 0 to 24h", c.Silence))
 	}
 	errs = append(errs, c.Triage.Validate(), c.Alerts.Validate())
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {

@@ -139,20 +139,17 @@ type silentNow struct {
 	every time.Duration
 }
 
-// leastSilence is how long a node says nothing, at least, until people are woken for it:
-// where beats come by the second, a machine that is busy for a moment misses three.
-const leastSilence = 10 * time.Second
-
 // fellSilent returns the nodes that are silent and not among those that are known to be,
 // and the known ones that report again. Silence before since counts for nothing: nobody
-// listened. Who has been silent for longer than stale is gone, and no news.
-func (f *fleet) fellSilent(now, since time.Time, stale time.Duration, known map[string]time.Time) (fell []silentNow, back []string) {
+// listened, and less than least is nothing. Who has been silent for longer than stale is
+// gone, and no news.
+func (f *fleet) fellSilent(now, since time.Time, least, stale time.Duration, known map[string]time.Time) (fell []silentNow, back []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, n := range f.nodes {
 		every := time.Duration(n.beat.IntervalMS) * time.Millisecond
 		_, told := known[name]
-		patience := max(silentAfter*every, leastSilence)
+		patience := max(silentAfter*every, least)
 		silent := now.Sub(n.arrived) > patience && now.Sub(since) > patience
 		switch {
 		case told && !n.silent(now):

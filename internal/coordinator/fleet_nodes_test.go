@@ -22,7 +22,7 @@ func TestNobodyIsWokenForANodeThatIsSilentForAMoment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fleet{nodes: map[string]*node{"web-1": {beat: protocol.Heartbeat{IntervalMS: tt.every.Milliseconds()}, arrived: now.Add(-tt.silent)}}}
-			fell, back := f.fellSilent(now, now.Add(-tt.heard), time.Hour, nil)
+			fell, back := f.fellSilent(now, now.Add(-tt.heard), 10*time.Second, time.Hour, nil)
 			if (len(fell) == 1) != tt.fell || len(back) > 0 {
 				t.Errorf("fell %v, back %v", fell, back)
 			}

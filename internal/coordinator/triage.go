@@ -35,6 +35,7 @@ type desk struct {
 	links *topology
 	words []protocol.Words
 	opts  triage.Options
+	least time.Duration // of a silence
 	tells tells
 
 	mu       sync.Mutex
@@ -60,7 +61,7 @@ const (
 )
 
 func (c *coordinator) newDesk() *desk {
-	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, words: c.words, opts: c.cfg.Triage, tells: c.tells}
+	return &desk{conn: c.Bus, log: c.Log.With("part", "triage"), fleet: c.fleet, links: c.topology, words: c.words, opts: c.cfg.Triage, least: c.cfg.Silence, tells: c.tells}
 }
 
 // lead does the triage until ctx ends.

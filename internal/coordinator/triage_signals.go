@@ -176,7 +176,7 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 		return
 	}
 	d.mu.Lock()
-	fell, _ := d.fleet.fellSilent(now, d.since, stale, d.silent)
+	fell, _ := d.fleet.fellSilent(now, d.since, d.least, stale, d.silent)
 	d.mu.Unlock()
 	if len(fell) > 0 { // what this coordinator was too busy to hear lies in the stream
 		if err := d.fleet.beats.read(ctx); err != nil {
@@ -186,7 +186,7 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fell, back := d.fleet.fellSilent(now, d.since, stale, d.silent)
+	fell, back := d.fleet.fellSilent(now, d.since, d.least, stale, d.silent)
 	for _, name := range back {
 		delete(d.silent, name)
 	}

@@ -76,7 +76,9 @@ func gives(seen chan<- agent.CoordinatorSubject) func(string) (agent.Decider, er
 	return func(string) (agent.Decider, error) { return agenttest.NewScript(decide, decide), nil }
 }
 
-func quickly(c *coordinator.Config, _ *coordinator.Deps) { c.Triage.Settle = 200 * time.Millisecond }
+func quickly(c *coordinator.Config, _ *coordinator.Deps) {
+	c.Triage.Settle, c.Silence = 200*time.Millisecond, 0
+}
 
 // Behaviour: defect 23.
 func TestAnomaliesOfSeveralNodesAreOneRequest(t *testing.T) {

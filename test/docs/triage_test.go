@@ -130,7 +130,7 @@ func TestTheCoordinatorsSettingsOfThePageAreItsDefaults(t *testing.T) {
 	fs := pflag.NewFlagSet("coordinator", pflag.ContinueOnError)
 	cfg.Flags(fs)
 	rows := tableOf(t)
-	for _, name := range []string{"triage", "triage-settle", "triage-cooldown", "triage-repeat", "max-triggers-per-hour"} {
+	for _, name := range []string{"triage", "triage-settle", "triage-silence", "triage-cooldown", "triage-repeat", "max-triggers-per-hour"} {
 		if row := rows["--"+name]; len(row) != 2 || row[0] != "`"+fs.Lookup(name).DefValue+"`" {
 			t.Errorf("the page says of --%s %q, the default is %s", name, row, fs.Lookup(name).DefValue)
 		}

@@ -146,7 +146,7 @@ func TestConfigurationsAreTheDefaultsButForWhatTheIntervalScales(t *testing.T) {
 		t.Errorf("detector at its own interval: %s", d)
 	}
 	co := coordinator.DefaultConfig()
-	co.Name, co.Alerts.Addr = "x", ""
+	co.Name, co.Alerts.Addr, co.Silence = "x", "", 6*time.Second
 	if d := cmp.Diff(co, CoordinatorConfig("x"), cmpopts.IgnoreUnexported(intake.Config{})); d != "" {
 		t.Errorf("coordinator: %s", d)
 	}
