@@ -112,6 +112,11 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
 	}
+	if !journal.Started(j.Records()) { // else it was told when it began
+		if subject.Past, err = inv.past(ctx, subject); err != nil {
+			inv.log.Warn("what is known of similar insights cannot be read", "err", err)
+		}
+	}
 	traceID := signals.TraceID(ctx)
 	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
 		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,

@@ -97,6 +97,9 @@ type CoordinatorSubject struct {
 	Custom  []protocol.Words `json:"custom,omitempty"`
 	Matched int              `json:"matched"` // nodes that the request selects
 	Silent  []string         `json:"silent,omitempty"`
+	// Past are insights of other investigations that are like what this one begins with,
+	// the most alike first, with what people said of them. Nothing of it is evidence.
+	Past []PastInsight `json:"past,omitempty"`
 }
 
 // has reports whether the request allows the skill.

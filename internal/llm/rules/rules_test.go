@@ -66,6 +66,7 @@ type world struct {
 	ended    []protocol.Completion
 	insights []protocol.Insight
 	journals map[string]*agent.MemoryJournal
+	past     []agent.PastInsight
 }
 
 func newWorld(t *testing.T, data map[string]values) *world {
@@ -219,7 +220,7 @@ func (w *world) investigate() protocol.Finish {
 	w.t.Helper()
 	deadline := t0.AddDate(100, 0, 0)
 	sub := agent.CoordinatorSubject{
-		InvestigationID: "inv-1", Request: protocol.Request{Reason: "checkout is slow"}, Deadline: deadline, Matched: len(w.data),
+		InvestigationID: "inv-1", Request: protocol.Request{Reason: "checkout is slow"}, Deadline: deadline, Matched: len(w.data), Past: w.past,
 		Skills: []agent.SkillInfo{{Name: "os", Title: "System resources", Summary: "Memory and disks."}},
 	}
 	start, err := agent.CoordinatorStart(sub, protocol.RunSettings{MaxIterations: 25, Deadline: deadline}, "trace-1", t0)
