@@ -538,3 +538,25 @@ func (w *world) look2(run string) {
 	}
 	w.t.Fatalf("no task %s", run)
 }
+
+func TestTheAnalystDecidesTheSameInAReplay(t *testing.T) {
+	w := newWorld(t, map[string]values{"web-1": with(values{"memory_used_pct": 97.0, "io_wait_pct": 60.0}), "web-2": fine()})
+	w.investigate()
+	for id, j := range w.journals {
+		got, err := agent.ReplayBy(t.Context(), j.Log, w.analyst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Differences) > 0 || got.Decisions != got.Steps || got.Steps == 0 || !got.Concludes() {
+			t.Errorf("%s: %d of %d steps decided again: %+v", id, got.Decisions, got.Steps, got.Differences)
+		}
+	}
+	// An analyst that knows no words gives no advice.
+	got, err := agent.ReplayBy(t.Context(), w.journals["inv-1"].Log, rules.New(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Concludes() || got.Differences[0].What != agent.PartDecision {
+		t.Errorf("another analyst decides the same: %+v", got)
+	}
+}
