@@ -206,7 +206,9 @@ func TestAnInsightComesWithWhatStandsBehindIt(t *testing.T) {
 func TestAnInsightShowsThoseOfThePastThatAreLikeIt(t *testing.T) {
 	s := newSite(t)
 	on := func(node string, hoursAgo int) func(*protocol.Insight) {
-		return func(i *protocol.Insight) { i.Nodes, i.CreatedAt = []string{node}, now.Add(-time.Duration(hoursAgo)*time.Hour) }
+		return func(i *protocol.Insight) {
+			i.Nodes, i.CreatedAt = []string{node}, now.Add(-time.Duration(hoursAgo)*time.Hour)
+		}
 	}
 	for name, role := range map[string]string{"db-1": "db", "db-2": "db", "web-1": "web"} {
 		s.publish(protocol.NodeSubject(name), protocol.Heartbeat{Node: name, MachineID: name, SentAt: now, IntervalMS: 1000, Labels: map[string]string{"role": role}})
