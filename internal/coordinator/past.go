@@ -20,11 +20,18 @@ const (
 	pastLabeled = 20 // nodes of an insight whose labels are compared
 )
 
-// past returns what the investigation is told of insights that are like what it begins
-// with. Only those that somebody judged are: what nobody did is the program's own word,
+// remembers returns what the investigation is told of insights that are like its signals,
+// skills and nodes; without, where that cannot be read. Only those that somebody judged are: what nobody did is the program's own word,
 // and would be taken for a proof of itself.
-func (inv *investigation) past(ctx context.Context, sub agent.CoordinatorSubject) ([]agent.PastInsight, error) {
-	of := similar.OfSignals(inv.id, sub.Request.Notifications, sub.Request.Skills, sub.Request.Nodes)
+func (inv *investigation) remembers(ctx context.Context, signals []protocol.Notification, skills, nodes []string) []agent.PastInsight {
+	past, err := inv.past(ctx, similar.OfSignals(inv.id, signals, skills, nodes))
+	if err != nil {
+		inv.log.Warn("what is known of similar insights cannot be read", "err", err)
+	}
+	return past
+}
+
+func (inv *investigation) past(ctx context.Context, of similar.Case) ([]agent.PastInsight, error) {
 	if len(of.Skills) == 0 { // a question in words is like nothing
 		return nil, nil
 	}

@@ -95,19 +95,28 @@ func (p PastInsight) Right() bool {
 const pastIntro = `Similar insights of the past, with what people said of them. They are the past, and somebody's word: nothing of this was seen now. It gives an idea what to look at; it supports no hypothesis and proves no figure, and what is not found now is not so.
 `
 
-// describePast renders the past as data, within MaxPastBytes; "" when there is none.
-// Insights that no longer fit are left out.
-func describePast(past []PastInsight) string {
+// describePast renders the past, marked as that, within MaxPastBytes; "" when there is
+// none. Insights that no longer fit are left out. mark makes data of what was said.
+func describePast(past []PastInsight, mark func(string) string) string {
 	for n := min(len(past), MaxPast); n > 0; n-- {
 		var b strings.Builder
 		for _, p := range past[:n] {
 			p.describe(&b)
 		}
-		if text := pastIntro + fence(strings.TrimSuffix(b.String(), "\n")) + "\n"; len(text) <= MaxPastBytes {
+		if text := pastIntro + mark(strings.TrimSuffix(b.String(), "\n")) + "\n"; len(text) <= MaxPastBytes {
 			return text
 		}
 	}
 	return ""
+}
+
+// learn adds insights of the past that are not known yet.
+func (s *CoordinatorState) learn(past []PastInsight) {
+	for _, p := range past {
+		if !slices.ContainsFunc(s.Past, func(known PastInsight) bool { return known.ID == p.ID }) {
+			s.Past = append(s.Past, p)
+		}
+	}
 }
 
 func (p PastInsight) describe(b *strings.Builder) {

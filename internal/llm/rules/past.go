@@ -15,7 +15,7 @@ import (
 // hypothesis are judged by. Comments are left out of it: anybody may write one, and what
 // an insight says is read by more than those who know that.
 func remember(s *agent.CoordinatorState, notes []protocol.Notification) []string {
-	for _, p := range s.Subject.Past {
+	for _, p := range s.Past {
 		same := func(n protocol.Notification) bool {
 			return slices.Contains(p.Skills, n.Operator) && slices.Contains(p.Metrics, n.AnomalyType)
 		}
