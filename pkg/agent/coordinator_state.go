@@ -159,8 +159,8 @@ type CoordinatorState struct {
 	Asked         protocol.Usage // of the questions to operators
 	Told          []protocol.Told
 	Past          []PastInsight // that the run was told of, at its beginning and by rank_causes
-	Ranks         bool     // rank_causes is among the tools
-	Ranking       *Ranking // what it said last; nil: it was not asked
+	Ranks         bool          // rank_causes is among the tools
+	Ranking       *Ranking      // what it said last; nil: it was not asked
 	refused       int
 }
 
