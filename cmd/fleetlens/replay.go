@@ -19,33 +19,45 @@ import (
 func (a *app) replay() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "replay ID", Short: "Make the steps of a run again with this program, and say what differs",
+		Use: "replay ID | FOLDER...", Short: "Make the steps of a run again with this program, and say what differs",
 		Long: `Make the steps of a run again with this program, and say what differs: what the
-decider could read (by its hash), whether each call is done, failed or invalid,
-what it changes with the ids it gives, and how the run ended.
+decider could read (by its hash), what the rules analyst decides, whether each call is
+done, failed or invalid, what it changes with the ids it gives, and how the run ended.
 
 No model and no host is asked and nothing is published: their answers are taken
 from the journal. Of an investigation, its operators' runs are replayed too. With
 --file the journal is read from what ` + "`fleetlens run show --json`" + ` printed, and NATS
 is not needed.
 
-It exits with 3 when something differs.`,
+Of a folder that ` + "`fleetlens feedback export`" + ` wrote, it says for each case whether
+this program concludes the same (what is only worded anew does not count) and what
+people said of it.
+
+It exits with 3 when something differs; of cases, when one concludes otherwise.`,
 		Example: `  fleetlens run replay 5be0c2a47f19d3e8
-  fleetlens --json run show 5be0c2a47f19d3e8 > run.jsonl && fleetlens run replay --file run.jsonl`,
-		Args: cobra.MaximumNArgs(1),
+  fleetlens --json run show 5be0c2a47f19d3e8 > run.jsonl && fleetlens run replay --file run.jsonl
+  fleetlens feedback export cases && fleetlens run replay cases`,
+		Args: cobra.ArbitraryArgs,
 	}
 	cmd.Flags().StringVar(&file, "file", "", "read the journals from a `file`, a record a line; - is the standard input")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if (file == "") == (len(args) == 0) {
-			return proc.Usage("name either the id of a run or --file")
+			return proc.Usage("name either the id of a run, folders of cases, or --file")
+		}
+		if len(args) > 1 || len(args) == 1 && isFolder(args[0]) {
+			return a.replayCases(cmd, args)
 		}
 		runs, err := a.journals(cmd, file, args)
 		if err != nil {
 			return err
 		}
+		today, err := analyst()
+		if err != nil {
+			return err
+		}
 		differ := 0
 		for _, records := range runs {
-			r, err := agent.Replay(cmd.Context(), records)
+			r, err := agent.ReplayBy(cmd.Context(), records, today)
 			if err != nil {
 				return fmt.Errorf("run %s: %w", records[0].RunID, err)
 			}

@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc", "internal/similar"},
 
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
@@ -53,7 +53,8 @@ var mayImport = map[string][]string{
 	"internal/detect":          {},
 	"internal/redact":          {},
 	"internal/topology":        {"pkg/protocol", "internal/keys"},
-	"internal/web":             {"pkg/protocol", "internal/bus"},
+	"internal/similar":         {"pkg/protocol"},
+	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar"},
 	"internal/web/bundle":      {},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},

@@ -21,6 +21,8 @@ type causes struct {
 	topology *topology
 	words    []protocol.Words
 	id       string // of the investigation
+	// past returns judged insights that are like findings.
+	past func(ctx context.Context, findings []protocol.Notification, skills, nodes []string) []agent.PastInsight
 }
 
 var _ agent.Causes = causes{}
@@ -78,6 +80,7 @@ func (c causes) Rank(ctx context.Context, q agent.RankQuery) (agent.Ranking, err
 		return r, err
 	}
 	r = ranked(r, ranking)
+	r.Past = c.past(ctx, findings, nil, nil)
 	r.Together = withOthers(r.Together, looked, alike(group, r.Groups))
 	if len(r.Together) > 1 {
 		r.Described = correlate.Describe(r.Together, labels, slices.Collect(maps.Keys(labels))).String()

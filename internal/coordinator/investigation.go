@@ -112,6 +112,9 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	if err != nil {
 		return inv.giveUp(ctx, j, err)
 	}
+	if !journal.Started(j.Records()) { // else it was told when it began
+		subject.Past = inv.remembers(ctx, subject.Request.Notifications, inv.req.Skills, inv.req.Nodes)
+	}
 	traceID := signals.TraceID(ctx)
 	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
 		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,
@@ -147,7 +150,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	defer stop()
 	tools := agent.NewCoordinatorTools(agent.CoordinatorDeps{
 		Fleet: inv.fleet, Operators: ops, Conclusions: &conclusions{conn: inv.Bus}, Asks: inv, Schedules: schedules{inv.Bus}, TraceID: traceID,
-		Causes: causes{conn: inv.Bus, fleet: inv.fleet, topology: inv.topology, words: inv.words, id: inv.id},
+		Causes: causes{conn: inv.Bus, fleet: inv.fleet, topology: inv.topology, words: inv.words, id: inv.id, past: inv.remembers},
 	})
 	inv.log.Info("investigation begins", "reason", inv.req.Reason, "nodes", subject.Matched, "model", decider.Name(), "records", len(j.Records()))
 	f, err := agent.Run(ctx, agent.Spec{

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
@@ -165,6 +166,11 @@ func Finished(records []protocol.Record) (protocol.Finish, bool) {
 		}
 	}
 	return protocol.Finish{}, false
+}
+
+// Started reports whether a run has its start record, which holds what it is about.
+func Started(records []protocol.Record) bool {
+	return slices.ContainsFunc(records, func(r protocol.Record) bool { return r.Kind == protocol.RecordStart })
 }
 
 // Stalled returns how many workers in a row claimed the run and wrote nothing

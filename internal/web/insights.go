@@ -23,6 +23,8 @@ type InsightView struct {
 	Said    Said                    `json:"said"`
 	// SupersededBy is the id of a later conclusion of the same matter.
 	SupersededBy string `json:"superseded_by,omitempty"`
+	// Similar are conclusions of the past about the same, the most alike first.
+	Similar []SimilarInsight `json:"similar"`
 }
 
 func (s *Server) insights(ctx context.Context, q *query) (any, error) {
@@ -86,7 +88,10 @@ func (s *Server) insight(ctx context.Context, q *query) (any, error) {
 	}
 	slices.SortStableFunc(v.Facts, func(a, b protocol.Notification) int { return rankFact(a) - rankFact(b) })
 	v.Runs = found.runs()
-	v.Said, err = s.said(ctx, i.ID)
+	if v.Said, err = s.said(ctx, i.ID); err != nil {
+		return nil, err
+	}
+	v.Similar, err = s.similarTo(ctx, i, all)
 	return v, err
 }
 

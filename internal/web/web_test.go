@@ -203,6 +203,38 @@ func TestAnInsightComesWithWhatStandsBehindIt(t *testing.T) {
 	}
 }
 
+func TestAnInsightShowsThoseOfThePastThatAreLikeIt(t *testing.T) {
+	s := newSite(t)
+	on := func(node string, hoursAgo int) func(*protocol.Insight) {
+		return func(i *protocol.Insight) {
+			i.Nodes, i.CreatedAt = []string{node}, now.Add(-time.Duration(hoursAgo)*time.Hour)
+		}
+	}
+	for name, role := range map[string]string{"db-1": "db", "db-2": "db", "web-1": "web"} {
+		s.publish(protocol.NodeSubject(name), protocol.Heartbeat{Node: name, MachineID: name, SentAt: now, IntervalMS: 1000, Labels: map[string]string{"role": role}})
+	}
+	s.conclude(insight("i-web", "inv-1", "warning", on("web-1", 9)))
+	s.conclude(insight("i-db", "inv-2", "critical", on("db-2", 10)))
+	s.conclude(insight("i-cpu", "inv-3", "warning", on("db-1", 8), func(i *protocol.Insight) { i.Evidence[0].Name = "load_5m" }))
+	s.conclude(insight("i-now", "inv-4", "warning", on("db-1", 1)))
+	s.conclude(insight("i-same", "inv-4", "warning", on("db-1", 2)))
+	s.conclude(insight("i-later", "inv-5", "warning", on("db-1", 0)))
+	for _, f := range []protocol.Feedback{{By: "ann", Verdict: "wrong"}, {By: "bob", Verdict: "not_quite"}, {By: "ann", Verdict: "right"}} {
+		f.ID, f.At = "i-db", now
+		s.publish(protocol.PeopleSubject("feedback", f.ID), f)
+	}
+	want := []web.SimilarInsight{
+		{ID: "i-db", Summary: "disk_used_pct is 97 % on db-1", CreatedAt: now.Add(-10 * time.Hour), Severity: "critical", Verdicts: []string{"not_quite", "right"}},
+		{ID: "i-web", Summary: "disk_used_pct is 97 % on db-1", CreatedAt: now.Add(-9 * time.Hour), Severity: "warning", Verdicts: []string{}},
+	}
+	if d := cmp.Diff(want, get[web.InsightView](s, "/insights/i-now").Similar); d != "" {
+		t.Error(d)
+	}
+	if got := get[web.InsightView](s, "/insights/i-db").Similar; got == nil || len(got) > 0 {
+		t.Errorf("the first is like %+v", got)
+	}
+}
+
 func TestAnInvestigationIsAskedForOnceAndShownAsItStands(t *testing.T) {
 	s := newSite(t)
 	body := protocol.Request{ID: "mine-1", Reason: "checkout is slow"}

@@ -25,6 +25,8 @@ type RankQuery struct {
 type Ranking struct {
 	// Joined are findings that came to the triage group since the run began.
 	Joined []protocol.Notification `json:"-"`
+	// Past are judged insights of other investigations that are like the findings.
+	Past []PastInsight `json:"-"`
 	// Growing says that more joined the group a moment ago: a conclusion may be early.
 	Growing  bool           `json:"growing,omitempty"`
 	Affected int            `json:"affected_nodes"`
@@ -67,6 +69,7 @@ type RankedCause struct {
 type ranked struct {
 	Ranking Ranking                 `json:"ranking"`
 	Joined  []protocol.Notification `json:"joined,omitempty"`
+	Past    []PastInsight           `json:"past,omitempty"` // that were not known before
 }
 
 func (c *CoordinatorTools) rank(ctx context.Context, _ Call, _ none) (Outcome, error) {
@@ -87,8 +90,12 @@ func (c *CoordinatorTools) rank(ctx context.Context, _ Call, _ none) (Outcome, e
 	type view struct {
 		Joined []string `json:"joined_since,omitempty"`
 		Ranking
+		Past string `json:"past,omitempty"`
 	}
-	v := view{Ranking: r}
+	fresh := slices.DeleteFunc(slices.Clone(r.Past), func(p PastInsight) bool {
+		return slices.ContainsFunc(c.state.Past, func(known PastInsight) bool { return known.ID == p.ID })
+	})
+	v := view{Ranking: r, Past: describePast(fresh, func(text string) string { return text })} // a result is data already
 	v.Together = bounded(r.Together, 20)
 	v.Groups = slices.Clone(r.Groups)
 	for i := range v.Groups {
@@ -97,7 +104,7 @@ func (c *CoordinatorTools) rank(ctx context.Context, _ Call, _ none) (Outcome, e
 	for _, n := range joined {
 		v.Joined = append(v.Joined, fmt.Sprintf("notification %s: %s on %s/%s: %s: %s", n.ID, n.Operator, n.Node, n.Target, n.Severity, n.Observation))
 	}
-	return Outcome{Content: v, Effect: ranked{Ranking: r, Joined: joined}}, nil
+	return Outcome{Content: v, Effect: ranked{Ranking: r, Joined: joined, Past: fresh}}, nil
 }
 
 func (c *CoordinatorTools) foldRanked(e ranked) error {
@@ -107,6 +114,7 @@ func (c *CoordinatorTools) foldRanked(e ranked) error {
 		}
 	}
 	c.state.Ranking = &e.Ranking
+	c.state.learn(e.Past)
 	return nil
 }
 

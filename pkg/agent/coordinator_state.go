@@ -97,6 +97,9 @@ type CoordinatorSubject struct {
 	Custom  []protocol.Words `json:"custom,omitempty"`
 	Matched int              `json:"matched"` // nodes that the request selects
 	Silent  []string         `json:"silent,omitempty"`
+	// Past are insights of other investigations that are like what this one begins with,
+	// the most alike first, with what people said of them. Nothing of it is evidence.
+	Past []PastInsight `json:"past,omitempty"`
 }
 
 // has reports whether the request allows the skill.
@@ -155,8 +158,9 @@ type CoordinatorState struct {
 	Cursor        Cursor
 	Asked         protocol.Usage // of the questions to operators
 	Told          []protocol.Told
-	Ranks         bool     // rank_causes is among the tools
-	Ranking       *Ranking // what it said last; nil: it was not asked
+	Past          []PastInsight // that the run was told of, at its beginning and by rank_causes
+	Ranks         bool          // rank_causes is among the tools
+	Ranking       *Ranking      // what it said last; nil: it was not asked
 	refused       int
 }
 

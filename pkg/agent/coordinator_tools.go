@@ -76,6 +76,7 @@ func (c *CoordinatorTools) Begin(s protocol.Start) error {
 	for _, n := range c.state.Subject.Request.Notifications {
 		c.state.Notifications = append(c.state.Notifications, Received{Notification: n, Status: Unread})
 	}
+	c.state.learn(c.state.Subject.Past)
 	return nil
 }
 

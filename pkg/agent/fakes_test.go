@@ -406,6 +406,7 @@ type coordinatorRun struct {
 	news        agent.Operators // in place of operators
 	state       *agent.CoordinatorState
 	tells       *signalstest.Record
+	past        []agent.PastInsight
 }
 
 func newCoordinatorRun(targets map[string][]protocol.TargetRef) *coordinatorRun {
@@ -419,7 +420,7 @@ func newCoordinatorRun(targets map[string][]protocol.TargetRef) *coordinatorRun 
 func (r *coordinatorRun) run(t *testing.T, d agent.Decider) (protocol.Finish, error) {
 	t.Helper()
 	deadline := time.Now().Add(time.Hour)
-	sub := agent.CoordinatorSubject{InvestigationID: "inv-1", Request: r.request, Deadline: deadline, Matched: r.matched}
+	sub := agent.CoordinatorSubject{InvestigationID: "inv-1", Request: r.request, Deadline: deadline, Matched: r.matched, Past: r.past}
 	for _, s := range r.skills {
 		sub.Skills = append(sub.Skills, agent.SkillInfo{Name: s, Title: s, Summary: s})
 	}

@@ -176,6 +176,7 @@ func CoordinatorStart(sub CoordinatorSubject, settings protocol.RunSettings, tra
 		fmt.Fprintf(&user, ", of which %d are silent: %s", len(sub.Silent), listed(sub.Silent, 20))
 	}
 	fmt.Fprintf(&user, "\nNotifications so far: %d\n", len(sub.Request.Notifications))
+	user.WriteString(describePast(sub.Past, fence))
 	return protocol.Start{
 		Agent: protocol.CoordinatorAgent, System: system.String(), User: user.String(), Subject: raw,
 		Settings: settings, TraceID: traceID, StartedAt: now,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -18,10 +19,18 @@ type Replayed struct {
 	RunID       string       `json:"run_id"`
 	Agent       string       `json:"agent"`
 	Steps       int          `json:"steps"`
-	Requests    int          `json:"requests"` // whose hash the journal has
-	Calls       int          `json:"calls"`    // that were made again
-	Left        int          `json:"left"`     // whose answer only the world has: taken from the journal
+	Requests    int          `json:"requests"`            // whose hash the journal has
+	Decisions   int          `json:"decisions,omitempty"` // that were made again
+	Calls       int          `json:"calls"`               // that were made again
+	Left        int          `json:"left"`                // whose answer only the world has: taken from the journal
 	Differences []Difference `json:"differences"`
+}
+
+// Concludes reports whether today's code comes to the same: it decides the same, the
+// same calls are done, change the same and end the run the same way. What a decider
+// reads may be worded anew.
+func (r Replayed) Concludes() bool {
+	return !slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.What != PartRequest && d.What != PartResult })
 }
 
 // A Difference is where a replay parts from its journal.
@@ -38,18 +47,27 @@ type Part string
 
 // Parts of a run.
 const (
-	PartRequest Part = "request" // what the decider could read, by its hash
-	PartVerdict Part = "verdict" // whether a call is done, failed or invalid
-	PartEffect  Part = "effect"  // what it changes, with the ids it gives
-	PartResult  Part = "result"  // what the decider reads of it
-	PartEnd     Part = "end"     // how the run ended, with its summary
+	PartRequest  Part = "request"  // what the decider could read, by its hash
+	PartDecision Part = "decision" // which calls the decider makes, see ReplayBy
+	PartVerdict  Part = "verdict"  // whether a call is done, failed or invalid
+	PartEffect   Part = "effect"   // what it changes, with the ids it gives
+	PartResult   Part = "result"   // what the decider reads of it
+	PartEnd      Part = "end"      // how the run ended, with its summary
 )
 
 // Replay makes the steps of a journal again, without a model, hosts or NATS: the
 // answers are the journal's, and so is whatever the world said. Nothing is
 // published. The error says that the records are no run that can be replayed.
 func Replay(ctx context.Context, records []protocol.Record) (Replayed, error) {
-	r := replay{out: Replayed{Differences: []Difference{}}}
+	return ReplayBy(ctx, records, nil)
+}
+
+// ReplayBy is Replay, but what the decider itself answered, by its name, it decides
+// again; the run goes on with the journal's answers all the same. It is for deciders
+// whose answers depend on the run alone, as the rules analyst's do; nil: nothing is
+// decided again. How long a wait is to take is not compared: that depends on the clock.
+func ReplayBy(ctx context.Context, records []protocol.Record, d Decider) (Replayed, error) {
+	r := replay{decider: d, out: Replayed{Differences: []Difference{}}}
 	journal := &MemoryJournal{}
 	for _, rec := range records {
 		if rec.Kind == protocol.RecordStart && r.loop == nil {
@@ -73,6 +91,7 @@ func Replay(ctx context.Context, records []protocol.Record) (Replayed, error) {
 }
 
 type replay struct {
+	decider Decider
 	loop    *loop
 	started bool
 	world   *recorded
@@ -130,6 +149,9 @@ func (r *replay) step(ctx context.Context, rec protocol.Record) error {
 		if err := r.request(rec); err != nil {
 			return err
 		}
+		if err := r.decide(ctx, rec); err != nil {
+			return err
+		}
 	case protocol.RecordResult:
 		if err := r.call(ctx, rec); err != nil {
 			return err
@@ -166,6 +188,42 @@ func (r *replay) request(rec protocol.Record) error {
 		r.out.Differences[len(r.out.Differences)-1].Step = a.Step // not the one before, where the run stands
 	}
 	return nil
+}
+
+// decide has the decider decide again what it did.
+func (r *replay) decide(ctx context.Context, rec protocol.Record) error {
+	var a protocol.Answer
+	if err := json.Unmarshal(rec.Data, &a); err != nil {
+		return err
+	}
+	if r.decider == nil || a.Model != r.decider.Name() {
+		return nil
+	}
+	r.out.Decisions++
+	view := r.loop.view()
+	view.Now = rec.At
+	now, err := r.decider.Decide(ctx, view)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.decider.Name(), err)
+	}
+	now.Calls, _ = callsOf(now.Calls, a.Step)
+	if was, now := spelled(a.Calls), spelled(now.Calls); was != now {
+		r.differs(PartDecision, "", was, now)
+		r.out.Differences[len(r.out.Differences)-1].Step = a.Step
+	}
+	return nil
+}
+
+// spelled writes calls down so that they can be compared.
+func spelled(calls []protocol.ToolCall) string {
+	var parts []string
+	for _, c := range calls {
+		if c.Tool == "wait" {
+			c.Args = ""
+		}
+		parts = append(parts, strings.TrimSpace(c.Tool+" "+c.Args))
+	}
+	return strings.Join(parts, "\n")
 }
 
 // call makes a call again and compares what came of it.

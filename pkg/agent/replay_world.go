@@ -106,7 +106,7 @@ func (w *recorded) Rank(context.Context, RankQuery) (Ranking, error) {
 		return Ranking{}, w.why()
 	}
 	r := w.effect.Ranking
-	r.Joined = w.effect.Joined
+	r.Joined, r.Past = w.effect.Joined, w.effect.Past
 	return r, nil
 }
 

@@ -1,6 +1,9 @@
 package protocol
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Feedback is what a person thought of an insight.
 type Feedback struct {
@@ -17,6 +20,16 @@ func (Feedback) MessageType() string { return "feedback" }
 // Validate implements Message.
 func (f Feedback) Validate() error {
 	return problems(required("id", f.ID), required("by", f.By), oneOf("verdict", f.Verdict, "right", "not_quite", "wrong"))
+}
+
+// Judged returns of each person the newest word on an insight, oldest first. list is in
+// the order in which it was said.
+func Judged(list []Feedback) []Feedback {
+	var out []Feedback
+	for _, f := range list {
+		out = append(slices.DeleteFunc(out, func(o Feedback) bool { return o.ID == f.ID && o.By == f.By }), f)
+	}
+	return out
 }
 
 // Ack says that a person looks after an insight.

@@ -147,7 +147,7 @@ func (a *Analyst) conclude(s *agent.CoordinatorState, g agent.FindingGroup) prot
 	if chain := chain(s, notes, cause); len(chain) > 1 {
 		args["chain"] = chain
 	}
-	if advice := a.advice(s, notes); len(advice) > 0 {
+	if advice := append(a.advice(s, notes), remember(s, notes)...); len(advice) > 0 {
 		args["suggested_actions"] = advice
 	}
 	return call("produce_insight", args)

@@ -66,6 +66,7 @@ type world struct {
 	ended    []protocol.Completion
 	insights []protocol.Insight
 	journals map[string]*agent.MemoryJournal
+	past     []agent.PastInsight
 }
 
 func newWorld(t *testing.T, data map[string]values) *world {
@@ -219,7 +220,7 @@ func (w *world) investigate() protocol.Finish {
 	w.t.Helper()
 	deadline := t0.AddDate(100, 0, 0)
 	sub := agent.CoordinatorSubject{
-		InvestigationID: "inv-1", Request: protocol.Request{Reason: "checkout is slow"}, Deadline: deadline, Matched: len(w.data),
+		InvestigationID: "inv-1", Request: protocol.Request{Reason: "checkout is slow"}, Deadline: deadline, Matched: len(w.data), Past: w.past,
 		Skills: []agent.SkillInfo{{Name: "os", Title: "System resources", Summary: "Memory and disks."}},
 	}
 	start, err := agent.CoordinatorStart(sub, protocol.RunSettings{MaxIterations: 25, Deadline: deadline}, "trace-1", t0)
@@ -536,4 +537,26 @@ func (w *world) look2(run string) {
 		}
 	}
 	w.t.Fatalf("no task %s", run)
+}
+
+func TestTheAnalystDecidesTheSameInAReplay(t *testing.T) {
+	w := newWorld(t, map[string]values{"web-1": with(values{"memory_used_pct": 97.0, "io_wait_pct": 60.0}), "web-2": fine()})
+	w.investigate()
+	for id, j := range w.journals {
+		got, err := agent.ReplayBy(t.Context(), j.Log, w.analyst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Differences) > 0 || got.Decisions != got.Steps || got.Steps == 0 || !got.Concludes() {
+			t.Errorf("%s: %d of %d steps decided again: %+v", id, got.Decisions, got.Steps, got.Differences)
+		}
+	}
+	// An analyst that knows no words gives no advice.
+	got, err := agent.ReplayBy(t.Context(), w.journals["inv-1"].Log, rules.New(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Concludes() || got.Differences[0].What != agent.PartDecision {
+		t.Errorf("another analyst decides the same: %+v", got)
+	}
 }

@@ -7,6 +7,7 @@ import { Copy, Mark, Marked, Page, Plot, Raw, Spark, State, useData, When, Wrong
 import { byWhom, severityOf } from "./insights";
 import { go, place, to } from "./router";
 import { mayWrite } from "./me";
+import { Similar } from "./similar";
 import type { AskReply, Evidence, Insight, InsightView, Notification, Said } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
@@ -51,6 +52,7 @@ function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
     {list(i.suggested_actions).length > 0 && <section aria-labelledby="do"><h2 id="do">What a person could do</h2><ul>{list(i.suggested_actions).map((t, k) => <li key={k}>{t}</li>)}</ul></section>}
     <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><a href={to("investigations", i.investigation_id)}>The investigation</a>: {i.trigger}</p>
       <ul class="rows">{list(v.runs).map((r) => <li key={r.run_id} class="row"><Mark of={r.outcome || "running"} short /><div><a href={to("runs", r.run_id)}>{r.skill || "coordinator"}</a> <span class="quiet">{list(r.targets).map((t) => t.node + "/" + t.target).join(", ")} {r.state} {r.error}</span></div></li>)}</ul></section>
+    <Similar of={v.similar} />
     <FollowUp id={i.investigation_id} />
     <People id={i.id} said={v.said} changed={changed} />
     <Raw of={i} />

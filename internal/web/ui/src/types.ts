@@ -173,6 +173,7 @@ export interface InsightView {
   insight: Insight;
   runs: Run[] | null;
   said: Said;
+  similar: SimilarInsight[] | null;
   superseded_by?: string;
 }
 
@@ -448,6 +449,14 @@ export interface Silence {
   reason: string;
   skills?: string[] | null;
   until: string;
+}
+
+export interface SimilarInsight {
+  created_at: string;
+  id: string;
+  severity: string;
+  summary: string;
+  verdicts: string[] | null;
 }
 
 export interface Snapshot {
