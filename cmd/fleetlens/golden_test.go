@@ -176,8 +176,8 @@ func aRun() []protocol.Record {
 	}
 	ms := time.Millisecond
 	return []protocol.Record{
-		record(1, 0, "op-1", protocol.RecordStart, protocol.Start{Agent: protocol.OperatorAgent, User: "Why is checkout slow?\nMore.", Subject: subject, Settings: protocol.RunSettings{Model: "haiku-4.5", Deadline: noon.Add(time.Minute)}}),
-		record(2, 10*ms, "op-1", protocol.RecordClaim, protocol.Claim{Worker: "op-1", Attempt: 1}),
+		record(1, 0, "op-1", protocol.RecordClaim, protocol.Claim{Worker: "op-1", Attempt: 1}),
+		record(2, 10*ms, "op-1", protocol.RecordStart, protocol.Start{Agent: protocol.OperatorAgent, User: "Why is checkout slow?\nMore.", Subject: subject, Settings: protocol.RunSettings{Model: "haiku-4.5", Deadline: noon.Add(time.Minute)}}),
 		record(3, 1410*ms, "op-1", protocol.RecordAnswer, protocol.Answer{Step: 1, Model: "haiku-4.5", Usage: usage, Calls: []protocol.ToolCall{{Tool: "take_snapshot", Args: "{}"}}}),
 		record(4, 1422*ms, "op-1", protocol.RecordResult, protocol.ToolResult{Step: 1, Tool: "take_snapshot", Content: `{"used":500}` + hostile}),
 		record(5, 2400*ms, "op-1", protocol.RecordAnswer, protocol.Answer{Step: 2, Model: "haiku-4.5", Usage: usage}),
@@ -191,7 +191,7 @@ func aRun() []protocol.Record {
 func TestARunWithATakeover(t *testing.T) {
 	golden(t, "run", func(p printer) { p.run("5be0c2/postgres", aRun()) }, "terminal", "colour", "narrow", "piped", "csv")
 	golden(t, "run-untaken", func(p printer) { p.run("5be0c2/postgres", nil) }, "terminal", "piped")
-	golden(t, "record", func(p printer) { p.record1(aRun()[3]) }, "terminal", "piped")
+	golden(t, "record", func(p printer) { p.inFull(aRun()[3]) }, "terminal", "piped")
 }
 
 func TestEvidenceOfEachOrigin(t *testing.T) {
@@ -237,6 +237,16 @@ func TestTriageAsATable(t *testing.T) {
 	}, "terminal", "colour", "piped")
 }
 
+func TestSilencesAsATable(t *testing.T) {
+	golden(t, "silences", func(p printer) {
+		p.silences([]silenceView{
+			{protocol.Silence{ID: "db-move", Nodes: []string{"db-1", "db-2"}, Skills: []string{"os"}, Until: noon.Add(time.Hour), Reason: "new disks" + hostile, By: "ops"}, true, 2500},
+			{protocol.Silence{ID: "0123456789abcdef", Labels: map[string]string{"role": "canary"}, Until: noon.Add(-time.Hour), Reason: "load test", By: "ops"}, false, 0},
+			{protocol.Silence{ID: "all", Until: noon, Reason: "moving", By: "ops"}, false, 1},
+		})
+	}, "terminal", "colour", "piped", "csv")
+}
+
 func TestAnAnswerToAQuestion(t *testing.T) {
 	golden(t, "ask", func(p printer) {
 		p.reply(protocol.AskReply{InvestigationID: "5be0c2a47f19d3e8", RunID: "run-1", Summary: "db-3 was first." + hostile, Findings: []string{"500 of 500 at 11:40"}, Concerns: []string{"one clock is off"}, Model: "haiku-4.5"})
@@ -244,7 +254,7 @@ func TestAnAnswerToAQuestion(t *testing.T) {
 }
 
 func TestPipedIsOneLineARecord(t *testing.T) {
-	for name, want := range map[string]int{"insights": 3, "nodes": 60, "run": 9, "triage": 1, "follow": 3, "nodes-none": 0} {
+	for name, want := range map[string]int{"insights": 3, "nodes": 60, "run": 9, "triage": 1, "silences": 3, "follow": 3, "nodes-none": 0} {
 		raw, err := os.ReadFile(filepath.Join("testdata", name+".piped.golden"))
 		if err != nil {
 			t.Fatal(err)

@@ -71,7 +71,7 @@ func (a *app) showRecord(cmd *cobra.Command, records []protocol.Record, number s
 	if a.json {
 		return printJSON(cmd.OutOrStdout(), records[i])
 	}
-	out(cmd).record1(records[i])
+	out(cmd).inFull(records[i])
 	return nil
 }
 

@@ -59,8 +59,8 @@ func (p printer) runRecords(name string, records []protocol.Record) {
 	p.sheet(s)
 }
 
-// record1 prints a record in full.
-func (p printer) record1(r protocol.Record) {
+// inFull prints a record in full.
+func (p printer) inFull(r protocol.Record) {
 	p.printf("%s · %s · worker %s\n", p.bold(fmt.Sprintf("run %s#%d", clean(r.RunID), r.N)), p.stamp(r.At), clean(r.Worker))
 	what, text := step(r)
 	if r.Kind == protocol.RecordStart {

@@ -119,18 +119,26 @@ func Runs(ctx context.Context, conn *bus.Conn) ([]Run, error) {
 // the prefix itself where none of the last week does, for whoever is asked to say so.
 // The error may be an AmbiguousError.
 func Investigation(ctx context.Context, conn *bus.Conn, prefix string) (string, error) {
-	var ids []string
-	for m, err := range conn.Range(ctx, bus.Findings, protocol.InvestigationSubject(protocol.Any, protocol.PhaseAccepted), 0) {
-		if err != nil {
-			return "", err
-		}
-		if a, err := protocol.Decode[protocol.Accepted](m.Data); err == nil {
-			ids = append(ids, a.InvestigationID)
-		}
+	ids, err := Investigations(ctx, conn)
+	if err != nil {
+		return "", err
 	}
 	id, err := Match(prefix, ids)
 	if err == nil && id == "" {
 		id = prefix
 	}
 	return id, err
+}
+
+// Investigations returns the ids of those that coordinators took in the last week.
+func Investigations(ctx context.Context, conn *bus.Conn) (ids []string, err error) {
+	for m, err := range conn.Range(ctx, bus.Findings, protocol.InvestigationSubject(protocol.Any, protocol.PhaseAccepted), 0) {
+		if err != nil {
+			return nil, err
+		}
+		if a, err := protocol.Decode[protocol.Accepted](m.Data); err == nil {
+			ids = append(ids, a.InvestigationID)
+		}
+	}
+	return ids, nil
 }
