@@ -21,7 +21,8 @@ func (a *app) evidence() *cobra.Command {
 		Long: `Print what an address of evidence says: the value where it was measured, its thresholds,
 what it was before, and which findings and insights cite it. An address always has an
 answer: where the snapshot is gone, the copy that an insight keeps; where that is gone too,
-that it is. The beginning of an id will do; where nothing cites it, all snapshots are read.`,
+that it is. The beginning of an id will do: of those that are cited, else of all
+snapshots, which are then read.`,
 		Example: "  fleetlens evidence '9f3c21a0#connections_used'\n  fleetlens evidence '5be0c2a47f19d3e8/3#used'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -45,8 +45,8 @@ func (a *app) insights() *cobra.Command {
 	var severe exitSeverity
 	cmd := &cobra.Command{
 		Use: "insights", Short: "List what was concluded, oldest first",
-		Long: `List what was concluded, oldest first. FACTS are the figures that were found in the
-evidence, of those that were checked; BY is who decided, and rules is no LLM.
+		Long: `List what was concluded, oldest first. Facts are the figures that were found in the
+evidence, of those that were checked; By is who decided, and rules is no LLM.
 
 Piped, a line a record: id, time, severity, nodes, facts, grounded, by, summary.`,
 		Example: "  fleetlens insights --since 24h\n  fleetlens insights --follow --json\n  fleetlens insights show c1f09a",

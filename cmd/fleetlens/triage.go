@@ -17,8 +17,8 @@ func (a *app) triage() *cobra.Command {
 		Use: "triage", Short: "Show what was reported without a request, and how it was put together", Args: cobra.NoArgs,
 		Long: `Show what was reported without a request: anomalies, crossed checks, alerts and silent
 nodes. What belongs together is one group, and each group is investigated once; its id
-is that of the investigation, which the beginning of it names as well. NEW is what a group is made of, LATER the part of it that
-came after the investigation began, AGAIN what was known already.`,
+is that of the investigation, which the beginning of it names as well. New is what a group is made of, Later the part of it
+that came after the investigation began, Again what was known already.`,
 		Example: "  fleetlens triage\n  fleetlens triage --all --json | jq .groups",
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show the groups of the last week that have ended too")

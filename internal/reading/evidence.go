@@ -53,9 +53,9 @@ func ParseAddress(address string) (where, field string, err error) {
 	return where, field, nil
 }
 
-// Evidence returns what an address says. The id in it may be the beginning of one: it
-// is then looked for in all that is kept, and an AmbiguousError returned when several
-// begin so.
+// Evidence returns what an address says. The id in it may be the beginning of one: of
+// those that an insight or a finding cites, for these are what people copy; only when
+// none of them begins so, of all that are kept. An AmbiguousError when several do.
 func Evidence(ctx context.Context, conn *bus.Conn, address string) (EvidenceView, error) {
 	where, field, err := ParseAddress(address)
 	if err != nil {
