@@ -48,11 +48,11 @@ func (a *app) streams() *cobra.Command {
 			}
 			return nil
 		}
-		header := []string{"STREAM", "SUBJECTS", "KEPT", "PER SUBJECT", "AT MOST", "WHO"}
+		header := []string{"Stream", "Subjects", "Kept", "Per subject", "At most", "Who"}
 		if state {
-			header = append(header, "MESSAGES", "BYTES")
+			header = append(header, "Messages", "Bytes")
 		}
-		var rows [][]string
+		var rows [][]any
 		for _, v := range views {
 			kept := v.MaxAge.String()
 			if v.WorkQueue {
@@ -62,13 +62,13 @@ func (a *app) streams() *cobra.Command {
 			if v.MaxPerSubject > 0 {
 				per = fmt.Sprint(v.MaxPerSubject)
 			}
-			row := []string{v.Name, strings.Join(v.Subjects, " "), kept, per, size(v.MaxBytes), v.Doc}
+			row := []any{v.Name, strings.Join(v.Subjects, " "), kept, number(per), both{size(v.MaxBytes), fmt.Sprint(v.MaxBytes)}, v.Doc}
 			if v.State != nil {
-				row = append(row, fmt.Sprint(v.State.Messages), size(int64(v.State.Bytes)))
+				row = append(row, int(v.State.Messages), both{size(int64(v.State.Bytes)), fmt.Sprint(v.State.Bytes)})
 			}
 			rows = append(rows, row)
 		}
-		out(cmd).table(header, rows)
+		out(cmd).table("Streams", header, rows)
 		return nil
 	}
 	return cmd

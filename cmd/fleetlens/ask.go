@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -17,10 +18,11 @@ const askTimeout = 3*time.Minute + 10*time.Second
 
 func (a *app) question() *cobra.Command {
 	return &cobra.Command{
-		Use: "ask ID QUESTION", Short: "Ask about an investigation that has ended", Args: cobra.MinimumNArgs(2),
+		Use: "ask ID QUESTION", Aliases: []string{"question"}, Short: "Ask about an investigation that has ended", Args: cobra.MinimumNArgs(2),
 		Long: `Ask about an investigation that has ended. The answer comes from its journal, by
-the model that decided, and changes nothing of it.`,
-		Example: `  fleetlens ask 5be0c2a47f19d3e8 "which of the two nodes was first?"`,
+the model that decided, and changes nothing of it. The beginning of an id will do, here and in tell and cancel.`,
+		Example: `  fleetlens ask 5be0c2a47f19d3e8 "which of the two nodes was first?"
+  fleetlens ask 5be0c2 "why not the network?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			raw, err := a.say(cmd, protocol.AskSubject, args, askTimeout)
 			if err != nil {
@@ -33,18 +35,18 @@ the model that decided, and changes nothing of it.`,
 			if a.json {
 				return printJSON(cmd.OutOrStdout(), r)
 			}
-			p := out(cmd)
-			p.printf("%s\n", clean(r.Summary))
-			for _, f := range r.Findings {
-				p.printf("  found    %s\n", clean(f))
-			}
-			for _, c := range r.Concerns {
-				p.printf("  concern  %s\n", clean(c))
-			}
-			p.printf("%s\n", p.dim(fmt.Sprintf("answered by %s · %s · journal: fleetlens run show %s", r.Model, spending(r.Usage), r.RunID)))
+			out(cmd).reply(r)
 			return nil
 		},
 	}
+}
+
+// reply prints the answer to a question.
+func (p printer) reply(r protocol.AskReply) {
+	p.printf("%s\n", p.bold(clean(r.Summary)))
+	p.list("found", r.Findings)
+	p.list("concerns", r.Concerns)
+	p.printf("  %s\n", p.dim(fmt.Sprintf("investigation %s · answered by %s · %s · fleetlens run show %s", clean(r.InvestigationID), clean(r.Model), spending(r.Usage), clean(r.RunID))))
 }
 
 func (a *app) tell() *cobra.Command {
@@ -78,11 +80,19 @@ func (a *app) say(cmd *cobra.Command, subject string, args []string, within time
 		return nil, err
 	}
 	defer conn.Close()
-	by := "a person"
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		by = u.Username
+	id, err := reading.Investigation(cmd.Context(), conn, args[0])
+	if err != nil {
+		return nil, usage(err)
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), within)
 	defer cancel()
-	return conn.Request(ctx, subject, protocol.Ask{ID: args[0], Text: strings.Join(args[1:], " "), By: by})
+	return conn.Request(ctx, subject, protocol.Ask{ID: id, Text: strings.Join(args[1:], " "), By: person()})
+}
+
+// person is who says something here.
+func person() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "a person"
 }

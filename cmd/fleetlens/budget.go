@@ -26,17 +26,22 @@ as --tokens-per-day.`,
 				return err
 			}
 			if a.json {
-				return printJSON(cmd.OutOrStdout(), lines)
-			}
-			if len(lines) == 0 {
-				out(cmd).printf("no budget was reserved from: there is no limit, or no model was asked\n")
+				for _, l := range lines {
+					if err := printJSON(cmd.OutOrStdout(), l); err != nil {
+						return err
+					}
+				}
 				return nil
 			}
-			var rows [][]string
-			for _, l := range lines {
-				rows = append(rows, []string{l.Window, fmt.Sprint(l.Tokens), fmt.Sprintf("%.4f", l.USD), fmt.Sprint(l.HeldTokens)})
+			if len(lines) == 0 {
+				progress(cmd).printf("no budget was reserved from: there is no limit, or no model was asked\n")
+				return nil
 			}
-			out(cmd).table([]string{"WINDOW", "TOKENS", "USD", "TOKENS UNDER WAY"}, rows)
+			var rows [][]any
+			for _, l := range lines {
+				rows = append(rows, []any{l.Window, int(l.Tokens), number(fmt.Sprintf("%.4f", l.USD)), int(l.HeldTokens)})
+			}
+			out(cmd).table("Budget", []string{"Window", "Tokens", "USD", "Tokens under way"}, rows)
 			return nil
 		},
 	}

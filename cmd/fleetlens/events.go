@@ -53,15 +53,15 @@ Times are those of whoever reports.`,
 			return err
 		}
 		slices.SortStableFunc(list, func(x, y protocol.Change) int { return x.At.Compare(y.At) })
-		var rows [][]string
+		var rows [][]any
 		for _, c := range list {
 			text := c.Text
 			if text == "" {
 				text = strings.TrimSpace(c.From + " to " + c.To)
 			}
-			rows = append(rows, []string{moment(c.At), target(c.Node, c.Target), c.Source, c.What, text})
+			rows = append(rows, []any{c.At, target(c.Node, c.Target), c.Source, c.What, text})
 		}
-		return printEvents(a, cmd, list, "no changes in the last "+f.since.String(), []string{"WHEN", "NODE", "SOURCE", "WHAT", "TEXT"}, rows)
+		return printEvents(a, cmd, list, "no changes in the last "+span(f.since), "Changes, last "+span(f.since), []string{"When", "Node", "Source", "What", "Text"}, rows)
 	}
 	return cmd
 }
@@ -80,14 +80,14 @@ func (a *app) anomalies() *cobra.Command {
 			return err
 		}
 		slices.SortStableFunc(list, func(x, y protocol.Anomaly) int { return x.DetectedAt.Compare(y.DetectedAt) })
-		var rows [][]string
+		var rows [][]any
 		for _, x := range list {
-			rows = append(rows, []string{
-				moment(x.DetectedAt), target(x.Node, x.Target), x.Skill + "." + x.Metric, figure(x.Value, x.Unit), figure(x.Baseline, x.Unit),
-				fmt.Sprintf("%.1f", x.Score), string(x.Severity),
+			rows = append(rows, []any{
+				x.DetectedAt, target(x.Node, x.Target), x.Skill + "." + x.Metric, number(figure(x.Value, x.Unit)), number(figure(x.Baseline, x.Unit)),
+				number(fmt.Sprintf("%.1f", x.Score)), markOf(string(x.Severity)),
 			})
 		}
-		return printEvents(a, cmd, list, "no anomalies in the last "+f.since.String(), []string{"WHEN", "NODE/TARGET", "METRIC", "VALUE", "BASELINE", "SCORE", "SEVERITY"}, rows)
+		return printEvents(a, cmd, list, "no anomalies in the last "+span(f.since), "Anomalies, last "+span(f.since), []string{"When", "Node/target", "Metric", "Value", "Baseline", "Score", "Severity"}, rows)
 	}
 	return cmd
 }
@@ -115,7 +115,7 @@ func readEvents[M protocol.Message](a *app, cmd *cobra.Command, f eventFlags, su
 }
 
 // printEvents prints a list as JSON or as a table; of an empty one people read none.
-func printEvents[M any](a *app, cmd *cobra.Command, list []M, none string, header []string, rows [][]string) error {
+func printEvents[M any](a *app, cmd *cobra.Command, list []M, none, title string, header []string, rows [][]any) error {
 	if a.json {
 		for _, v := range list {
 			if err := printJSON(cmd.OutOrStdout(), v); err != nil {
@@ -128,11 +128,17 @@ func printEvents[M any](a *app, cmd *cobra.Command, list []M, none string, heade
 		progress(cmd).printf("%s\n", none)
 		return nil
 	}
-	out(cmd).table(header, rows)
+	out(cmd).table(title, header, rows)
 	return nil
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+// span names a duration in hours, or by its units.
+func span(d time.Duration) string {
+	if d >= time.Hour && d%time.Hour == 0 {
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return d.String()
+}
 
 // target names a node, and what on it is meant unless that is the host.
 func target(node, name string) string {

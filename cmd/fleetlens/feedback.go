@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-
 	"context"
 	"errors"
 	"fmt"
@@ -30,12 +29,6 @@ const (
 type Label struct {
 	InsightID string              `json:"insight_id"`
 	Feedback  []protocol.Feedback `json:"feedback"`
-}
-
-func (a *app) feedback() *cobra.Command {
-	cmd := &cobra.Command{Use: "feedback", Short: "What people said of insights"}
-	cmd.AddCommand(a.exportFeedback())
-	return cmd
 }
 
 func (a *app) exportFeedback() *cobra.Command {

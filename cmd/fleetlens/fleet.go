@@ -1,12 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,120 +17,6 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 )
-
-// nodeView is a node as it is listed.
-type nodeView struct {
-	protocol.Heartbeat
-	State    string    `json:"state"` // alive or silent
-	LastSeen time.Time `json:"last_seen"`
-}
-
-func (a *app) nodes() *cobra.Command {
-	var labels map[string]string
-	cmd := &cobra.Command{
-		Use: "nodes", Short: "List the hosts that run a probe", Args: cobra.NoArgs,
-		Example: "  fleetlens nodes --label role=db",
-	}
-	cmd.Flags().StringToStringVar(&labels, "label", nil, "only nodes with these labels")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		conn, err := a.dial(cmd)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		var views []nodeView
-		silent := 0
-		for m, err := range conn.Range(cmd.Context(), bus.Nodes, protocol.NodeSubject(protocol.Any), 0) {
-			if err != nil {
-				return err
-			}
-			h, err := protocol.Decode[protocol.Heartbeat](m.Data)
-			if err != nil || !matches(h.Labels, labels) {
-				continue
-			}
-			v := nodeView{Heartbeat: h, State: "alive", LastSeen: m.Time}
-			if time.Since(m.Time) > 3*time.Duration(h.IntervalMS)*time.Millisecond {
-				v.State = "silent"
-				silent++
-			}
-			views = append(views, v)
-		}
-		slices.SortFunc(views, func(x, y nodeView) int { return strings.Compare(x.Node, y.Node) })
-		if a.json {
-			for _, v := range views {
-				if err := printJSON(cmd.OutOrStdout(), v); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		p := out(cmd)
-		p.printf("%s, %d silent\n", nodes(len(views)), silent)
-		var rows [][]string
-		for _, v := range views {
-			var names []string
-			for _, t := range v.Targets {
-				names = append(names, t.Name+":"+strings.Join(t.Skills, "+"))
-			}
-			rows = append(rows, []string{v.Node, v.State, ago(v.LastSeen), pairs(v.Labels), strings.Join(names, " "), v.Version})
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		// The table is laid out as a whole, then each node's proposals come below its row.
-		var table strings.Builder
-		printer{&table, p.colour}.table([]string{"NODE", "STATE", "SEEN", "LABELS", "TARGETS", "VERSION"}, rows)
-		for i, line := range slices.Collect(strings.Lines(table.String())) {
-			p.printf("%s", line)
-			if i > 0 && i <= len(views) {
-				p.proposals(views[i-1].Proposals)
-			}
-		}
-		return nil
-	}
-	return cmd
-}
-
-// looksLike says what a proposal's kind looks like.
-var looksLike = map[string]string{"go": "a Go service", "postgres": "a PostgreSQL server", "beam": "a node of Erlang or Elixir"}
-
-// proposals prints what could be targets of a node, and how they would be.
-func (p printer) proposals(list []protocol.Proposal) {
-	for _, f := range list {
-		process := f.Process
-		if f.PID > 0 {
-			process = strings.TrimSpace(fmt.Sprintf("%s (%d)", process, f.PID))
-		}
-		text := "looks like " + cmp.Or(looksLike[f.Kind], f.Kind) + ": " + strings.TrimSpace(process+" at "+f.Address)
-		if f.Why != "" {
-			text += " (" + f.Why + ")"
-		}
-		if f.Config != "" {
-			text += "; to watch it, add to the targets of the probe's configuration: " + f.Config
-		}
-		p.printf("  %s\n", clean(text))
-	}
-}
-
-func matches(have, want map[string]string) bool {
-	for k, v := range want {
-		if have[k] != v {
-			return false
-		}
-	}
-	return true
-}
-
-func pairs(m map[string]string) string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		out = append(out, k+"="+m[k])
-	}
-	if len(out) == 0 {
-		return "-"
-	}
-	return strings.Join(out, ",")
-}
 
 func (a *app) skills() *cobra.Command {
 	return &cobra.Command{
@@ -160,11 +44,11 @@ func (a *app) skills() *cobra.Command {
 			}
 			p := out(cmd)
 			if len(args) == 0 {
-				var rows [][]string
+				var rows [][]any
 				for _, w := range list {
-					rows = append(rows, []string{w.Skill, w.Kind, w.Title, fmt.Sprint(len(w.Metrics)), fmt.Sprint(len(w.Checks)), fmt.Sprint(len(w.Calls)), w.Summary})
+					rows = append(rows, []any{w.Skill, w.Kind, w.Title, len(w.Metrics), len(w.Checks), len(w.Calls), w.Summary})
 				}
-				p.table([]string{"SKILL", "KIND", "TITLE", "METRICS", "CHECKS", "CALLBACKS", "SUMMARY"}, rows)
+				p.table("Skills", []string{"Skill", "Kind", "Title", "Metrics", "Checks", "Callbacks", "Summary"}, rows)
 				return nil
 			}
 			for _, w := range list {
@@ -184,18 +68,18 @@ func (p printer) words(w protocol.Words) {
 			p.printf("      Also called %s.\n", strings.Join(c.Aliases, ", "))
 		}
 	}
-	p.printf("\n%s\n", p.bold("Thresholds"))
-	var rows [][]string
+	var rows [][]any
 	for _, c := range w.Checks {
-		rows = append(rows, []string{"  " + c.Metric, string(c.Op), level(c.Warn), level(c.Critical), c.Ask})
+		rows = append(rows, []any{c.Metric, string(c.Op), number(level(c.Warn)), number(level(c.Critical)), c.Ask})
 	}
-	p.table([]string{"  METRIC", "OP", "WARNING", "CRITICAL", "ASKS"}, rows)
-	p.printf("\n%s\n", p.bold("Metrics"))
+	p.printf("\n%s\n", p.bold("Thresholds"))
+	p.table("", []string{"Metric", "Op", "Warning", "Critical", "Asks"}, rows)
 	rows = nil
 	for _, m := range w.Metrics {
-		rows = append(rows, []string{"  " + m.Name, string(m.Unit), string(m.Kind), m.Doc})
+		rows = append(rows, []any{m.Name, string(m.Unit), string(m.Kind), m.Doc})
 	}
-	p.table([]string{"  NAME", "UNIT", "KIND", "MEANS"}, rows)
+	p.printf("\n%s\n", p.bold("Metrics"))
+	p.table("", []string{"Name", "Unit", "Kind", "Means"}, rows)
 }
 
 func level(v *float64) string {
@@ -247,7 +131,7 @@ func (a *app) call() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		out(cmd).printf("%s\n", pretty)
+		out(cmd).lines(string(pretty))
 		if reply.Truncated {
 			progress(cmd).printf("the answer was cut to fit\n")
 		}
@@ -281,12 +165,4 @@ func readArgs(words []string) (name string, values []any, err error) {
 		values = append(values, v)
 	}
 	return words[0], values, nil
-}
-
-// nodes counts nodes.
-func nodes(n int) string {
-	if n == 1 {
-		return "1 node"
-	}
-	return fmt.Sprintf("%d nodes", n)
 }

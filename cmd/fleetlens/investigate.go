@@ -14,6 +14,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/allinone"
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 	"github.com/fleetlens/fleetlens/pkg/skills"
@@ -23,6 +24,7 @@ func (a *app) investigate() *cobra.Command {
 	var req protocol.Request
 	var local, watch bool
 	var deadline time.Duration
+	var severe exitSeverity
 	l := newLocalSettings()
 	cmd := &cobra.Command{
 		Use: "investigate REASON", Short: "Find out why, and print the insights",
@@ -42,8 +44,12 @@ for this host, and end with it.`,
 	cmd.Flags().StringVar(&req.Model, "model", "", "model that decides: a name of the coordinators' configuration, or rules")
 	cmd.Flags().DurationVar(&deadline, "deadline", protocol.DefaultDeadline, "how long it may take")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show every step of every agent, not only what is found")
+	cmd.Flags().StringVar((*string)(&severe), "exit-severity", "", exitSeverityDoc)
 	l.flags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := severe.validate(); err != nil {
+			return err
+		}
 		req.ID, req.Reason, req.DeadlineMS = protocol.NewID(), args[0], deadline.Milliseconds()
 		if err := req.Validate(); err != nil {
 			return proc.UsageError{Err: err}
@@ -55,7 +61,7 @@ for this host, and end with it.`,
 					return err
 				}
 				defer conn.Close()
-				return a.ask(cmd, conn, req, watch)
+				return a.ask(cmd, conn, req, watch, severe)
 			})
 		}
 		if req.Model != "" { // before the configuration is checked
@@ -81,7 +87,7 @@ for this host, and end with it.`,
 			if err := stack.Settle(cmd.Context()); err != nil {
 				return err
 			}
-			return a.ask(cmd, stack.Bus, req, watch)
+			return a.ask(cmd, stack.Bus, req, watch, severe)
 		})
 	}
 	return cmd
@@ -105,7 +111,7 @@ func known(list []skills.Skill, names []string) error {
 const answerGrace = 30 * time.Second
 
 // ask sends the request, shows what happens, and prints the result.
-func (a *app) ask(cmd *cobra.Command, conn *bus.Conn, req protocol.Request, watch bool) error {
+func (a *app) ask(cmd *cobra.Command, conn *bus.Conn, req protocol.Request, watch bool, severe exitSeverity) error {
 	p := progress(cmd)
 	follow := &follower{printer: p, start: time.Now(), watch: watch}
 	stop, err := follow.subscribe(conn, req.ID)
@@ -113,7 +119,7 @@ func (a *app) ask(cmd *cobra.Command, conn *bus.Conn, req protocol.Request, watc
 		return err
 	}
 	defer stop()
-	p.printf("investigation %s · deadline %s\n", req.ID, req.Deadline())
+	p.printf("%s\n", asked(req))
 	ctx, cancel := context.WithTimeout(cmd.Context(), req.Deadline()+answerGrace)
 	defer cancel()
 	raw, err := conn.Request(ctx, protocol.RunSubject, req)
@@ -133,10 +139,28 @@ func (a *app) ask(cmd *cobra.Command, conn *bus.Conn, req protocol.Request, watc
 		return err
 	}
 	follow.finish(result)
-	return a.printResult(cmd, result)
+	return a.printResult(cmd, result, severe)
 }
 
-func (a *app) printResult(cmd *cobra.Command, r protocol.Result) error {
+// asked says in a line what was asked for.
+func asked(r protocol.Request) string {
+	parts := []string{"investigation " + r.ID}
+	switch {
+	case len(r.Nodes) > 0:
+		parts = append(parts, clean(strings.Join(r.Nodes, ", ")))
+	case len(r.Labels) > 0:
+		parts = append(parts, "nodes with "+clean(pairs(r.Labels)))
+	}
+	if len(r.Skills) > 0 {
+		parts = append(parts, "skills "+clean(strings.Join(r.Skills, ", ")))
+	}
+	if r.Model != "" {
+		parts = append(parts, clean(r.Model))
+	}
+	return strings.Join(append(parts, "deadline "+r.Deadline().String()), " · ")
+}
+
+func (a *app) printResult(cmd *cobra.Command, r protocol.Result, severe exitSeverity) error {
 	if a.json {
 		if err := printJSON(cmd.OutOrStdout(), r); err != nil {
 			return err
@@ -150,7 +174,7 @@ func (a *app) printResult(cmd *cobra.Command, r protocol.Result) error {
 	}
 	switch {
 	case r.State == protocol.ResultDone:
-		return nil
+		return severe.of(r.Insights...)
 	case a.json:
 		return proc.ExitError{Code: proc.ExitResult}
 	}
@@ -204,17 +228,17 @@ func (f *follower) notification(m bus.Msg) {
 	if n, err := protocol.Decode[protocol.Notification](m.Data); err == nil {
 		verified := "✓ verified"
 		if !n.Verified {
-			verified = "✗ not verified"
+			verified = "? not verified"
 		}
-		f.line("%-8s %s/%s  %s  %s  %s", n.Operator, n.Node, n.Target, n.Severity, n.Observation, verified)
+		f.line("%-10s %s/%s  %s  %s  %s", n.Operator, n.Node, n.Target, n.Severity, n.Observation, verified)
 	}
 }
 
 func (f *follower) completion(m bus.Msg) {
 	if c, err := protocol.Decode[protocol.Completion](m.Data); err == nil {
-		text := fmt.Sprintf("%-8s %d targets looked into: %s", c.Skill, len(c.Targets), c.State)
+		text := fmt.Sprintf("%-10s %s looked into: %s", c.Skill, count(len(c.Targets), "target"), c.State)
 		if c.Outcome != protocol.OutcomeDone {
-			text = fmt.Sprintf("%-8s ended as %s: %s", c.Skill, c.Outcome, c.Error)
+			text = fmt.Sprintf("%-10s ended as %s: %s", c.Skill, c.Outcome, c.Error)
 		}
 		f.line("%s", text)
 	}
@@ -225,17 +249,17 @@ func (f *follower) step(m bus.Msg) {
 	if err != nil || !f.watch && !strings.Contains(p.Text, "refused:") {
 		return
 	}
-	f.line("%-8s step %d: %s", p.Agent, p.Step, p.Text)
+	f.line("%-10s step %d: %s", p.Agent, p.Step, p.Text)
 }
 
 func (f *follower) insightLine(m bus.Msg) {
 	if i, err := protocol.Decode[protocol.Insight](m.Data); err == nil {
-		f.line("insight  %s: %s", i.Severity, i.Summary)
+		f.line("%-10s %s: %s", "insight", i.Severity, i.Summary)
 	}
 }
 
 func (f *follower) finish(r protocol.Result) {
-	f.line("%s · %s", r.State, spending(r.Usage))
+	f.line("%s · %s", strings.ReplaceAll(string(r.State), "_", " "), spending(r.Usage))
 	f.mu.Lock()
 	f.done = true
 	f.mu.Unlock()
@@ -253,14 +277,18 @@ func (a *app) cancel() *cobra.Command {
 			defer conn.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			raw, err := conn.Request(ctx, protocol.CancelSubject, map[string]string{"id": args[0], "by": "fleetlens"})
+			id, err := reading.Investigation(ctx, conn, args[0])
+			if err != nil {
+				return usage(err)
+			}
+			raw, err := conn.Request(ctx, protocol.CancelSubject, map[string]string{"id": id, "by": person()})
 			if err != nil {
 				return err
 			}
 			if a.json {
 				return printJSON(cmd.OutOrStdout(), json.RawMessage(raw))
 			}
-			out(cmd).printf("investigation %s is being cancelled\n", args[0])
+			out(cmd).printf("investigation %s is being cancelled\n", clean(id))
 			return nil
 		},
 	}

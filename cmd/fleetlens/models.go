@@ -106,7 +106,7 @@ func (v *modelView) check(ctx context.Context, d agent.Decider, within time.Dura
 
 func (a *app) printModels(cmd *cobra.Command, views []modelView) error {
 	failed := 0
-	var rows [][]string
+	var rows [][]any
 	for _, v := range views {
 		if !v.OK {
 			failed++
@@ -121,14 +121,14 @@ func (a *app) printModels(cmd *cobra.Command, views []modelView) error {
 		if !v.OK {
 			state = v.Error
 		}
-		mark := ""
+		def := ""
 		if v.Default {
-			mark = "default"
+			def = "default"
 		}
-		rows = append(rows, []string{v.Name, v.Provider, v.Model, mark, fmt.Sprintf("%d ms", v.TookMS), state})
+		rows = append(rows, []any{v.Name, v.Provider, v.Model, def, both{fmt.Sprintf("%d ms", v.TookMS), fmt.Sprint(v.TookMS)}, state})
 	}
 	if !a.json {
-		out(cmd).table([]string{"NAME", "PROVIDER", "MODEL", "", "TOOK", "CHECK"}, rows)
+		out(cmd).table("Models", []string{"Name", "Provider", "Model", "Default", "Took", "Check"}, rows)
 	}
 	if failed > 0 {
 		return proc.ExitError{Code: proc.ExitFailed, Err: fmt.Errorf("%d of %d do not work", failed, len(views))}

@@ -4,12 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -21,22 +18,16 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// printer writes for people: colour on a terminal only.
+// printer writes for people, and for what they pipe it into.
 type printer struct {
 	io.Writer
-	colour bool
-}
-
-func newPrinter(f *os.File) printer {
-	info, err := f.Stat()
-	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return printer{f, terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	look
 }
 
 func (p printer) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
 
 func (p printer) paint(code, s string) string {
-	if !p.colour {
+	if !p.colour || code == "" || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
@@ -45,89 +36,69 @@ func (p printer) paint(code, s string) string {
 func (p printer) bold(s string) string { return p.paint("1", s) }
 func (p printer) dim(s string) string  { return p.paint("2", s) }
 
-// mark shows a severity by a sign, a word and, on a terminal, a colour.
-func (p printer) mark(i protocol.Insight) string {
-	switch {
-	case i.CorrelationType == protocol.None:
-		return p.paint("32", "● OK")
-	case i.Severity == protocol.SeverityCritical:
-		return p.paint("31;1", "▲ CRITICAL")
-	case i.Severity == protocol.SeverityWarning:
-		return p.paint("33;1", "◆ WARNING")
+// moment tells a time to the second, in the zone that was chosen.
+func (p printer) moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
 	}
-	return p.paint("36", "■ INFO")
+	return t.In(p.zone).Format(time.DateTime)
 }
 
-// insight prints an insight: the answer first, then the proof.
-func (p printer) insight(i protocol.Insight) {
-	p.printf("%s  %s\n", p.mark(i), p.bold(clean(i.Summary)))
-	grounded := "not grounded"
-	if i.HypothesisGrounded {
-		grounded = "grounded"
-	}
-	if i.RootCauseHypothesis != "" {
-		p.printf("  hypothesis   %s (%s: %s)\n", clean(i.RootCauseHypothesis), grounded, clean(i.Grounding))
-	}
-	found := 0
-	for _, f := range i.Figures {
-		if f.Found {
-			found++
-		}
-	}
-	p.printf("  how sure     confidence %s · %s · %d of %d figures found in the evidence · by %s\n", i.Confidence, i.CorrelationType, found, len(i.Figures), clean(i.Model))
-	p.list("how it went", story(i))
-	p.list("facts", facts(i))
-	p.list("ruled out", i.RuledOut)
-	p.list("not checked", i.NotChecked)
-	p.list("do", i.SuggestedActions)
-	p.printf("  %s\n", p.dim(fmt.Sprintf("insight %s · investigation %s · %s", i.ID, i.InvestigationID, i.CreatedAt.UTC().Format(time.RFC3339))))
+// stamp is a moment with its zone, for a sentence.
+func (p printer) stamp(t time.Time) string { return p.moment(t) + " " + p.zoneAt(t) }
+
+func (p printer) zoneAt(t time.Time) string {
+	name, _ := t.In(p.zone).Zone()
+	return name
 }
 
-// story tells the chain from what was done to who suffered, a line for each link.
-func story(i protocol.Insight) []string {
-	var out []string
-	for _, c := range i.Chain {
-		out = append(out, fmt.Sprintf("%s %s %s: %s", c.At.UTC().Format(time.TimeOnly), c.Node, c.Role, c.What))
+// clock tells a time of the last day by the clock, and an older one by its date too.
+func (p printer) clock(t time.Time) string {
+	if p.now.Sub(t) < 24*time.Hour {
+		return t.In(p.zone).Format("15:04")
 	}
-	return out
+	return t.In(p.zone).Format("2006-01-02 15:04")
 }
 
-// facts lists an insight's evidence with its addresses, what the summary cites first.
-func facts(i protocol.Insight) []string {
-	cited := map[string]bool{}
-	for _, f := range i.Figures {
-		cited[f.Evidence] = true
-	}
-	var first, rest []string
-	for _, e := range i.Evidence {
-		line := fact(e) + "  [" + e.Address + "]"
-		if cited[e.Address] {
-			first = append(first, line)
-		} else {
-			rest = append(rest, line)
-		}
-	}
-	return append(first, rest...)
+// A mark is a severity or a state as people see it: by a shape, a word and, on a
+// terminal, a colour.
+type mark struct{ shape, word, code string }
+
+var marks = map[string]mark{
+	"critical": {"▲", "critical", "31;1"},
+	"warning":  {"◆", "warning", "33;1"},
+	"info":     {"■", "info", "36"},
+	"none":     {"●", "none", "32"},
+	"healthy":  {"●", "healthy", "32"},
+	"silent":   {"○", "silent", "35"},
 }
 
-func fact(e protocol.Evidence) string {
-	text := fmt.Sprintf("%s = %v", e.Name, e.Value)
-	if e.Unit != "" && e.Unit != protocol.Text && e.Unit != protocol.Count {
-		text = strings.TrimSpace(text + " " + e.Unit.Symbol())
+// markOf returns the mark of a word; of another word, one without a shape.
+func markOf(word string) mark {
+	if m, ok := marks[word]; ok {
+		return m
 	}
-	if e.Baseline != nil {
-		text += fmt.Sprintf(" (usually %g)", *e.Baseline)
-	}
-	if e.Threshold != nil {
-		text += fmt.Sprintf(" (threshold %g)", *e.Threshold)
-	}
-	if e.Node != "" {
-		text += " on " + e.Node
-	}
-	return text
+	return mark{word: word}
 }
 
-// list prints what fits on a screen of a list.
+// verdictOf is the severity of an insight; that nothing is wrong is none.
+func verdictOf(i protocol.Insight) string {
+	if i.CorrelationType == protocol.None {
+		return "none"
+	}
+	return string(i.Severity)
+}
+
+// headline is the mark of an insight in large.
+func (p printer) headline(i protocol.Insight) string {
+	m := markOf(verdictOf(i))
+	if m.word == "none" {
+		m.word = "OK"
+	}
+	return p.paint(m.code, strings.TrimSpace(m.shape+" "+strings.ToUpper(m.word)))
+}
+
+// list prints what fits on a screen of a list, under a label.
 func (p printer) list(title string, items []string) {
 	const most = 6
 	for i, item := range items {
@@ -144,49 +115,25 @@ func (p printer) list(title string, items []string) {
 }
 
 // clean takes control characters out of text that came from a host or a model: it
-// must not move the cursor or set the title of a terminal.
+// must not move the cursor, set the title of a terminal, turn the direction of what
+// follows, or end a record.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		switch {
+		case r < ' ' && r != '\t', r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029:
 			return ' '
+		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x61c:
+			return -1
 		}
 		return r
 	}, s)
 }
 
-// table prints rows under a header, columns aligned.
-func (p printer) table(header []string, rows [][]string) {
-	w := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(header, "\t"))
-	for _, row := range rows {
-		for i := range row {
-			row[i] = clean(row[i])
-		}
-		fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	_ = w.Flush()
-}
-
-func out(cmd *cobra.Command) printer {
-	if f, ok := cmd.OutOrStdout().(*os.File); ok {
-		return newPrinter(f)
-	}
-	return printer{cmd.OutOrStdout(), false}
-}
-
-func progress(cmd *cobra.Command) printer {
-	if f, ok := cmd.ErrOrStderr().(*os.File); ok {
-		return newPrinter(f)
-	}
-	return printer{cmd.ErrOrStderr(), false}
-}
-
-// ago says how long ago something was.
-func ago(t time.Time) string {
-	d := time.Since(t)
+// age tells a duration by its largest unit.
+func age(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
+		return fmt.Sprintf("%d s", int(max(d, 0).Seconds()))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 48*time.Hour:
@@ -195,15 +142,64 @@ func ago(t time.Time) string {
 	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }
 
+// took tells how long something took: the finer, the shorter it was.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+// thousands writes a number as people read it: 2,500.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// count tells how many there are of something: 1 node, 2,500 nodes.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
+}
+
+// dollars writes what models cost.
+func dollars(usd float64) string {
+	switch {
+	case usd > 0 && usd < 0.0001:
+		return "less than $0.0001"
+	case usd != 0 && usd < 0.01:
+		return "$" + strings.TrimRight(strconv.FormatFloat(usd, 'f', 4, 64), "0")
+	}
+	return fmt.Sprintf("$%.2f", usd)
+}
+
 // spending says what models used, in a few words.
 func spending(u protocol.Usage) string {
-	n := u.InputTokens + u.OutputTokens
-	if n == 0 {
+	if u.InputTokens+u.OutputTokens == 0 {
 		return "no tokens"
 	}
 	cost := "cost not known"
 	if u.CostUSD != nil {
-		cost = fmt.Sprintf("%.4f USD", *u.CostUSD)
+		cost = dollars(*u.CostUSD)
 	}
-	return fmt.Sprintf("%d tokens (%d from the cache) in %d calls, %s", n, u.CachedTokens, u.LLMCalls, cost)
+	tokens := count(u.InputTokens+u.OutputTokens, "token")
+	if u.CachedTokens > 0 {
+		tokens += fmt.Sprintf(" (%s from the cache)", thousands(u.CachedTokens))
+	}
+	return tokens + " · " + cost
 }
+
+// short is the beginning of an id that people read and type.
+func short(id string) string { return clean(id[:min(len(id), 8)]) }

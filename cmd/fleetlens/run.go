@@ -3,21 +3,29 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 func (a *app) run() *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Look into the runs of agents"}
 	cmd.AddCommand(&cobra.Command{
-		Use: "show ID", Short: "Print a run's journal as a timeline; of an investigation, its operators' too", Args: cobra.ExactArgs(1),
-		Example: "  fleetlens run show 5be0c2a47f19d3e8",
+		Use: "show RUN", Short: "Print a run's journal as a timeline; of an investigation, its operators' too", Args: cobra.ExactArgs(1),
+		Long: `Print a run's journal as a timeline: for each record its number, when it was written, how
+long it took, and what it holds. RUN is the id of a run or an investigation, or
+INVESTIGATION/SKILL; #N after it prints that one record in full. The beginning of an id will do.
+
+Piped, a line a record: run, number, time, milliseconds since the record before, kind, what.`,
+		Example: "  fleetlens run show 5be0c2\n  fleetlens run show 5be0c2/postgres\n  fleetlens run show '5be0c2/postgres#3'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			conn, err := a.dial(cmd)
 			if err != nil {
@@ -30,12 +38,16 @@ func (a *app) run() *cobra.Command {
 	return cmd
 }
 
-func (a *app) showRun(cmd *cobra.Command, conn *bus.Conn, id string) error {
-	records, err := readRun(cmd, conn, id)
+func (a *app) showRun(cmd *cobra.Command, conn *bus.Conn, name string) error {
+	name, record, one := strings.Cut(name, "#")
+	records, err := readRun(cmd, conn, name)
 	if err != nil {
 		return err
 	}
-	if err := a.printRun(cmd, id, records); err != nil {
+	if one {
+		return a.showRecord(cmd, records, record)
+	}
+	if err := a.printRun(cmd, name, records); err != nil {
 		return err
 	}
 	for _, run := range operatorsOf(records) {
@@ -50,15 +62,87 @@ func (a *app) showRun(cmd *cobra.Command, conn *bus.Conn, id string) error {
 	return nil
 }
 
-// readRun returns the journal of a run of either agent.
-func readRun(cmd *cobra.Command, conn *bus.Conn, id string) ([]protocol.Record, error) {
+// showRecord prints one record in full.
+func (a *app) showRecord(cmd *cobra.Command, records []protocol.Record, number string) error {
+	i := slices.IndexFunc(records, func(r protocol.Record) bool { return strconv.Itoa(r.N) == number })
+	if i < 0 {
+		return proc.Usage("#%s: the run has the records 1 to %d", number, len(records))
+	}
+	if a.json {
+		return printJSON(cmd.OutOrStdout(), records[i])
+	}
+	out(cmd).inFull(records[i])
+	return nil
+}
+
+// readRun returns the journal of a run of either agent, by an id, the beginning of one,
+// or INVESTIGATION/SKILL.
+func readRun(cmd *cobra.Command, conn *bus.Conn, name string) ([]protocol.Record, error) {
+	if !strings.Contains(name, "/") {
+		if records, err := readJournal(cmd, conn, name); err != nil || len(records) > 0 {
+			return records, err
+		}
+	}
+	id, err := findRun(cmd, conn, name)
+	if err != nil {
+		return nil, err
+	}
+	records, err := readJournal(cmd, conn, id)
+	if err == nil && len(records) == 0 {
+		err = fmt.Errorf("no run %q in the last 7 days", name)
+	}
+	return records, err
+}
+
+func readJournal(cmd *cobra.Command, conn *bus.Conn, id string) ([]protocol.Record, error) {
 	for _, kind := range []string{protocol.CoordinatorAgent, protocol.OperatorAgent} {
 		records, err := journal.Read(cmd.Context(), conn, kind, id)
 		if err != nil || len(records) > 0 {
 			return records, err
 		}
 	}
-	return nil, fmt.Errorf("no run %q in the last 7 days", id)
+	return nil, nil
+}
+
+// findRun returns the id of the run that is meant.
+func findRun(cmd *cobra.Command, conn *bus.Conn, name string) (string, error) {
+	runs, err := reading.Runs(cmd.Context(), conn)
+	if err != nil {
+		return "", err
+	}
+	id, err := meant(runs, name)
+	if err == nil && id == "" {
+		err = fmt.Errorf("no run %q in the last 7 days", name)
+	}
+	return id, usage(err)
+}
+
+// meant returns the id of the run that a name means: the beginning of its id, or of its
+// investigation's with the beginning of its skill. Empty: none.
+func meant(runs []reading.Run, name string) (string, error) {
+	prefix, skill, slash := strings.Cut(name, "/")
+	var ids []string
+	for _, r := range runs {
+		if slash {
+			ids = append(ids, r.Investigation)
+		} else {
+			ids = append(ids, r.ID)
+		}
+	}
+	id, err := reading.Match(prefix, ids)
+	if err != nil || id == "" || !slash {
+		return id, err
+	}
+	ids = nil
+	for _, r := range runs {
+		if r.Investigation == id && (r.Skill == skill || skill == protocol.CoordinatorAgent && r.Skill == "") {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) > 1 {
+		return "", &reading.AmbiguousError{Prefix: name, Candidates: ids}
+	}
+	return strings.Join(ids, ""), nil
 }
 
 // operatorsOf returns the runs that a coordinator's journal started.
@@ -81,7 +165,7 @@ func operatorsOf(records []protocol.Record) []string {
 	return runs
 }
 
-func (a *app) printRun(cmd *cobra.Command, id string, records []protocol.Record) error {
+func (a *app) printRun(cmd *cobra.Command, name string, records []protocol.Record) error {
 	if a.json {
 		for _, r := range records {
 			if err := printJSON(cmd.OutOrStdout(), r); err != nil {
@@ -90,92 +174,6 @@ func (a *app) printRun(cmd *cobra.Command, id string, records []protocol.Record)
 		}
 		return nil
 	}
-	p := out(cmd)
-	p.printf("%s\n", p.bold("run "+id))
-	if len(records) == 0 {
-		p.printf("  no worker has taken it yet\n")
-		return nil
-	}
-	begin := records[0].At
-	for _, r := range records {
-		d := r.At.Sub(begin)
-		p.printf("  %s  %-9s %s\n", p.dim(fmt.Sprintf("%7.3f s", d.Seconds())), r.Kind, clean(shorten(describe(r), 200)))
-	}
+	out(cmd).run(name, records)
 	return nil
-}
-
-// describe says what a record holds, in a line.
-func describe(r protocol.Record) string {
-	read := func(v any) bool { return json.Unmarshal(r.Data, v) == nil }
-	switch r.Kind {
-	case protocol.RecordStart:
-		var s protocol.Start
-		if read(&s) {
-			first, _, _ := strings.Cut(s.User, "\n")
-			return fmt.Sprintf("%s · %s · decided by %s · deadline %s", s.Agent, first, s.Settings.Model, s.Settings.Deadline.UTC().Format(time.RFC3339))
-		}
-	case protocol.RecordClaim:
-		var c protocol.Claim
-		if read(&c) {
-			return fmt.Sprintf("worker %s, attempt %d", c.Worker, c.Attempt)
-		}
-	case protocol.RecordAnswer:
-		var a protocol.Answer
-		if read(&a) {
-			parts := []string{}
-			if a.Text != "" {
-				parts = append(parts, a.Text)
-			}
-			for _, c := range a.Calls {
-				parts = append(parts, c.Tool+" "+c.Args)
-			}
-			return fmt.Sprintf("step %d: %s", a.Step, strings.Join(parts, " · "))
-		}
-	case protocol.RecordResult:
-		var res protocol.ToolResult
-		if read(&res) {
-			how := ""
-			switch {
-			case res.Invalid:
-				how = "invalid: "
-			case res.Failed:
-				how = "failed: "
-			}
-			return fmt.Sprintf("%s → %s%s", res.Tool, how, res.Content)
-		}
-	case protocol.RecordInput:
-		var in protocol.Input
-		if read(&in) {
-			return strings.Join(append(in.Said, in.Text), " ")
-		}
-	case protocol.RecordCompaction:
-		var c protocol.Compaction
-		if read(&c) {
-			return fmt.Sprintf("after step %d the conversation up to record %d is a summary: %s", c.Step, c.Upto, c.Summary)
-		}
-	case protocol.RecordRetry:
-		var t protocol.Retry
-		if read(&t) {
-			return fmt.Sprintf("step %d, attempt %d failed: %s; again in %d ms", t.Step, t.Attempt, t.Error, t.DelayMS)
-		}
-	case protocol.RecordCancel:
-		var c protocol.Cancel
-		if read(&c) {
-			return fmt.Sprintf("by %s %s", c.By, c.Reason)
-		}
-	case protocol.RecordFinish:
-		var f protocol.Finish
-		if read(&f) {
-			return fmt.Sprintf("%s after %d steps, %d tokens %s", f.Outcome, f.Steps, f.Usage.InputTokens+f.Usage.OutputTokens, f.Error)
-		}
-	}
-	return string(r.Data)
-}
-
-func shorten(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return string(runes[:n]) + "…"
 }

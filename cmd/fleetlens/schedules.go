@@ -41,11 +41,11 @@ and the recurring ones of the coordinators' configuration.`,
 				progress(cmd).printf("nothing is scheduled\n")
 				return nil
 			}
-			var rows [][]string
+			var rows [][]any
 			for _, s := range reply.Schedules {
-				rows = append(rows, []string{s.ID, s.When, s.Zone, s.Request.Reason})
+				rows = append(rows, []any{s.ID, s.When, s.Zone, s.Request.Reason})
 			}
-			out(cmd).table([]string{"ID", "WHEN", "ZONE", "REASON"}, rows)
+			out(cmd).table("Schedules", []string{"ID", "When", "Zone", "Reason"}, rows)
 			return nil
 		},
 	}

@@ -39,15 +39,15 @@ at least two hosts use it. A coordinator uses the same, with its own --topology.
 			return err
 		}
 		var list []topology.Edge
-		var rows [][]string
+		var rows [][]any
 		for _, e := range edges {
 			if node != "" && e.From != node && e.To != node {
 				continue
 			}
 			list = append(list, e)
-			rows = append(rows, []string{e.From, e.To, via(e)})
+			rows = append(rows, []any{e.From, e.To, via(e)})
 		}
-		return printEvents(a, cmd, list, "no node is seen to depend on another: their probes look once a minute", []string{"FROM", "TO", "VIA"}, rows)
+		return printEvents(a, cmd, list, "no node is seen to depend on another: their probes look once a minute", "Who depends on whom", []string{"From", "To", "Via"}, rows)
 	}
 	return cmd
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +17,8 @@ func (a *app) triage() *cobra.Command {
 		Use: "triage", Short: "Show what was reported without a request, and how it was put together", Args: cobra.NoArgs,
 		Long: `Show what was reported without a request: anomalies, crossed checks, alerts and silent
 nodes. What belongs together is one group, and each group is investigated once; its id
-is that of the investigation. NEW is what a group is made of, LATER the part of it that
-came after the investigation began, AGAIN what was known already.`,
+is that of the investigation, which the beginning of it names as well. New is what a group is made of, Later the part of it
+that came after the investigation began, Again what was known already.`,
 		Example: "  fleetlens triage\n  fleetlens triage --all --json | jq .groups",
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "show the groups of the last week that have ended too")
@@ -41,36 +41,42 @@ came after the investigation began, AGAIN what was known already.`,
 		if t.Groups = open; a.json {
 			return printJSON(cmd.OutOrStdout(), t)
 		}
-		out(cmd).triage(t)
+		p := out(cmd)
+		notes := p
+		if !p.terminal {
+			notes = progress(cmd)
+		}
+		p.triage(t, notes)
 		return nil
 	}
 	return cmd
 }
 
-func (p printer) triage(t coordinator.Triage) {
+// triage prints the groups, and what else there is to say elsewhere when it is piped.
+func (p printer) triage(t coordinator.Triage, notes printer) {
 	if len(t.Groups) == 0 {
-		p.printf("nothing was reported\n")
+		notes.printf("nothing was reported\n")
 	}
-	var rows [][]string
+	var rows [][]any
 	for _, g := range t.Groups {
-		rows = append(rows, []string{
-			g.ID, g.OpenedAt.Local().Format(time.DateTime), string(g.Severity), groupState(g), fmt.Sprint(g.Count()),
-			fmt.Sprint(g.Signals()), fmt.Sprint(g.Joined), fmt.Sprint(g.Repeats), clean(strings.Join(g.Keys[:min(3, len(g.Keys))], ", ")),
+		rows = append(rows, []any{
+			both{short(g.ID), g.ID}, g.OpenedAt, markOf(string(g.Severity)), groupState(g), g.Count(), g.Signals(), g.Joined, g.Repeats,
+			strings.Join(g.Keys[:min(3, len(g.Keys))], ", "),
 		})
 	}
 	if len(rows) > 0 {
-		p.table([]string{"GROUP", "OPENED", "SEVERITY", "STATE", "NODES", "NEW", "LATER", "AGAIN", "ABOUT"}, rows)
+		p.table("Triage", []string{"Group", "Opened", "Severity", "State", "Nodes", "New", "Later", "Again", "About"}, rows)
 	}
 	for _, g := range t.Groups {
 		if g.Limited != "" {
-			p.printf("%s was left to the rules analyst: %s\n", g.ID, clean(g.Limited))
+			notes.printf("%s was left to the rules analyst: %s\n", g.ID, clean(g.Limited))
 		}
 	}
-	for id, n := range t.Ledger.Silenced {
-		p.printf("silence %s kept %d signals out\n", clean(id), n)
+	for _, id := range slices.Sorted(maps.Keys(t.Ledger.Silenced)) {
+		notes.printf("silence %s kept %s out\n", clean(id), count(t.Ledger.Silenced[id], "signal"))
 	}
 	if n := t.Ledger.Quiet; n > 0 {
-		p.printf("%d signals fit no group and were not to open one\n", n)
+		notes.printf("%s fit no group and were not to open one\n", count(n, "signal"))
 	}
 }
 

@@ -150,7 +150,7 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 
 // add puts one signal into a group. The caller holds the lock.
 func (d *desk) add(ctx context.Context, s triage.Signal) {
-	if by := d.silencedBy(s); by != "" {
+	if by := triage.SilencedBy(d.silenced, s, d.fleet.labelsOf(s.Node), time.Now()); by != "" {
 		d.ledger.Silenced[by]++
 		d.counted = true
 		d.tells.triaged(ctx, "silenced")

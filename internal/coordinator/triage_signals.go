@@ -226,17 +226,3 @@ func (d *desk) readSilences(ctx context.Context) error {
 	d.silenced = slices.DeleteFunc(list, func(s protocol.Silence) bool { return time.Now().After(s.Until) })
 	return nil
 }
-
-// silencedBy returns the silence that matches a signal, by each of nodes, labels and
-// skills that it names; empty: none.
-func (d *desk) silencedBy(s triage.Signal) string {
-	for _, q := range d.silenced {
-		if time.Now().Before(q.Until) &&
-			(len(q.Nodes) == 0 || slices.Contains(q.Nodes, s.Node)) &&
-			(len(q.Skills) == 0 || slices.Contains(q.Skills, s.Note.Operator)) &&
-			(len(q.Labels) == 0 || hasLabels(d.fleet.labelsOf(s.Node), q.Labels)) {
-			return q.ID
-		}
-	}
-	return ""
-}

@@ -205,6 +205,38 @@ func TestSilencedAndQuietSignalsAskForNothing(t *testing.T) {
 			t.Errorf("the silenced node is in a group: %+v", g)
 		}
 	}
+	waitFor(t, "the count of what was kept out", func() bool {
+		read, err := coordinator.ReadTriage(t.Context(), b.Conn)
+		return err == nil && read.Ledger.Silenced["s-1"] == 1
+	})
+}
+
+func TestTheLastWordOnASilenceCounts(t *testing.T) {
+	b := newBench(t)
+	for _, n := range []string{"web-1", "web-2"} {
+		b.node(n, "pantry")
+	}
+	say := func(id, node string, until time.Duration) {
+		q := protocol.Silence{ID: id, Nodes: []string{node}, Until: time.Now().Add(until), Reason: "maintenance", By: "ops", At: time.Now()}
+		if _, err := b.Publish(t.Context(), bus.Outgoing{Subject: protocol.PeopleSubject("silence", id), Body: q}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("ended", "web-1", time.Hour)
+	say("ended", "web-1", -time.Second)
+	say("moved", "web-1", time.Hour)
+	say("moved", "web-2", time.Hour)
+	asked := b.asked()
+	b.coordinate("co-1", gives(nil), quickly)
+	b.anomaly("web-2")
+	b.anomaly("web-1")
+	if r := next(t, asked, "request"); !strings.Contains(r.Reason, "on web-1") {
+		t.Errorf("request %+v", r)
+	}
+	waitFor(t, "the count of what was kept out", func() bool {
+		read, err := coordinator.ReadTriage(t.Context(), b.Conn)
+		return err == nil && read.Ledger.Silenced["moved"] == 1 && len(read.Ledger.Silenced) == 1
+	})
 }
 
 func TestAnAnomalyUnderTheSubjectOfAnotherNodeIsADeadLetter(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -45,6 +46,8 @@ func statusOf(err error) (int, Problem) {
 	case errors.As(err, new(failure)):
 		f, _ := errors.AsType[failure](err)
 		return f.status, p
+	case errors.As(err, new(*reading.AmbiguousError)):
+		return http.StatusConflict, p
 	case errors.As(err, new(*bus.DeniedError)):
 		p.Role = bus.ClientRole
 		return http.StatusForbidden, p

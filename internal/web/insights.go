@@ -2,13 +2,13 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -37,34 +37,19 @@ func (s *Server) insights(ctx context.Context, q *query) (any, error) {
 	})
 }
 
-// findInsight returns the insight whose id begins so, and all of the same stream.
-func (s *Server) findInsight(ctx context.Context, id string) (protocol.Insight, []protocol.Insight, error) {
-	list, _, err := readAll[protocol.Insight](ctx, s, bus.Insights, "insights.>", time.Unix(0, 0))
-	if err != nil {
-		return protocol.Insight{}, nil, err
-	}
-	var found []int
-	all := make([]protocol.Insight, len(list))
-	for i, x := range list {
-		if all[i] = x.value; strings.HasPrefix(x.value.ID, id) {
-			found = append(found, i)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return protocol.Insight{}, nil, failure{http.StatusNotFound, fmt.Sprintf("no insight %q in the last 30 days", id)}
-	case 1:
-		return all[found[0]], all, nil
-	}
-	return protocol.Insight{}, nil, failure{http.StatusConflict, fmt.Sprintf("%q is the beginning of %d ids: give more of it", id, len(found))}
-}
-
 func (s *Server) insight(ctx context.Context, q *query) (any, error) {
 	id := q.id("id")
 	if q.err() != nil {
 		return nil, nil
 	}
-	i, all, err := s.findInsight(ctx, id)
+	all, _, err := reading.Insights(ctx, s.bus)
+	if err != nil {
+		return nil, err
+	}
+	i, err := reading.Among(all, id)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, failure{http.StatusNotFound, fmt.Sprintf("no insight %q in the last 30 days", id)}
+	}
 	if err != nil {
 		return nil, err
 	}

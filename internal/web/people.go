@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -51,17 +52,14 @@ func (s *Server) said(ctx context.Context, id string) (Said, error) {
 
 // silences lists those that hold, the newest word about each.
 func (s *Server) silences(ctx context.Context, _ *query) (any, error) {
-	list, unreadable, err := latest[protocol.Silence](ctx, s, bus.People, protocol.PeopleSubject("silence", protocol.Any))
+	list, unreadable, err := reading.Silences(ctx, s.bus)
 	if err != nil {
 		return nil, err
 	}
-	page, last := Page[protocol.Silence]{Items: []protocol.Silence{}, Unreadable: unreadable}, map[string]int{}
-	for i, x := range list {
-		last[x.value.ID] = i
-	}
-	for i, x := range list {
-		if last[x.value.ID] == i && time.Now().Before(x.value.Until) {
-			page.Items = append(page.Items, x.value)
+	page := Page[protocol.Silence]{Items: []protocol.Silence{}, Unreadable: unreadable}
+	for _, q := range list {
+		if time.Now().Before(q.Until) {
+			page.Items = append(page.Items, q)
 		}
 	}
 	return page, nil

@@ -84,6 +84,7 @@ func TestCommandsWithoutNATS(t *testing.T) {
 		{[]string{"anomalies", "--since", "soon"}, 2, "--since"},
 		{[]string{"investigate"}, 2, "arg(s)"},
 		{[]string{"investigate", "--local", "  "}, 2, "reason"},
+		{[]string{"investigate", "--local", "why?", "--exit-severity", "loud"}, 2, "loud"},
 		{[]string{"investigate", "--local", "why?", "--deadline", "-1s"}, 2, "deadline"},
 		{[]string{"investigate", "--local", "why?", "--model", "oracle"}, 2, "have rules"},
 		{[]string{"investigate", "--local", "why?", "--threshold", "os.sorcery=1:2"}, 2, "sorcery"},
@@ -160,14 +161,20 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	if web := lines(t, cli("nodes", "--json", "--label", "role=web")); len(web) != 1 || web[0]["node"] != "web-1" {
 		t.Errorf("the web servers are %v", web)
 	}
-	proposed := "  looks like a PostgreSQL server: at /run/postgresql/.s.PGSQL.5432 (the name of the socket is PostgreSQL's, port 5432; its process belongs to somebody else); " +
+	proposed := "looks like a PostgreSQL server: at /run/postgresql/.s.PGSQL.5432 (the name of the socket is PostgreSQL's, port 5432; its process belongs to somebody else); " +
 		`to watch it, add to the targets of the probe's configuration: postgres: {postgres: {dsn: "host=/run/postgresql port=5432 user=fleetlens dbname=postgres"}}` + "\n"
-	eventually(t, "the nodes with what could be watched, below their rows", func() bool {
+	eventually(t, "the nodes with what stands out and what could be watched, a line each", func() bool {
 		a := cli("nodes")
-		_, web, found := strings.Cut(a.stdout, "\nweb-1")
-		_, below, ended := strings.Cut(web, "\n")
-		return found && ended && below == proposed && strings.Contains(a.stdout, "2 nodes, 0 silent") && strings.Contains(web, "role=web")
+		rows := strings.Split(a.stdout, "\n")
+		if len(rows) != 3 || !strings.HasPrefix(rows[0], "db-1\thealthy\t") {
+			return false
+		}
+		web := strings.Split(rows[1], "\t")
+		return len(web) == 8 && web[0] == "web-1" && web[1] == "critical" && strings.HasPrefix(web[3], "memory_used_pct 97") && web[4] == "role=web" && web[7]+"\n" == proposed
 	})
+	if n := lines(t, cli("nodes", "--json", "--label", "role=web")); n[0]["health"] != "critical" || n[0]["stands_out"] == nil {
+		t.Errorf("the critical node is %v", n)
+	}
 	eventually(t, "the proposals are in the JSON", func() bool {
 		web := lines(t, cli("nodes", "--json", "--label", "role=web"))
 		list, _ := web[0]["proposals"].([]any)
@@ -197,8 +204,31 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	if a := cli("insights", "show", "nobody"); a.code != 1 || a.stdout != "" || !strings.Contains(a.stderr, "nobody") {
 		t.Errorf("an unknown insight: %+v", a)
 	}
-	if a := cli("insights"); !strings.Contains(a.stdout, "CRITICAL") || !strings.Contains(a.stdout, "java (4711)") {
+	if a := cli("insights"); !strings.Contains(a.stdout, "\tcritical\t") || !strings.Contains(a.stdout, "java (4711)") {
 		t.Errorf("people read %s", a.stdout)
+	}
+
+	for _, args := range [][]string{{"insights", "--exit-severity", "critical"}, {"insights", "show", id, "--exit-severity", "info"}} {
+		if a := cli(args...); a.code != 4 || a.stdout == "" || a.stderr != "" {
+			t.Errorf("%v: %+v", args, a)
+		}
+	}
+	cited := r.Insights[0].Evidence[0].Address
+	if v := lines(t, cli("evidence", cited, "--json")); len(v) != 1 || v[0]["address"] != cited || fmt.Sprint(v[0]["cited_by"]) != "["+id+"]" {
+		t.Errorf("the evidence is %v", v)
+	}
+	if v := lines(t, cli("evidence", "snap "+cited[:10]+cited[strings.Index(cited, "#"):], "--json")); len(v) != 1 || v[0]["address"] != cited {
+		t.Errorf("the evidence of a shortened address is %v", v)
+	}
+	if a := cli("evidence", "0000#nothing"); a.code != 0 || !strings.Contains(a.stdout, "nothing that is kept has it") {
+		t.Errorf("evidence that is gone: %+v", a)
+	}
+	journal := lines(t, cli("run", "show", r.InvestigationID[:8]+"/os", "--json"))
+	if len(journal) == 0 || journal[0]["run_id"] == r.InvestigationID {
+		t.Errorf("the run of os is %v", journal)
+	}
+	if a := cli("run", "show", r.InvestigationID[:8]+"#2"); a.code != 0 || !strings.Contains(a.stdout, "checkout is slow") {
+		t.Errorf("its first record: %+v", a)
 	}
 
 	memory := lines(t, cli("call", "web-1", "system_get_memory", "--json"))
@@ -222,6 +252,12 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		{[]string{"run", "replay", "nobody"}, 1, "nobody"},
 		{[]string{"run", "replay", r.InvestigationID}, 0, "nothing differs"},
 		{[]string{"ask", r.InvestigationID, "what", "was", "it?"}, 0, r.Insights[0].Summary},
+		{[]string{"ask", r.InvestigationID[:8], "what was it?"}, 0, r.Insights[0].Summary},
+		{[]string{"insights", "show", ""}, 1, "no insight"},
+		{[]string{"evidence", "nothing"}, 2, "SNAPSHOT#field"},
+		{[]string{"run", "show", r.InvestigationID + "#4711"}, 2, "has the records 1 to"},
+		{[]string{"run", "show", r.InvestigationID + "/sorcery"}, 1, "sorcery"},
+		{[]string{"insights", "--exit-severity", "loud"}, 2, "loud"},
 		{[]string{"ask", "nobody", "why?"}, 1, `unknown investigation "nobody"`},
 		{[]string{"tell", r.InvestigationID, "it was me"}, 1, "has ended, as done"},
 		{[]string{"lua", "--node", "*", lua(t, `local all = fleet("system_get_memory"); return {n = #targets(), used = all["web-1/host"].used_pct}`)}, 0, `"n": 2`},
@@ -266,7 +302,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 			t.Errorf("the stream is %v", s)
 		}
 	}
-	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "MESSAGES") {
+	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "FL_INSIGHTS\tinsights.*.*.*\t") {
 		t.Errorf("people read %s", a.stdout)
 	}
 }
@@ -314,7 +350,7 @@ func (f *fleet) eventsAreListed(cli func(args ...string) answer) {
 	for args, says := range map[[3]string]string{
 		{"changes"}:                      "checkout v1.4.2",
 		{"changes", "--node", "db-1"}:    "15.1 to 15.2",
-		{"anomalies"}:                    "os.memory_used_pct  97.25 %  41 %      55.5",
+		{"anomalies"}:                    "os.memory_used_pct\t97.25 %\t41 %\t55.5\tcritical",
 		{"topology"}:                     "checkout to postgres on port 5432 (3)",
 		{"topology", "--topology", file}: "given by hand",
 	} {

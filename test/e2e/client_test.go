@@ -36,6 +36,7 @@ type insight struct {
 		Found bool   `json:"found"`
 	} `json:"figures"`
 	Evidence []struct {
+		Address   string   `json:"address"`
 		Node      string   `json:"node"`
 		Name      string   `json:"name"`
 		Value     any      `json:"value"`

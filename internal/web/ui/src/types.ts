@@ -69,6 +69,11 @@ export interface Change {
   what: string;
 }
 
+export interface CitingFinding {
+  id: string;
+  verified: boolean;
+}
+
 export interface DeadLetter {
   at: string;
   body: string;
@@ -104,9 +109,13 @@ export interface EvidenceView {
   address: string;
   cited_by: string[] | null;
   evidence?: Evidence;
+  findings?: CitingFinding[] | null;
   from: string;
+  kept_until?: string;
   note?: string;
   result?: ToolResult;
+  series?: Point[] | null;
+  skew_ms?: number;
   snapshot?: Snapshot;
 }
 
