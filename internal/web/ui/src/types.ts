@@ -474,6 +474,7 @@ export interface Stream {
 export interface System {
   dead: number;
   dead_letters: DeadLetter[] | null;
+  listeners: number;
   me: Me;
   streams: Stream[] | null;
 }
