@@ -181,7 +181,8 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no")
 	c := http.NewResponseController(w)
 	at, known := s.resume(r.Header.Get("Last-Event-ID"))
-	_, _ = fmt.Fprint(w, "retry: 2000\n\n")
+	// Who comes back before it heard anything must say where it began.
+	_, _ = fmt.Fprintf(w, "retry: 2000\nid: %s-%d\n\n", s.events.run, at)
 	if !known {
 		_, _ = fmt.Fprintf(w, "id: %s-%d\nevent: reset\ndata: {}\n\n", s.events.run, at)
 	}

@@ -42,11 +42,16 @@ func (s *Server) findInsight(ctx context.Context, id string) (protocol.Insight, 
 		return protocol.Insight{}, nil, err
 	}
 	var found []int
-	all := make([]protocol.Insight, len(list))
+	all, exact := make([]protocol.Insight, len(list)), -1
 	for i, x := range list {
-		if all[i] = x.value; strings.HasPrefix(x.value.ID, id) {
+		if all[i] = x.value; x.value.ID == id {
+			exact = i
+		} else if strings.HasPrefix(x.value.ID, id) {
 			found = append(found, i)
 		}
+	}
+	if exact >= 0 { // an id may be the beginning of others
+		return all[exact], all, nil
 	}
 	switch len(found) {
 	case 0:

@@ -36,8 +36,11 @@ export function Fleet() {
   useEffect(() => on("insights", insights.reload), []);
   const rows = useMemo(() => judge(list(page.data?.items), list(insights.data?.items), beats), [page.data, insights.data, beats]);
   const shown = useMemo(() => (filter ? rows.filter(wanted(filter)) : rows), [rows, filter]);
-  const n: { [state: string]: number } = {};
-  for (const r of rows) n[r.state] = (n[r.state] ?? 0) + 1;
+  const n = useMemo(() => {
+    const c: { [state: string]: number } = {};
+    for (const r of rows) c[r.state] = (c[r.state] ?? 0) + 1;
+    return c;
+  }, [rows]);
   return <Page title="Fleet">
     <State of={page} empty={() => !rows.length && <><p>No probe has reported yet. On each host:</p><pre>probe --server nats://YOUR-SERVER:4222</pre><p>or try everything on this machine: <code>fleetlens up</code>. This page turns into the first node by itself.</p></>}>{() => <>
       <p class="sentence">{number(n.critical ?? 0)} critical, {number(n.warning ?? 0)} warning, {number(n.silent ?? 0)} silent of {plural(rows.length, "node")}.</p>
@@ -64,9 +67,17 @@ function judge(nodes: Node[], insights: Insight[], beats: { [node: string]: Node
 
 /** Common says which labels the worst nodes have more often than the rest: the critical ones, or where there are none those with a warning. */
 function Common({ rows }: { rows: Row[] }) {
+  const found = useMemo(() => common(rows), [rows]);
+  if (!found) return null;
+  const { worst, of, lines } = found;
+  return <section aria-labelledby="common"><h2 id="common">What the {of} {worst} ones have in common</h2><table><thead><tr><th scope="col">label</th><th scope="col" class="n">of them</th><th scope="col" class="n">of the rest</th></tr></thead>
+    <tbody>{lines.map((l) => <tr key={l.label}><th scope="row"><button type="button" class="plain" onClick={() => set("q", l.label.replace("=", ":"))}>{l.label}</button></th><td class="n">{l.k} of {of}</td><td class="n">{(100 * l.rest).toFixed(1)} %</td></tr>)}</tbody></table></section>;
+}
+
+function common(rows: Row[]) {
   const worst = rows[0]?.state === "critical" ? "critical" : "warning";
   const odd = rows.filter((r) => r.state === worst).map((r) => r.node);
-  if (odd.length < 2) return null;
+  if (odd.length < 2) return undefined;
   const count = (nodes: Node[]) => {
     const c = new Map<string, number>();
     for (const n of nodes) for (const [k, v] of Object.entries(n.labels ?? {})) c.set(k + "=" + v, (c.get(k + "=" + v) ?? 0) + 1);
@@ -75,9 +86,7 @@ function Common({ rows }: { rows: Row[] }) {
   const mine = count(odd), total = count(rows.map((r) => r.node)), rest = rows.length - odd.length;
   const lines = [...mine].map(([label, k]) => ({ label, of: k / odd.length, rest: rest ? (total.get(label)! - k) / rest : 0, k }))
     .filter((l) => l.of - l.rest > 0.2).sort((a, b) => b.of - b.rest - (a.of - a.rest)).slice(0, 5);
-  if (!lines.length) return null;
-  return <section aria-labelledby="common"><h2 id="common">What the {odd.length} {worst} ones have in common</h2><table><thead><tr><th scope="col">label</th><th scope="col" class="n">of them</th><th scope="col" class="n">of the rest</th></tr></thead>
-    <tbody>{lines.map((l) => <tr key={l.label}><th scope="row"><button type="button" class="plain" onClick={() => set("q", l.label.replace("=", ":"))}>{l.label}</button></th><td class="n">{l.k} of {odd.length}</td><td class="n">{(100 * l.rest).toFixed(1)} %</td></tr>)}</tbody></table></section>;
+  return lines.length ? { worst, of: odd.length, lines } : undefined;
 }
 
 const height = 32;

@@ -7,8 +7,8 @@ import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData
 import { Timeline } from "./timeline";
 import { byWhom, severityOf } from "./insights";
 import { to } from "./router";
-import { mayWrite, why } from "./me";
-import type { AskReply, Evidence, Insight, InsightView, Notification, Said } from "./types";
+import { mayWrite, reader, why } from "./me";
+import type { AskReply, Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
   const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
@@ -34,7 +34,7 @@ export function Whole({ v, changed, offline }: { v: InsightView; changed: () => 
       <li class={i.hypothesis_grounded ? "good" : ""}>{i.hypothesis_grounded ? "grounded" : "not grounded"}: {i.grounding}</li>
       <li>confidence {i.confidence}</li>
       <li>{i.correlation_type}</li>
-      <li>{byWhom(i.model)}{i.usage && i.usage.llm_calls > 0 ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""}{typeof i.usage?.cost_usd === "number" ? ` · $${i.usage.cost_usd}` : ""}</li>
+      <li>{byWhom(i.model)}{i.usage && i.usage.llm_calls > 0 ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""}{cost(i.usage)}</li>
       <li><When at={i.created_at} /></li>
     </ul>
     {i.root_cause_hypothesis && <section class="hypothesis" aria-label="Hypothesis"><p><strong>Not a fact:</strong> {i.root_cause_hypothesis}</p>
@@ -103,6 +103,8 @@ const Menu = ({ of }: { of: Insight }) => {
   return <details class="menu"><summary class="button">Export</summary><ul><li><a href={at + "/report.html"} download={of.id + ".html"}>A page (HTML)</a></li><li><a href={at + "/postmortem.md"} download={of.id + ".md"}>Postmortem (Markdown)</a></li><li><a href={at + "/bundle"} download={of.id + ".json"}>Everything (JSON)</a></li></ul></details>;
 };
 
+const cost = (u: Usage | null | undefined) => (u && u.llm_calls > 0 && typeof u.cost_usd === "number" ? ` · $${Number(u.cost_usd.toPrecision(3))}` : "");
+
 /** who is what people call themselves; it is remembered in this browser. */
 export function who(): string {
   let name = localStorage.getItem("who");
@@ -129,8 +131,8 @@ function FollowUp({ id }: { id: string }) {
     wait(false);
   };
   return <section aria-labelledby="follow"><h2 id="follow">Ask a follow-up</h2>
-    {answers.map((x, k) => <article key={k} class="answer"><h3>{x.q}</h3>{x.a ? <><p>{x.a.summary}</p><ul>{list(x.a.findings).map((f, j) => <li key={j}>{f}</li>)}</ul><p class="quiet">{byWhom(x.a.model)}; the insight stays as it is</p></> : <Wrong problem={x.wrong!} />}</article>)}
-    <form onSubmit={ask}><label class="wide">Question <input value={text} onInput={(e) => write(e.currentTarget.value)} disabled={!mayWrite.value} /></label> <button disabled={!mayWrite.value || busy}>{busy ? "Asking …" : "Ask"}</button><Needs /></form>
+    {answers.map((x, k) => <article key={k} class="answer"><h3>{x.q}</h3>{x.a ? <><p>{x.a.summary}</p><ul>{list(x.a.findings).map((f, j) => <li key={j}>{f}</li>)}</ul>{list(x.a.concerns).length > 0 && <p>To be careful about: {list(x.a.concerns).join("; ")}</p>}<p class="quiet">{byWhom(x.a.model)}{x.a.usage.llm_calls > 0 && ` · ${number(x.a.usage.input_tokens + x.a.usage.output_tokens)} tokens`}{cost(x.a.usage)} · <a href={to("runs", x.a.run_id)}>its run</a> · not checked figure by figure; the insight stays as it is</p></> : <Wrong problem={x.wrong!} />}</article>)}
+    <form onSubmit={ask}><label class="wide">Question <input value={text} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value || busy}>{busy ? "Asking …" : "Ask"}</button><Needs /></form>
   </section>;
 }
 
@@ -141,10 +143,10 @@ function People({ id, said, changed }: { id: string; said: Said; changed: () => 
   const say = (path: string, body: object, clear: () => void) => void post(path, { id, by: who(), ...body }).then(() => { clear(); fail(undefined); changed(); }, fail);
   return <section aria-labelledby="people"><h2 id="people">Was this right?</h2>
     {wrong && <Wrong problem={wrong} />}
-    <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={!mayWrite.value} /></label>
+    <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label>
       <div class="buttons">{verdicts.map(([verdict, word]) => <button key={verdict} type="button" disabled={!mayWrite.value} onClick={() => say("/feedback", { verdict, comment }, () => write(""))}>{word}</button>)}</div><Needs /></form>
     <ul>{list(said.feedback).map((f, k) => <li key={k}>{verdicts.find(([v]) => v === f.verdict)?.[1]}{f.comment && ": " + f.comment} <span class="quiet">{f.by}, <When at={f.at} /></span></li>)}</ul>
     <h3>Notes</h3><ul>{list(said.notes).map((n, k) => <li key={k}>{n.text} <span class="quiet">{n.by}, <When at={n.at} /></span></li>)}</ul>
-    <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={!mayWrite.value} /></label> <button disabled={!mayWrite.value}>Add</button><Needs /></form>
+    <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Add</button><Needs /></form>
   </section>;
 }

@@ -7,7 +7,7 @@ import { on } from "./live";
 import { Copy, Fold, Fresh, Mark, Needs, Page, Raw, State, useData, useList, When, Wrong } from "./parts";
 import { pageOfSteps, Timeline } from "./timeline";
 import { place, set, to } from "./router";
-import { mayWrite } from "./me";
+import { mayWrite, reader } from "./me";
 import type { Investigation, InvestigationView, PageOfRecord, Record as Step } from "./types";
 
 export function Investigations() {
@@ -53,7 +53,7 @@ function Tell({ id }: { id: string }) {
     if (text.trim()) post(`/investigations/${encodeURIComponent(id)}/tell`, { text }).then(() => { add((l) => [...l, text]); write(""); fail(undefined); }, fail);
   };
   return <section aria-labelledby="tell"><h2 id="tell">Tell it something</h2>{wrong && <Wrong problem={wrong} />}<ul>{told.map((t, k) => <li key={k}>{t}</li>)}</ul>
-    <form onSubmit={tell}><label class="wide">What it should know <input value={text} placeholder="leave db-2 out, it is being drained" onInput={(e) => write(e.currentTarget.value)} disabled={!mayWrite.value} /></label> <button disabled={!mayWrite.value}>Tell</button><Needs /></form></section>;
+    <form onSubmit={tell}><label class="wide">What it should know <input value={text} placeholder="leave db-2 out, it is being drained" onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Tell</button><Needs /></form></section>;
 }
 
 /** idle is from how long on a pause between two records is told. */

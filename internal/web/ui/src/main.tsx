@@ -10,7 +10,7 @@ import { InvestigationPage, Investigations, RunPage } from "./investigations";
 import { away, learn, me } from "./me";
 import { Ask, EvidencePage, MapPage, Opened, System } from "./others";
 import { Page, Wrong } from "./parts";
-import { go, place, to } from "./router";
+import { go, place, returned, to } from "./router";
 import type { PageOfInsight } from "./types";
 
 const pages: [string, string, string][] = [["/insights", "Insights", "i"], ["/investigations", "Investigations", "v"], ["/nodes", "Fleet", "n"], ["/map", "Map", "m"], ["/ask", "Ask", "a"], ["/system", "System", "s"]];
@@ -45,7 +45,7 @@ function App() {
   useEffect(() => {
     if (page.current === location.pathname) return;
     page.current = location.pathname;
-    if (!location.hash) document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+    if (!location.hash && !returned) document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   }, [opened]);
   const here = "/" + (place.value.path[0] ?? "insights");
   return <>

@@ -5,6 +5,8 @@ import type { Me } from "./types";
 
 export const me = signal<Me | undefined>(undefined);
 export const mayWrite = signal(false);
+/** reader is whether nothing may be written for good: then there is nothing to fill in either. */
+export const reader = signal(false);
 /** why is what is missing where nothing may be written; empty: nothing is. */
 export const why = signal("");
 /** away says since when the server is not connected with NATS; 0: it is. */
@@ -16,6 +18,7 @@ export async function learn(): Promise<void> {
     me.value = m;
     away.value = m.connected ? 0 : away.value || Date.now();
     mayWrite.value = m.can_write && m.connected;
+    if (m.connected) reader.value = !m.can_write;
     why.value = !m.connected ? "Not while NATS is away." : m.can_write ? "" : `This needs the role ${m.role ?? "client"}.`;
   } catch {
     mayWrite.value = false;

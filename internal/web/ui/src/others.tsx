@@ -4,7 +4,7 @@ import { post, Problem } from "./api";
 import { list, number, plural, value } from "./format";
 import { Marked, Needs, Page, Raw, State, useData, Wrong } from "./parts";
 import { go, place, set, to } from "./router";
-import { me, mayWrite } from "./me";
+import { me, mayWrite, reader } from "./me";
 import { Proof, Whole } from "./insight";
 import type { Asked, EvidenceView, InsightView, Links, PageOfLinks, PageOfNode, System } from "./types";
 
@@ -21,10 +21,10 @@ export function Ask() {
     {me.value?.connected && !mayWrite.value && <p class="banner">This server may only read: {me.value.why}</p>}
     {wrong && <Wrong problem={wrong} />}
     <form class="ask" onSubmit={ask}>
-      <label>What is wrong? <textarea rows={3} required value={reason} onInput={(e) => write(e.currentTarget.value)} placeholder="checkout is slow since noon" /></label>
-      <label>Only nodes with <input value={labels} placeholder="role=web zone=a" onInput={(e) => label(e.currentTarget.value)} /></label><p class="quiet" aria-live="polite">{plural(count, "node")} match.</p>
-      <label>Minutes it may take <input type="number" min="1" max="1440" value={minutes} onInput={(e) => wait(e.currentTarget.value)} /></label>
-      <label>Tokens it may use (empty: no limit) <input type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
+      <label>What is wrong? <textarea disabled={reader.value} rows={3} required value={reason} onInput={(e) => write(e.currentTarget.value)} placeholder="checkout is slow since noon" /></label>
+      <label>Only nodes with <input disabled={reader.value} value={labels} placeholder="role=web zone=a" onInput={(e) => label(e.currentTarget.value)} /></label><p class="quiet" aria-live="polite">{plural(count, "node")} match.</p>
+      <label>Minutes it may take <input disabled={reader.value} type="number" min="1" max="1440" value={minutes} onInput={(e) => wait(e.currentTarget.value)} /></label>
+      <label>Tokens it may use (empty: no limit) <input disabled={reader.value} type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
       <button disabled={!mayWrite.value || !reason.trim()}>Investigate</button><Needs />
     </form>
   </Page>;

@@ -16,8 +16,12 @@ const read = (): Place => ({
 
 export const place = signal<Place>(read());
 
+/** returned is whether the page was come to by "back" or "forward": then the focus is where it was left. */
+export let returned = false;
+
 export function go(to: string, replace = false): void {
   if (!replace) keep();
+  returned = false;
   history[replace ? "replaceState" : "pushState"](replace ? history.state : null, "", to);
   place.value = read();
   if (!replace && !location.hash) scrollTo(0, 0);
@@ -74,6 +78,7 @@ let shown = location.pathname;
 addEventListener("popstate", () => {
   clearTimeout(soon);
   const left = shown === location.pathname ? undefined : shown;
+  returned = true;
   place.value = read();
   restore(left);
 });
