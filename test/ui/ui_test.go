@@ -56,6 +56,26 @@ func TestTheUIInABrowser(t *testing.T) {
 	}
 }
 
+// TestScreenshots writes pictures of all pages to the folder FLEETLENS_SCREENSHOTS, see
+// `make screenshots`.
+func TestScreenshots(t *testing.T) {
+	out := os.Getenv("FLEETLENS_SCREENSHOTS")
+	if out == "" {
+		t.Skip("FLEETLENS_SCREENSHOTS names no folder")
+	}
+	if !missing.Debian(t, "node", "nodejs") || !missing.Debian(t, "npm", "npm") || !missing.Debian(t, "chromium", "chromium") {
+		return
+	}
+	modules(t)
+	s := newStage(t)
+	s.reset(t)
+	cmd := exec.CommandContext(t.Context(), "node", "--test", "checks/screenshots.mjs")
+	cmd.Env = append(os.Environ(), "UI_CONTROL="+s.control, "UI_MODULES="+absolute(t, filepath.Join(sources, "node_modules")), "UI_OUT="+out)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // modules installs the packages that the checks need, in the versions of the lock file.
 func modules(t *testing.T) {
 	t.Helper()

@@ -39,6 +39,16 @@ export interface Asked {
   id: string;
 }
 
+export interface Bundle {
+  expired?: string[] | null;
+  facts: Notification[] | null;
+  insight: Insight;
+  journals: { [name: string]: Record[] | null } | null;
+  runs: Run[] | null;
+  said: Said;
+  superseded_by?: string;
+}
+
 export interface CallReply {
   at: string;
   callback: string;
