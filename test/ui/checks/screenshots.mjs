@@ -57,13 +57,14 @@ test("pictures", async () => {
   mkdirSync(process.env.UI_OUT, { recursive: true });
   for (const dark of [false, true])
     for (const width of [1100, 320]) {
-      const page = await open("/insights", { dark, viewport: { width, height: width === 320 ? 640 : 800 } });
+      const page = await open("/insights", { dark, viewport: { width, height: width === 320 ? 640 : 900 } });
       const base = new URL(page.url()).origin;
       for (const [name, path] of Object.entries(pages)) {
         await page.goto(base + path);
         await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".loading"));
         await page.waitForTimeout(400);
-        await page.screenshot({ path: `${process.env.UI_OUT}/${name}-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: !["fleet"].includes(name) });
+        await page.screenshot({ path: `${process.env.UI_OUT}/${name}-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: name !== "fleet" && !(name === "insight" && width > 320) });
+        if (name === "insight") await page.screenshot({ path: `${process.env.UI_OUT}/insight-whole-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: true });
       }
       await page.context().close();
     }

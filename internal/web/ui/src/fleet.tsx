@@ -134,7 +134,7 @@ function Window({ rows, filter }: { rows: Row[]; filter: string }) {
     <div class="polite" role="status">{above > 0 && <button type="button" class="fresh" onClick={() => { box.current!.scrollTop = 0; box.current!.focus(); tell(0); }}>{above} more above</button>}</div>
     <div class="window" ref={box} tabIndex={0} role="region" aria-label="Nodes, the worst first" onFocusIn={focus}>
     <table aria-rowcount={rows.length + 1}>
-      <thead><tr aria-rowindex={1}><th scope="col">node</th><th scope="col">state</th><th scope="col">seen</th><th scope="col" class="wide">stands out by</th></tr></thead>
+      <thead><tr aria-rowindex={1}><th scope="col">node</th><th scope="col">state</th><th scope="col">seen</th><th scope="col">stands out by</th></tr></thead>
       <tbody>
         <tr key="above" class="gap" aria-hidden="true"><td colSpan={4} style={{ height: first * height + "px" }} /></tr>
         {rows.slice(first, last).map((r, k) => <tr key={r.node.node} data-node={r.node.node} aria-rowindex={first + k + 2}><th scope="row"><a href={to("nodes", r.node.node)} title={r.node.node}>{r.node.node}</a></th><td><Mark of={r.state} /></td><td>{ago(r.node.last_seen)}</td><td class="cut" title={r.why}>{r.why}</td></tr>)}

@@ -1,7 +1,7 @@
 // Why, how sure, and who says so: answer first, then proof, then process.
 import { useEffect, useState } from "preact/hooks";
 import { post, Problem } from "./api";
-import { list, number, plural, value } from "./format";
+import { list, number, plural, value, zone } from "./format";
 import { on } from "./live";
 import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
 import { Timeline } from "./timeline";
@@ -35,7 +35,7 @@ export function Whole({ v, changed, offline }: { v: InsightView; changed: () => 
       <li>confidence {i.confidence}</li>
       <li>{i.correlation_type}</li>
       <li>{byWhom(i.model)}{i.usage && i.usage.llm_calls > 0 ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""}{cost(i.usage)}</li>
-      <li><When at={i.created_at} /></li>
+      <li><When at={i.created_at} /> {zone()}</li>
     </ul>
     {i.root_cause_hypothesis && <section class="hypothesis" aria-label="Hypothesis"><p><strong>Not a fact:</strong> {i.root_cause_hypothesis}</p>
       {list(i.supporting_ids).length > 0 && <p class="quiet">supported by {list(i.supporting_ids).map((n) => <a key={n} href={"#" + n}>{n} </a>)}</p>}</section>}
@@ -72,7 +72,7 @@ function Fact({ of, kept }: { of: Notification; kept: Evidence[] }) {
   return <Fold id={of.id} name="fact" cls="fact">
     <summary><span class="verdict" aria-label={of.verified ? "verified" : "not verified"}>{of.verified ? "✓" : "?"}</span> <span class="what"><Marked text={of.observation} figures={of.figures} />
       {list(of.figures).filter((f) => !f.found && f.nearest).map((f, k) => <span key={k} class="quiet"> ({f.text}: found {f.nearest})</span>)}</span>
-      <span class="quiet">{of.operator} · {of.node}/{of.target}</span>{first && <Spark points={first.series} label={first.name} />}</summary>
+      {" "}<span class="quiet">{of.operator} · {of.node}/{of.target}</span>{first && <Spark points={first.series} label={first.name} />}</summary>
     <dl><dt>finding</dt><dd><code>{of.id}</code> <Copy text={of.id} what="the finding's id" /></dd><dt>seen</dt><dd><When at={of.detected_at} />{of.since && <> · since <When at={of.since} /></>}</dd><dt>about</dt><dd>{of.context}</dd>{of.origin && <><dt>from</dt><dd>{of.origin}</dd></>}</dl>
     {proofs.map((e) => <Proof key={e.address} of={e} />)}
     {proofs.length === 0 && <p class="quiet">No single value was kept with this finding.</p>}

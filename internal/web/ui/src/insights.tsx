@@ -9,6 +9,8 @@ import type { Insight, Investigation, PageOfInvestigation } from "./types";
 
 export const severityOf = (i: Insight) => (i.correlation_type === "none" ? "none" : i.severity);
 
+const order = ["critical", "warning", "info"]; // the newest first within each
+
 export function Insights() {
   const q = place.value.query;
   const severity = q.get("severity") ?? "", node = q.get("node") ?? "", since = q.get("since") ?? "168h";
@@ -26,7 +28,7 @@ export function Insights() {
     <Fresh of={page} />
     {running.length > 0 && <section aria-label="Investigations that run"><h2>Running</h2><ul class="rows">{running.map((i) => <Running key={i.id} of={i} />)}</ul></section>}
     <State of={page} empty={(d) => list(d.items).length === 0 && <Nothing last={list(going.data?.items)[0]} />}>{(d) => {
-      const wrong = page.shown.filter((i) => severityOf(i) !== "none"), fine = page.shown.filter((i) => severityOf(i) === "none");
+      const wrong = page.shown.filter((i) => severityOf(i) !== "none").sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)), fine = page.shown.filter((i) => severityOf(i) === "none");
       return <>
         {wrong.length > 0 && <section aria-labelledby="open"><h2 id="open">{plural(wrong.length, "finding")}</h2><Rows of={wrong} /></section>}
         {d.next && <p class="quiet">Only the newest {list(d.items).length} are shown: choose a severity or a node.</p>}

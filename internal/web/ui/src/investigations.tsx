@@ -2,7 +2,7 @@
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, post, Problem, query } from "./api";
-import { ago, list, number, plural, span, time } from "./format";
+import { ago, list, number, plural, span, time, zone } from "./format";
 import { on } from "./live";
 import { Copy, Fold, Fresh, Mark, Needs, Page, Raw, State, useData, useList, When, Wrong } from "./parts";
 import { pageOfSteps, Timeline } from "./timeline";
@@ -33,7 +33,7 @@ export function InvestigationPage({ id }: { id: string }) {
     <dialog ref={asks} aria-labelledby="sure"><h2 id="sure">Cancel this investigation?</h2><p>Its {plural(list(d?.runs).length, "run")} {list(d?.runs).length === 1 ? "ends" : "end"} with it.</p><form method="dialog" class="buttons"><button onClick={cancel}>Cancel it</button> <button>Let it go on</button></form></dialog>
     {wrong && <Wrong problem={wrong} />}
     <State of={v}>{(d) => <>
-      <ul class="chips"><li><Mark of={d.state} /></li>{d.accepted_at && <li>asked <When at={d.accepted_at} /></li>}{d.ended_at && d.accepted_at && <li>took {span(Date.parse(d.ended_at) - Date.parse(d.accepted_at))}</li>}
+      <ul class="chips"><li><Mark of={d.state} /></li>{d.accepted_at && <li>asked <When at={d.accepted_at} /> {zone()}</li>}{d.ended_at && d.accepted_at && <li>took {span(Date.parse(d.ended_at) - Date.parse(d.accepted_at))}</li>}
         {d.state === "running" && d.deadline && <li>until <When at={d.deadline} /></li>}{d.usage && <li>{number(d.usage.input_tokens + d.usage.output_tokens)} tokens</li>}{d.error && <li>{d.error}</li>}</ul>
       <section aria-labelledby="concl"><h2 id="concl">Conclusions</h2>{list(d.conclusions).length ? <ul class="rows">{list(d.conclusions).map((i) => <li key={i.id} class="row"><Mark of={i.correlation_type === "none" ? "none" : i.severity} short /><a class="title" href={to("insights", i.id)}>{i.summary}</a></li>)}</ul> : <p class="quiet">None yet.</p>}</section>
       <section aria-labelledby="runs"><h2 id="runs">Runs</h2><Timeline runs={list(d.runs)} since={d.accepted_at} /></section>
@@ -66,7 +66,7 @@ export function RunPage({ run }: { run: string }) {
   const pages = (next?: string) => (from > 1 || next) && <p class="pages">{from > 1 && <a href={to("runs", run) + query({ from: Math.max(1, from - pageOfSteps) })}>the {pageOfSteps} before</a>} {next && <a href={to("runs", run) + query({ from: next })}>the {pageOfSteps} after</a>}</p>;
   return <Page title={"Run " + run} actions={<Copy text={run} what="the run's id">Copy id</Copy>}>
     <State of={v} empty={(d) => !list(d.items).length && <p>No records from {from} on.</p>}>{(d) => <>
-      <p class="quiet">{from > 1 && "From record " + from + ". "}Times count from <When at={began} />.</p>
+      <p class="quiet">{from > 1 && "From record " + from + ". "}Times count from <When at={began} /> {zone()}.</p>
       {pages(d.next)}
       <ol class="steps">{records.map((r, k) => {
         const before = records[k - 1], pause = before ? Date.parse(r.at) - Date.parse(before.at) : 0;

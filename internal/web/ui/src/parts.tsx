@@ -148,14 +148,15 @@ export function Plot({ of }: { of: Evidence }) {
   const marks = [of.threshold, of.baseline].filter((v): v is number => typeof v === "number");
   const vs = [...p.map((x) => x.v), ...marks];
   const low = Math.min(...vs), high = Math.max(...vs), pad = (high - low || Math.abs(high) || 1) * 0.08, t0 = p[0]!.t, t1 = p[p.length - 1]!.t;
-  const x = (t: number) => 40 + ((t - t0) / Math.max(1, t1 - t0)) * 550, y = (v: number) => 130 - ((v - low + pad) / (high - low + 2 * pad)) * 120;
+  const wide = innerWidth < 600 ? 320 : 600, end = wide - 10; // so that its words stay as large as others
+  const x = (t: number) => 50 + ((t - t0) / Math.max(1, t1 - t0)) * (end - 50), y = (v: number) => 130 - ((v - low + pad) / (high - low + 2 * pad)) * 120;
   return <figure class="plot">
-    <svg viewBox="0 0 600 150" role="img" aria-label={`${of.name}: ${p.length} values from ${time(t0)} to ${time(t1)} ${zone()}, last ${written(p[p.length - 1]!.v, of.unit)}`}>
-      {typeof of.baseline === "number" && <line class="baseline" x1="40" x2="590" y1={y(of.baseline)} y2={y(of.baseline)} />}
-      {typeof of.threshold === "number" && <line class="threshold" x1="40" x2="590" y1={y(of.threshold)} y2={y(of.threshold)} />}
+    <svg viewBox={`0 0 ${wide} 150`} role="img" aria-label={`${of.name}: ${p.length} values from ${time(t0)} to ${time(t1)} ${zone()}, last ${written(p[p.length - 1]!.v, of.unit)}`}>
+      {typeof of.baseline === "number" && <line class="baseline" x1="50" x2={end} y1={y(of.baseline)} y2={y(of.baseline)} />}
+      {typeof of.threshold === "number" && <line class="threshold" x1="50" x2={end} y1={y(of.threshold)} y2={y(of.threshold)} />}
       <path class="line" d={p.map((q, i) => `${i ? "L" : "M"}${x(q.t).toFixed(1)} ${y(q.v).toFixed(1)}`).join("")} />
-      <text x="36" y={y(high) + 4} text-anchor="end">{number(high)}</text><text x="36" y={y(low) + 4} text-anchor="end">{number(low)}</text>
-      <text x="40" y="146">{time(t0)}</text><text x="590" y="146" text-anchor="end">{time(t1)} {zone()}</text>
+      <text x="46" y={y(high) + 4} text-anchor="end">{number(high)}</text><text x="46" y={y(low) + 4} text-anchor="end">{number(low)}</text>
+      <text x="50" y="146">{time(t0)}</text><text x={end} y="146" text-anchor="end">{time(t1)} {zone()}</text>
     </svg>
     <figcaption>{typeof of.threshold === "number" && <>threshold {written(of.threshold, of.unit)} (dashed) </>}{typeof of.baseline === "number" && <>usually {written(of.baseline, of.unit)} (dotted)</>}</figcaption>
     <details><summary>as a table</summary><table><thead><tr><th scope="col">time, {zone()}</th><th scope="col">{of.name}</th></tr></thead><tbody>{p.map((q) => <tr key={q.t}><td>{time(q.t)}</td><td class="n">{written(q.v, of.unit)}</td></tr>)}</tbody></table></details>
