@@ -52,7 +52,7 @@ func (s *Server) nodes(ctx context.Context, q *query) (any, error) {
 		if has(x.value.Labels, labels) {
 			n := nodeOf(x.value, x.msg.Time)
 			if brief { // of 10,000 nodes the rest is most of the answer
-				n.Targets, n.Skills, n.Proposals = nil, nil, nil
+				n.Targets, n.Skills, n.Proposals, n.MachineID, n.BootID, n.InstanceID = nil, nil, nil, "", "", ""
 			}
 			page.Items = append(page.Items, n)
 		}

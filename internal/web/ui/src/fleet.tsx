@@ -24,17 +24,17 @@ export function Fleet() {
   const filter = place.value.query.get("q") ?? "";
   const page = useData<PageOfNode>("/nodes?brief=1");
   const insights = useData<PageOfInsight>("/insights?since=24h&limit=1000");
-  const [beats, hear] = useState<{ [node: string]: Node }>({});
+  const beats = useRef(new Map<string, Beat>()).current, [turn, hear] = useState(0);
   // Beats come by the hundred: they are taken in once a second.
   useEffect(() => {
-    let waiting: { [node: string]: Node } = {};
-    const off = on("nodes", (e) => { const h = e.message as Node; if (h.node) waiting[h.node] = { ...h, last_seen: e.at }; });
-    let turn = 0; // without a beat, what is shown grows old all the same
-    const tick = setInterval(() => { if (Object.keys(waiting).length || ++turn % 5 === 0) { const w = waiting; waiting = {}; hear((b) => ({ ...b, ...w })); } }, 1000);
+    let news = false, idle = 0; // without a beat, what is shown grows old all the same
+    const off = on("nodes", (e) => { const h = e.message as Node; if (h.node) { beats.set(h.node, { node: { ...h, last_seen: e.at }, seen: Date.parse(e.at) }); news = true; } });
+    const tick = setInterval(() => { if (news || ++idle % 5 === 0) { news = false; hear((n) => n + 1); } }, 1000);
     return () => { off(); clearInterval(tick); };
   }, []);
   useEffect(() => on("insights", insights.reload), []);
-  const rows = useMemo(() => judge(list(page.data?.items), list(insights.data?.items), beats), [page.data, insights.data, beats]);
+  const read = useMemo(() => new Map(list(page.data?.items).map((node) => [node.node, { node, seen: Date.parse(node.last_seen) }])), [page.data]);
+  const rows = useMemo(() => judge(read, list(insights.data?.items), beats), [read, insights.data, turn]);
   const shown = useMemo(() => (filter ? rows.filter(wanted(filter)) : rows), [rows, filter]);
   const n = useMemo(() => {
     const c: { [state: string]: number } = {};
@@ -51,14 +51,16 @@ export function Fleet() {
   </Page>;
 }
 
-function judge(nodes: Node[], insights: Insight[], beats: { [node: string]: Node }): Row[] {
+interface Beat { node: Node; seen: number }
+
+function judge(read: Map<string, Beat>, insights: Insight[], beats: Map<string, Beat>): Row[] {
   const by = new Map<string, Insight>();
   for (const i of insights) if (i.correlation_type !== "none") for (const name of list(i.nodes)) if (!by.has(name) || ranks[i.severity]! > ranks[by.get(name)!.severity]!) by.set(name, i);
-  const now = Date.now(), known = new Set(nodes.map((n) => n.node));
-  const news = Object.values(beats).filter((b) => !known.has(b.node));
-  return (news.length ? [...nodes, ...news] : nodes).map((old) => {
-    const node = beats[old.node] ?? old;
-    const silent = now - Date.parse(node.last_seen) > 3 * node.interval_ms + 2000;
+  const now = Date.now(), all = [...read.values()];
+  for (const [name, b] of beats) if (!read.has(name)) all.push(b);
+  return all.map((old) => {
+    const { node, seen } = beats.get(old.node.node) ?? old;
+    const silent = now - seen > 3 * node.interval_ms + 2000;
     const i = by.get(node.node);
     const state = i?.severity === "critical" ? "critical" : silent ? "silent" : i && i.severity !== "info" ? i.severity : "alive";
     return { node, state, why: i?.summary ?? (silent ? "no beat" : ""), rank: ranks[state] ?? 0 };
