@@ -63,7 +63,8 @@ test("pictures", async () => {
         await page.goto(base + path);
         await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".loading"));
         await page.waitForTimeout(400);
-        await page.screenshot({ path: `${process.env.UI_OUT}/${name}-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: name !== "fleet" && !(name === "insight" && width > 320) });
+        const clip = name === "fleet" && width > 320 ? { clip: { x: 0, y: 0, width, height: 620 } } : {};
+        await page.screenshot({ ...clip, path: `${process.env.UI_OUT}/${name}-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: name !== "fleet" && !(name === "insight" && width > 320) });
         if (name === "insight") await page.screenshot({ path: `${process.env.UI_OUT}/insight-whole-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: true });
       }
       await page.context().close();

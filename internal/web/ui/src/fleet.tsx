@@ -138,9 +138,9 @@ function Window({ rows, filter }: { rows: Row[]; filter: string }) {
     <table aria-rowcount={rows.length + 1}>
       <thead><tr aria-rowindex={1}><th scope="col">node</th><th scope="col">state</th><th scope="col">seen</th><th scope="col">stands out by</th></tr></thead>
       <tbody>
-        <tr key="above" class="gap" aria-hidden="true"><td colSpan={4} style={{ height: first * height + "px" }} /></tr>
+        <tr key="above" class="gap" aria-hidden="true"><td style={{ height: first * height + "px" }} /></tr>
         {rows.slice(first, last).map((r, k) => <tr key={r.node.node} data-node={r.node.node} aria-rowindex={first + k + 2}><th scope="row"><a href={to("nodes", r.node.node)} title={r.node.node}>{r.node.node}</a></th><td><Mark of={r.state} /></td><td>{ago(r.node.last_seen)}</td><td class="cut" title={r.why}>{r.why}</td></tr>)}
-        <tr key="below" class="gap" aria-hidden="true"><td colSpan={4} style={{ height: (rows.length - last) * height + "px" }} /></tr>
+        <tr key="below" class="gap" aria-hidden="true"><td style={{ height: (rows.length - last) * height + "px" }} /></tr>
       </tbody>
     </table>
     </div>
