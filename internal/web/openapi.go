@@ -17,7 +17,7 @@ var inPath = regexp.MustCompile(`\{([a-z]+)\}`)
 
 // OpenAPI describes the API (https://spec.openapis.org/oas/v3.1.0). It is made of the
 // table of routes and of the types they take and give.
-func OpenAPI() object {
+func OpenAPI() map[string]any {
 	d := schemas{}
 	paths := map[string]object{}
 	for _, r := range (&Server{}).routes() {
@@ -130,8 +130,7 @@ func (d schemas) of(t reflect.Type) object {
 // fields adds a struct's fields, those of embedded ones too, as JSON has them. Those that
 // are always there are required.
 func (d schemas) fields(t reflect.Type, to object, required *[]string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-" || !f.IsExported():

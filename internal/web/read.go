@@ -77,7 +77,7 @@ func latest[T protocol.Message](ctx context.Context, s *Server, stream, subject 
 
 func (s *Server) anomalies(ctx context.Context, q *query) (any, error) {
 	node := q.text("node")
-	return newest(ctx, s, q, bus.Events, protocol.AnomalySubject(orAny(node), protocol.Any, protocol.Any), func(a protocol.Anomaly) bool { return true })
+	return newest(ctx, s, q, bus.Events, protocol.AnomalySubject(orAny(node), protocol.Any, protocol.Any), func(protocol.Anomaly) bool { return true })
 }
 
 func (s *Server) changes(ctx context.Context, q *query) (any, error) {

@@ -217,7 +217,12 @@ func (s *stage) startWeb([]byte) (any, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- s.web.Run(ctx, s.listen, func(at string) { ready <- at }) }()
-	s.stop = func() { cancel(); <-ended }
+	s.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	}
 	select {
 	case s.listen = <-ready:
 		return nil, nil

@@ -11,8 +11,8 @@ const looks = { light: { rules }, dark: { dark: true, rules: ["color-contrast"] 
 
 /** violations runs axe on a page. The content security policy lets no script in by a tag, so it is evaluated. */
 async function violations(page, rules) {
-  if (!(await page.evaluate(() => window.axe))) await page.evaluate(script);
-  return page.evaluate(async (rules) => (await axe.run(document, { runOnly: rules })).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`), rules);
+  if (!(await page.evaluate(() => !!window.axe))) await page.evaluate(script);
+  return page.evaluate(async (rules) => (await axe.run(document, { runOnly: rules, resultTypes: ["violations"] })).violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(" | ")}`), rules);
 }
 
 /** overflow says which elements stick out of a page that must not scroll sideways. */
