@@ -75,3 +75,7 @@ gen: ## Write the generated documentation and server configurations again
 ui: ## Bundle the web UI into internal/web/dist; needs Node
 	cd internal/web/ui && npm ci --silent && npm run --silent types
 	$(GO) run ./internal/web/bundle
+
+.PHONY: screenshots
+screenshots: ## Take pictures of the web UI into docs/screenshots; needs Node and Chromium
+	FLEETLENS_SCREENSHOTS=$(CURDIR)/docs/screenshots $(GO) test -count=1 -timeout 4m ./test/ui -run TestScreenshots

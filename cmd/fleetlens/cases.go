@@ -148,7 +148,7 @@ func (a *app) printCase(cmd *cobra.Command, c caseResult) error {
 	for _, r := range c.Runs {
 		steps, again = steps+r.Steps, again+r.Decisions
 	}
-	p.printf("%s  %s\n  %s\n", p.bold(c.Folder), how, p.headline(c.Insight))
+	p.printf("%s  %s\n  %s  %s\n", p.bold(c.Folder), how, p.headline(c.Insight), clean(shorten(c.Insight.Summary, 200)))
 	for _, f := range c.Said {
 		p.printf("  %s called it %s", clean(f.By), verdicts([]protocol.Feedback{f}))
 		if f.Comment != "" {

@@ -144,6 +144,18 @@ func (c *Conn) Source() string { return c.source }
 // Connected reports whether the connection is up right now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
+// OnReconnect has f called each time the connection is back after it was lost: messages
+// of subscriptions may have been missed. f must return soon.
+func (c *Conn) OnReconnect(f func()) (stop func()) {
+	back := c.nc.StatusChanged(nats.CONNECTED)
+	go func() {
+		for range back {
+			f()
+		}
+	}()
+	return func() { c.nc.RemoveStatusListener(back) }
+}
+
 // URL returns the address of the server, without credentials.
 func (c *Conn) URL() string { return c.nc.ConnectedUrlRedacted() }
 

@@ -124,7 +124,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, kind string, body
 	}
 	if len(body) >= leastToCompress && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
+		z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // it is a level that there is
 		_, _ = z.Write(body)
 		_ = z.Close()
 		body = b.Bytes()

@@ -70,9 +70,11 @@ func newHub() *hub {
 }
 
 // follow subscribes to all topics. Core subscriptions, no consumers: a listener costs the
-// streams nothing.
+// streams nothing. What was published while the server did not follow, or was cut off
+// from NATS, it cannot have: listeners are told to read anew.
 func (h *hub) follow(conn *bus.Conn) (stop func(), err error) {
-	var stops []func()
+	h.skip()
+	stops := []func(){conn.OnReconnect(h.skip)}
 	stop = func() {
 		for _, f := range stops {
 			f()
@@ -112,6 +114,23 @@ func (h *hub) add(topic string, m bus.Msg) {
 	}
 	close(h.changed)
 	h.changed = make(chan struct{})
+}
+
+// skip forgets what was kept: whoever comes back, and whoever listens, must read anew.
+func (h *hub) skip() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last++
+	h.ring = nil
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+// count is how many listen.
+func (h *hub) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.listeners
 }
 
 // after returns the events after a number, and what to wait for when there are none.
@@ -162,7 +181,8 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no")
 	c := http.NewResponseController(w)
 	at, known := s.resume(r.Header.Get("Last-Event-ID"))
-	_, _ = fmt.Fprint(w, "retry: 2000\n\n")
+	// Who comes back before it heard anything must say where it began.
+	_, _ = fmt.Fprintf(w, "retry: 2000\nid: %s-%d\n\n", s.events.run, at)
 	if !known {
 		_, _ = fmt.Fprintf(w, "id: %s-%d\nevent: reset\ndata: {}\n\n", s.events.run, at)
 	}

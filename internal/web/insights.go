@@ -42,6 +42,10 @@ func (s *Server) insight(ctx context.Context, q *query) (any, error) {
 	if q.err() != nil {
 		return nil, nil
 	}
+	return s.viewInsight(ctx, id)
+}
+
+func (s *Server) viewInsight(ctx context.Context, id string) (*InsightView, error) {
 	all, _, err := reading.Insights(ctx, s.bus)
 	if err != nil {
 		return nil, err
@@ -53,7 +57,7 @@ func (s *Server) insight(ctx context.Context, q *query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := InsightView{Insight: i, Facts: []protocol.Notification{}}
+	v := &InsightView{Insight: i, Facts: []protocol.Notification{}}
 	for _, other := range all {
 		if other.Supersedes == i.ID {
 			v.SupersededBy = other.ID

@@ -42,6 +42,7 @@ func (s *Server) nodes(ctx context.Context, q *query) (any, error) {
 		}
 		labels[name] = value
 	}
+	brief := q.number("brief", 0, 0, 1) == 1
 	list, unreadable, err := latest[protocol.Heartbeat](ctx, s, bus.Nodes, protocol.NodeSubject(protocol.Any))
 	if err != nil {
 		return nil, err
@@ -49,7 +50,11 @@ func (s *Server) nodes(ctx context.Context, q *query) (any, error) {
 	page := Page[Node]{Items: []Node{}, Unreadable: unreadable}
 	for _, x := range list {
 		if has(x.value.Labels, labels) {
-			page.Items = append(page.Items, nodeOf(x.value, x.msg.Time))
+			n := nodeOf(x.value, x.msg.Time)
+			if brief { // of 10,000 nodes the rest is most of the answer
+				n.Targets, n.Skills, n.Proposals, n.MachineID, n.BootID, n.InstanceID = nil, nil, nil, "", "", ""
+			}
+			page.Items = append(page.Items, n)
 		}
 	}
 	slices.SortFunc(page.Items, func(a, b Node) int { return strings.Compare(a.Node, b.Node) })

@@ -142,6 +142,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST "+prefix+"/session", s.signIn)
 	mux.HandleFunc("DELETE "+prefix+"/session", s.signOut)
 	mux.HandleFunc("GET "+prefix+"/events", s.streamEvents)
+	mux.HandleFunc("GET "+prefix+"/insights/{id}/report.html", s.export("text/html; charset=utf-8", writeReport))
+	mux.HandleFunc("GET "+prefix+"/insights/{id}/postmortem.md", s.export("text/markdown; charset=utf-8", writePostmortem))
 	mux.HandleFunc("GET "+prefix+"/openapi.json", func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, OpenAPI(), nil) })
 	mux.HandleFunc("/", static)
 	mux.HandleFunc(prefix+"/", func(w http.ResponseWriter, r *http.Request) {

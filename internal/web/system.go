@@ -64,6 +64,7 @@ type System struct {
 	Streams     []Stream              `json:"streams"`
 	DeadLetters []protocol.DeadLetter `json:"dead_letters"` // the newest 20, without their bodies
 	Dead        int                   `json:"dead"`         // how many there are
+	Listeners   int                   `json:"listeners"`    // live connections of this server: one a browser
 }
 
 // A Stream is one against its limit.
@@ -82,7 +83,7 @@ func (s *Server) system(ctx context.Context, q *query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := System{Me: me.(Me), DeadLetters: []protocol.DeadLetter{}}
+	out := System{Me: me.(Me), DeadLetters: []protocol.DeadLetter{}, Listeners: s.events.count()}
 	for _, row := range bus.Streams() {
 		st := Stream{Name: row.Name, Doc: row.Doc, MaxBytes: row.MaxBytes}
 		state, err := s.bus.StreamState(ctx, row.Name)

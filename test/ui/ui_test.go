@@ -56,6 +56,26 @@ func TestTheUIInABrowser(t *testing.T) {
 	}
 }
 
+// TestScreenshots writes pictures of all pages to the folder FLEETLENS_SCREENSHOTS, see
+// `make screenshots`.
+func TestScreenshots(t *testing.T) {
+	out := os.Getenv("FLEETLENS_SCREENSHOTS")
+	if out == "" {
+		t.Skip("FLEETLENS_SCREENSHOTS names no folder")
+	}
+	if !missing.Debian(t, "node", "nodejs") || !missing.Debian(t, "npm", "npm") || !missing.Debian(t, "chromium", "chromium") {
+		return
+	}
+	modules(t)
+	s := newStage(t)
+	s.reset(t)
+	cmd := exec.CommandContext(t.Context(), "node", "--test", "checks/screenshots.mjs")
+	cmd.Env = append(os.Environ(), "UI_CONTROL="+s.control, "UI_MODULES="+absolute(t, filepath.Join(sources, "node_modules")), "UI_OUT="+out)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // modules installs the packages that the checks need, in the versions of the lock file.
 func modules(t *testing.T) {
 	t.Helper()
@@ -101,6 +121,7 @@ func newStage(t *testing.T) *stage {
 	for path, do := range map[string]func(body []byte) (any, error){
 		"/where": s.where, "/publish": s.publish, "/nats/stop": s.stopNATS, "/nats/start": s.startNATS,
 		"/web/stop": s.stopWeb, "/web/start": s.startWeb, "/purge": s.purge, "/messages": s.messages,
+		"/viewer": s.viewer, "/consumers": s.consumers, "/serve": s.serve,
 	} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
@@ -199,7 +220,7 @@ func (s *stage) startWeb([]byte) (any, error) {
 	s.stop = func() {
 		cancel()
 		if err := <-ended; err != nil {
-			s.t.Log(err)
+			s.t.Error(err)
 		}
 	}
 	select {
@@ -241,6 +262,85 @@ func (s *stage) purge(body []byte) (any, error) {
 		return nil, err
 	}
 	return nil, js.PurgeStream(string(body))
+}
+
+// viewer begins anew with a NATS server that asks for credentials, and a web server that
+// has a viewer's.
+func (s *stage) viewer([]byte) (any, error) {
+	s.end()
+	dir := s.t.TempDir()
+	auth, err := bus.NewAuthority(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.server, err = natsd.Start(natsd.Options{StoreDir: s.t.TempDir(), Host: "127.0.0.1", Config: filepath.Join(dir, bus.ResolverFile)}); err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for _, role := range []string{bus.AdminRole, bus.ViewerRole, bus.CoordinatorRole} {
+		creds, err := auth.Mint(role, role+"-1")
+		if err != nil {
+			return nil, err
+		}
+		files[role] = filepath.Join(dir, role)
+		if err := os.WriteFile(files[role], creds, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	admin, err := bus.Dial(ctx, bus.Config{Server: s.server.URL(), Creds: files[bus.AdminRole]}, "ui-test", natstest.Log(s.t))
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	if _, err := admin.Setup(ctx, bus.SetupOptions{Skills: []string{"os"}}); err != nil {
+		return nil, err
+	}
+	if s.conn, err = bus.Dial(ctx, bus.Config{Server: s.server.URL(), Creds: files[bus.ViewerRole]}, "ui-test", natstest.Log(s.t)); err != nil {
+		return nil, err
+	}
+	if s.raw, err = nats.Connect(s.server.URL(), nats.UserCredentials(files[bus.CoordinatorRole])); err != nil {
+		return nil, err
+	}
+	s.listen = "127.0.0.1:0"
+	return s.startWeb(nil)
+}
+
+// consumers counts those of all streams.
+func (s *stage) consumers([]byte) (any, error) {
+	n := 0
+	for _, row := range bus.Streams() {
+		state, err := s.conn.StreamState(context.Background(), row.Name)
+		if err != nil {
+			return nil, err
+		}
+		n += state.Consumers
+	}
+	return n, nil
+}
+
+// serve answers what is asked on a subject, and publishes messages when it is, as a
+// coordinator would.
+func (s *stage) serve(body []byte) (any, error) {
+	var as struct {
+		Subject string          `json:"subject"`
+		Answer  json.RawMessage `json:"answer"`
+		Then    json.RawMessage `json:"then"`
+	}
+	if err := json.Unmarshal(body, &as); err != nil {
+		return nil, err
+	}
+	_, err := s.raw.Subscribe(as.Subject, func(m *nats.Msg) {
+		_ = m.Respond(as.Answer)
+		if as.Then != nil {
+			_, _ = s.publish(as.Then)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.raw.FlushTimeout(10 * time.Second)
 }
 
 // messages returns the bodies on a subject of a stream: "STREAM SUBJECT".

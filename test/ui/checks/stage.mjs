@@ -26,7 +26,7 @@ after(() => browser?.close());
 /** open returns a page, signed in, at a path. */
 export async function open(path, options = {}) {
   const { url, token } = await control("/where");
-  const context = options.context ?? (await browser.newContext({ viewport: options.viewport ?? { width: 1100, height: 800 }, colorScheme: options.dark ? "dark" : "light", forcedColors: options.forced ? "active" : "none", acceptDownloads: true }));
+  const context = options.context ?? (await browser.newContext({ viewport: options.viewport ?? { width: 1100, height: 800 }, colorScheme: options.dark ? "dark" : "light", forcedColors: options.forced ? "active" : "none", timezoneId: options.zone, acceptDownloads: true }));
   const page = await context.newPage();
   page.on("pageerror", (e) => wrong.push(`${path}: ${e.message}`));
   page.on("console", (m) => /Content Security|Refused/.test(m.text()) && wrong.push(`${path}: ${m.text()}`));

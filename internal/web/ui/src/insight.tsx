@@ -1,25 +1,28 @@
 // Why, how sure, and who says so: answer first, then proof, then process.
 import { useEffect, useState } from "preact/hooks";
-import { get, post, Problem } from "./api";
-import { list, number, plural, value } from "./format";
+import { post, Problem } from "./api";
+import { list, number, plural, value, zone } from "./format";
 import { on } from "./live";
-import { Copy, Mark, Marked, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
+import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
+import { Timeline } from "./timeline";
 import { byWhom, severityOf } from "./insights";
-import { go, place, to } from "./router";
-import { mayWrite } from "./me";
+import { to } from "./router";
+import { mayWrite, reader, why } from "./me";
 import { Similar } from "./similar";
-import type { AskReply, Evidence, Insight, InsightView, Notification, Said } from "./types";
+import type { AskReply, Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
-  const view = useData(() => get<InsightView>("/insights/" + encodeURIComponent(id)), [id]);
-  useEffect(() => on("people", () => view.reload()), []);
+  const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
+  useEffect(() => on("people", view.reload), []);
+  useEffect(() => on("insights", view.reload), []); // one may take its place
   const i = view.data?.insight;
   return <Page title={i?.summary ?? "Insight " + id} heading={i && <Marked text={i.summary} figures={i.figures} />} actions={i && <Actions of={i} said={view.data!.said} changed={view.reload} />}>
     <State of={view}>{(v) => <Whole v={v} changed={view.reload} />}</State>
   </Page>;
 }
 
-function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
+/** Whole is a conclusion with all that stands behind it; offline it is one that was brought along. */
+export function Whole({ v, changed, offline }: { v: InsightView; changed: () => void; offline?: boolean }) {
   const i = v.insight;
   const figures = [...list(i.figures), ...list(v.facts).flatMap((f) => list(f.figures))];
   const found = figures.filter((f) => f.found).length;
@@ -32,8 +35,8 @@ function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
       <li class={i.hypothesis_grounded ? "good" : ""}>{i.hypothesis_grounded ? "grounded" : "not grounded"}: {i.grounding}</li>
       <li>confidence {i.confidence}</li>
       <li>{i.correlation_type}</li>
-      <li>{byWhom(i.model)}{i.usage && i.usage.llm_calls > 0 ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""}{typeof i.usage?.cost_usd === "number" ? ` · $${i.usage.cost_usd}` : ""}</li>
-      <li><When at={i.created_at} /></li>
+      <li>{byWhom(i.model)}{i.usage && i.usage.llm_calls > 0 ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""}{cost(i.usage)}</li>
+      <li><When at={i.created_at} /> {zone()}</li>
     </ul>
     {i.root_cause_hypothesis && <section class="hypothesis" aria-label="Hypothesis"><p><strong>Not a fact:</strong> {i.root_cause_hypothesis}</p>
       {list(i.supporting_ids).length > 0 && <p class="quiet">supported by {list(i.supporting_ids).map((n) => <a key={n} href={"#" + n}>{n} </a>)}</p>}</section>}
@@ -41,8 +44,8 @@ function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
     <section aria-labelledby="facts"><h2 id="facts">Facts</h2>
       {list(v.facts).map((f) => <Fact key={f.id} of={f} kept={list(i.evidence)} />)}
       {list(v.facts).length === 0 && list(i.matched_observations).map((text, k) => <p key={k} class="fact">{text}</p>)}
-      {list(v.expired).length > 0 && <p class="quiet">{plural(list(v.expired).length, "finding")} behind it {list(v.expired).length === 1 ? "is" : "are"} not kept any more (7 days). The figures below were stored with the insight.</p>}
-      {list(i.evidence).length > 0 && <details class="evidence"><summary>All {list(i.evidence).length} figures that it was concluded from</summary>{list(i.evidence).map((e) => <Proof key={e.address} of={e} />)}</details>}
+      {list(v.expired).length > 0 && <p class="quiet">{plural(list(v.expired).length, "finding")} behind it {list(v.expired).length === 1 ? "is" : "are"} not kept any more (they are for 7 days). The figures below were stored with the insight.</p>}
+      {list(i.evidence).length > 0 && <Fold id={list(v.expired).length ? "kept" : "all"} name={list(v.expired).length ? "closed" : "open"} inverse={list(v.expired).length > 0} cls="evidence"><summary>{list(i.evidence).length === 1 ? "The figure that it was concluded from" : `All ${list(i.evidence).length} figures that it was concluded from`}</summary>{list(i.evidence).map((e) => <Proof key={e.address} of={e} />)}</Fold>}
     </section>
     <div class="columns">
       <section aria-labelledby="out"><h2 id="out">Ruled out</h2>{list(i.ruled_out).length ? <ul>{list(i.ruled_out).map((t, k) => <li key={k}>{t}</li>)}</ul> : <p class="quiet">Nothing was.</p>}</section>
@@ -50,40 +53,33 @@ function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
     </div>
     <section aria-labelledby="where"><h2 id="where">Where</h2><p>{plural(list(i.nodes).length, "node")}: {list(i.nodes).slice(0, 50).map((n) => <><a href={to("nodes", n)}>{n}</a>{" "}</>)}{list(i.nodes).length > 50 && `and ${list(i.nodes).length - 50} more`}</p></section>
     {list(i.suggested_actions).length > 0 && <section aria-labelledby="do"><h2 id="do">What a person could do</h2><ul>{list(i.suggested_actions).map((t, k) => <li key={k}>{t}</li>)}</ul></section>}
-    <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><a href={to("investigations", i.investigation_id)}>The investigation</a>: {i.trigger}</p>
-      <ul class="rows">{list(v.runs).map((r) => <li key={r.run_id} class="row"><Mark of={r.outcome || "running"} short /><div><a href={to("runs", r.run_id)}>{r.skill || "coordinator"}</a> <span class="quiet">{list(r.targets).map((t) => t.node + "/" + t.target).join(", ")} {r.state} {r.error}</span></div></li>)}</ul></section>
-    <Similar of={v.similar} />
-    <FollowUp id={i.investigation_id} />
-    <People id={i.id} said={v.said} changed={changed} />
+    {!offline && <>
+      <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><a href={to("investigations", i.investigation_id)}>The investigation</a>: {i.trigger}</p><Timeline runs={list(v.runs)} since={i.created_at} /></section>
+      <Similar of={v.similar} />
+      <FollowUp id={i.investigation_id} />
+      <People id={i.id} said={v.said} changed={changed} />
+    </>}
     <Raw of={i} />
   </>;
 }
 
 /** Fact is one finding; it opens in place down to the value that proves it. */
 function Fact({ of, kept }: { of: Notification; kept: Evidence[] }) {
-  const open = place.value.hash === of.id || place.value.query.get("fact") === of.id;
   const proofs = [...list(of.evidence)];
   for (const f of list(of.figures)) {
     const e = f.evidence && kept.find((x) => x.address === f.evidence);
     if (e && !proofs.some((p) => p.address === e.address)) proofs.push(e);
   }
   const first = proofs.find((p) => list(p.series).length > 1);
-  const toggle = (e: Event) => {
-    const is = (e.currentTarget as HTMLDetailsElement).open, u = new URL(location.href);
-    if (is === open) return;
-    if (is) u.searchParams.set("fact", of.id); else u.searchParams.delete("fact");
-    u.hash = "";
-    go(u.pathname + u.search, true);
-  };
-  return <details class="fact" id={of.id} open={open} onToggle={toggle}>
+  return <Fold id={of.id} name="fact" cls="fact">
     <summary><span class="verdict" aria-label={of.verified ? "verified" : "not verified"}>{of.verified ? "✓" : "?"}</span> <span class="what"><Marked text={of.observation} figures={of.figures} />
       {list(of.figures).filter((f) => !f.found && f.nearest).map((f, k) => <span key={k} class="quiet"> ({f.text}: found {f.nearest})</span>)}</span>
-      <span class="quiet">{of.operator} · {of.node}/{of.target}</span>{first && <Spark points={first.series} label={first.name} />}</summary>
+      {" "}<span class="quiet">{of.operator} · {of.node}/{of.target}</span>{first && <Spark points={first.series} label={first.name} />}</summary>
     <dl><dt>finding</dt><dd><code>{of.id}</code> <Copy text={of.id} what="the finding's id" /></dd><dt>seen</dt><dd><When at={of.detected_at} />{of.since && <> · since <When at={of.since} /></>}</dd><dt>about</dt><dd>{of.context}</dd>{of.origin && <><dt>from</dt><dd>{of.origin}</dd></>}</dl>
     {proofs.map((e) => <Proof key={e.address} of={e} />)}
     {proofs.length === 0 && <p class="quiet">No single value was kept with this finding.</p>}
     <Raw of={of} />
-  </details>;
+  </Fold>;
 }
 
 export function Proof({ of }: { of: Evidence }) {
@@ -96,11 +92,20 @@ export function Proof({ of }: { of: Evidence }) {
 function Actions({ of, said, changed }: { of: Insight; said: Said; changed: () => void }) {
   const acks = list(said.acks);
   return <>
-    {acks.length > 0 ? <span class="quiet">{acks[acks.length - 1]!.by} looks after it</span> : <button type="button" disabled={!mayWrite.value} title={mayWrite.value ? "" : "needs the role client"} onClick={() => void post("/acks", { id: of.id, by: who() }).then(changed)}>Acknowledge</button>}
+    {acks.length > 0 ? <span class="quiet">{acks[acks.length - 1]!.by} looks after it</span> : <button type="button" disabled={!mayWrite.value} title={why.value} onClick={() => void post("/acks", { id: of.id, by: who() }).then(changed)}>Acknowledge</button>}
     <a class="button" href="#follow">Ask</a>
-    <Copy text={location.origin + to("insights", of.id)} what="the link" />
+    <Menu of={of} /> <Copy text={location.origin + to("insights", of.id)} what="the link">Copy link</Copy>
+    {acks.length === 0 && <Needs />}
   </>;
 }
+
+/** Menu has what one can take along. */
+const Menu = ({ of }: { of: Insight }) => {
+  const at = "/api/v1/insights/" + encodeURIComponent(of.id);
+  return <details class="menu"><summary class="button">Export</summary><ul><li><a href={at + "/report.html"} download={of.id + ".html"}>A page (HTML)</a></li><li><a href={at + "/postmortem.md"} download={of.id + ".md"}>Postmortem (Markdown)</a></li><li><a href={at + "/bundle"} download={of.id + ".json"}>Everything (JSON)</a></li></ul></details>;
+};
+
+const cost = (u: Usage | null | undefined) => (u && u.llm_calls > 0 && typeof u.cost_usd === "number" ? ` · $${Number(u.cost_usd.toPrecision(3))}` : "");
 
 /** who is what people call themselves; it is remembered in this browser. */
 export function who(): string {
@@ -128,8 +133,8 @@ function FollowUp({ id }: { id: string }) {
     wait(false);
   };
   return <section aria-labelledby="follow"><h2 id="follow">Ask a follow-up</h2>
-    {answers.map((x, k) => <article key={k} class="answer"><h3>{x.q}</h3>{x.a ? <><p>{x.a.summary}</p><ul>{list(x.a.findings).map((f, j) => <li key={j}>{f}</li>)}</ul><p class="quiet">{byWhom(x.a.model)}; the insight stays as it is</p></> : <Wrong problem={x.wrong!} />}</article>)}
-    <form onSubmit={ask}><label class="wide">Question <input value={text} onInput={(e) => write(e.currentTarget.value)} disabled={!mayWrite.value} /></label> <button disabled={!mayWrite.value || busy}>{busy ? "Asking …" : "Ask"}</button>{!mayWrite.value && <p class="quiet">It needs the role client.</p>}</form>
+    {answers.map((x, k) => <article key={k} class="answer"><h3>{x.q}</h3>{x.a ? <><p>{x.a.summary}</p><ul>{list(x.a.findings).map((f, j) => <li key={j}>{f}</li>)}</ul>{list(x.a.concerns).length > 0 && <p>To be careful about: {list(x.a.concerns).join("; ")}</p>}<p class="quiet">{byWhom(x.a.model)}{x.a.usage.llm_calls > 0 && ` · ${number(x.a.usage.input_tokens + x.a.usage.output_tokens)} tokens`}{cost(x.a.usage)} · <a href={to("runs", x.a.run_id)}>its run</a> · not checked figure by figure; the insight stays as it is</p></> : <Wrong problem={x.wrong!} />}</article>)}
+    <form onSubmit={ask}><label class="wide">Question <input value={text} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value || busy}>{busy ? "Asking …" : "Ask"}</button><Needs /></form>
   </section>;
 }
 
@@ -140,10 +145,10 @@ function People({ id, said, changed }: { id: string; said: Said; changed: () => 
   const say = (path: string, body: object, clear: () => void) => void post(path, { id, by: who(), ...body }).then(() => { clear(); fail(undefined); changed(); }, fail);
   return <section aria-labelledby="people"><h2 id="people">Was this right?</h2>
     {wrong && <Wrong problem={wrong} />}
-    <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={!mayWrite.value} /></label>
-      <div class="buttons">{verdicts.map(([verdict, word]) => <button key={verdict} type="button" disabled={!mayWrite.value} onClick={() => say("/feedback", { verdict, comment }, () => write(""))}>{word}</button>)}</div></form>
+    <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label>
+      <div class="buttons">{verdicts.map(([verdict, word]) => <button key={verdict} type="button" disabled={!mayWrite.value} onClick={() => say("/feedback", { verdict, comment }, () => write(""))}>{word}</button>)}</div><Needs /></form>
     <ul>{list(said.feedback).map((f, k) => <li key={k}>{verdicts.find(([v]) => v === f.verdict)?.[1]}{f.comment && ": " + f.comment} <span class="quiet">{f.by}, <When at={f.at} /></span></li>)}</ul>
     <h3>Notes</h3><ul>{list(said.notes).map((n, k) => <li key={k}>{n.text} <span class="quiet">{n.by}, <When at={n.at} /></span></li>)}</ul>
-    <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={!mayWrite.value} /></label> <button disabled={!mayWrite.value}>Add</button></form>
+    <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Add</button><Needs /></form>
   </section>;
 }

@@ -1,36 +1,37 @@
 // What is wrong now, and what was.
-import { useEffect, useState } from "preact/hooks";
-import { get, query } from "./api";
+import { useEffect } from "preact/hooks";
+import { query } from "./api";
 import { ago, list, plural, span } from "./format";
 import { on } from "./live";
-import { Mark, Page, State, useData, When } from "./parts";
+import { Fresh, Mark, Page, State, useData, useList, When } from "./parts";
 import { place, set, to } from "./router";
-import type { Insight, Investigation, PageOfInsight, PageOfInvestigation } from "./types";
+import type { Insight, Investigation, PageOfInvestigation } from "./types";
 
 export const severityOf = (i: Insight) => (i.correlation_type === "none" ? "none" : i.severity);
+
+const order = ["critical", "warning", "info"]; // the newest first within each
 
 export function Insights() {
   const q = place.value.query;
   const severity = q.get("severity") ?? "", node = q.get("node") ?? "", since = q.get("since") ?? "168h";
-  const page = useData(() => get<PageOfInsight>("/insights" + query({ severity, node, since, limit: 200 })), [severity, node, since]);
-  const going = useData(() => get<PageOfInvestigation>("/investigations?since=1h&limit=50"), []);
-  // What is new does not move what is being read.
-  const [fresh, setFresh] = useState(0);
-  useEffect(() => on("insights", () => setFresh((n) => n + 1)), []);
-  useEffect(() => on("investigations", () => going.reload()), []);
+  const page = useList<Insight>("/insights" + query({ severity, node, since, limit: 200 }));
+  const going = useData<PageOfInvestigation>("/investigations?since=24h&limit=50");
+  useEffect(() => on("insights", page.reload), []);
+  useEffect(() => on("investigations", going.reload), []);
   const running = list(going.data?.items).filter((i) => i.state === "running");
   return <Page title="Insights">
     <form class="filters" role="search" onSubmit={(e) => e.preventDefault()}>
-      <label>Severity <select value={severity} onChange={(e) => set("severity", e.currentTarget.value)}><option value="">all</option><option>critical</option><option>warning</option><option>info</option></select></label>
-      <label>Node <input id="filter" value={node} placeholder="any" onChange={(e) => set("node", e.currentTarget.value.trim())} /></label>
-      <label>Since <select value={since} onChange={(e) => set("since", e.currentTarget.value)}><option value="24h">a day</option><option value="168h">a week</option><option value="720h">30 days</option></select></label>
+      <label>Severity <select value={severity} onChange={(e) => set("severity", e.currentTarget.value, false)}><option value="">all</option><option>critical</option><option>warning</option><option>info</option></select></label>
+      <label>Node <input id="filter" value={node} placeholder="any" onChange={(e) => set("node", e.currentTarget.value.trim(), false)} /></label>
+      <label>Since <select value={since} onChange={(e) => set("since", e.currentTarget.value, false)}><option value="24h">a day</option><option value="168h">a week</option><option value="720h">30 days</option></select></label>
     </form>
-    <div aria-live="polite">{fresh > 0 && <button type="button" class="fresh" onClick={() => { setFresh(0); page.reload(); }}>{fresh} new</button>}</div>
+    <Fresh of={page} />
     {running.length > 0 && <section aria-label="Investigations that run"><h2>Running</h2><ul class="rows">{running.map((i) => <Running key={i.id} of={i} />)}</ul></section>}
     <State of={page} empty={(d) => list(d.items).length === 0 && <Nothing last={list(going.data?.items)[0]} />}>{(d) => {
-      const wrong = list(d.items).filter((i) => severityOf(i) !== "none"), fine = list(d.items).filter((i) => severityOf(i) === "none");
+      const wrong = page.shown.filter((i) => severityOf(i) !== "none").sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)), fine = page.shown.filter((i) => severityOf(i) === "none");
       return <>
         {wrong.length > 0 && <section aria-labelledby="open"><h2 id="open">{plural(wrong.length, "finding")}</h2><Rows of={wrong} /></section>}
+        {d.next && <p class="quiet">Only the newest {list(d.items).length} are shown: choose a severity or a node.</p>}
         {fine.length > 0 && <section aria-labelledby="fine"><h2 id="fine">Nothing was wrong</h2><Rows of={fine} /></section>}
       </>;
     }}</State>

@@ -1,69 +1,96 @@
 // What is being done, and what was: investigations, and the journals of their runs.
-import { useEffect } from "preact/hooks";
-import { api, get, query } from "./api";
-import { ago, list, number, plural, span, time } from "./format";
+import { Fragment } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, post, Problem, query } from "./api";
+import { ago, list, number, plural, span, time, zone } from "./format";
 import { on } from "./live";
-import { Copy, Mark, Page, Raw, State, useData, When } from "./parts";
+import { Copy, Fold, Fresh, Mark, Needs, Page, Raw, State, useData, useList, When, Wrong } from "./parts";
+import { pageOfSteps, Timeline } from "./timeline";
 import { place, set, to } from "./router";
-import { mayWrite } from "./me";
-import type { InvestigationView, PageOfInvestigation, PageOfRecord, Record as Step } from "./types";
+import { mayWrite, reader } from "./me";
+import type { Investigation, InvestigationView, PageOfRecord, Record as Step } from "./types";
 
 export function Investigations() {
   const since = place.value.query.get("since") ?? "24h";
-  const page = useData(() => get<PageOfInvestigation>("/investigations" + query({ since, limit: 200 })), [since]);
-  useEffect(() => on("investigations", () => page.reload()), []);
+  const page = useList<Investigation>("/investigations" + query({ since, limit: 200 }));
+  useEffect(() => on("investigations", page.reload), []);
   return <Page title="Investigations" actions={<a class="button" href="/ask">Ask</a>}>
-    <form class="filters"><label>Since <select value={since} onChange={(e) => set("since", e.currentTarget.value)}><option value="1h">an hour</option><option value="24h">a day</option><option value="168h">a week</option></select></label></form>
-    <State of={page} empty={(d) => !list(d.items).length && <p>Nobody asked anything in this time. <a href="/ask">Ask something</a>, or <code>fleetlens investigate "…"</code>.</p>}>{(d) =>
-      <ul class="rows">{list(d.items).map((i) => <li key={i.id} class="row"><Mark of={i.state} short /><div><a class="title" href={to("investigations", i.id)}>{i.request?.reason ?? i.id}</a>
+    <form class="filters"><label>Since <select value={since} onChange={(e) => set("since", e.currentTarget.value, false)}><option value="1h">an hour</option><option value="24h">a day</option><option value="168h">a week</option></select></label></form>
+    <Fresh of={page} />
+    <State of={page} empty={(d) => !list(d.items).length && <p>Nobody asked anything in this time. <a href="/ask">Ask something</a>, or <code>fleetlens investigate "…"</code>.</p>}>{() =>
+      <ul class="rows">{page.shown.map((i) => <li key={i.id} class="row"><Mark of={i.state} short /><div><a class="title" href={to("investigations", i.id)}>{i.request?.reason ?? i.id}</a>
         <p class="quiet"><When at={i.accepted_at} /> · {ago(i.accepted_at)} · {i.ended_at && i.accepted_at ? "took " + span(Date.parse(i.ended_at) - Date.parse(i.accepted_at)) : "goes on"} · {plural(i.insights, "insight")}{i.usage ? ` · ${number(i.usage.input_tokens + i.usage.output_tokens)} tokens` : ""} {i.error}</p></div></li>)}</ul>}</State>
   </Page>;
 }
 
 export function InvestigationPage({ id }: { id: string }) {
-  const v = useData(() => get<InvestigationView>("/investigations/" + encodeURIComponent(id)), [id]);
+  const v = useData<InvestigationView>("/investigations/" + encodeURIComponent(id)), [wrong, fail] = useState<Problem>(), asks = useRef<HTMLDialogElement>(null);
   useEffect(() => on("investigations", (e) => e.subject.includes(id) && v.reload()), [id]);
   useEffect(() => on("findings", (e) => e.subject.endsWith("." + id) && v.reload()), [id]);
   const d = v.data;
-  const cancel = () => confirm(`Cancel it, with its ${list(d?.runs).length} runs?`) && void api("/investigations/" + encodeURIComponent(id), { method: "DELETE" }).then(v.reload, (e: Error) => alert(e.message));
-  return <Page title={d?.request?.reason ?? "Investigation " + id} actions={d?.state === "running" && <button type="button" disabled={!mayWrite.value} onClick={cancel}>Cancel</button>}>
+  const cancel = () => void api("/investigations/" + encodeURIComponent(id), { method: "DELETE" }).then(() => { fail(undefined); v.reload(); }, fail);
+  return <Page title={d?.request?.reason ?? "Investigation " + id} actions={d?.state === "running" && <><button type="button" disabled={!mayWrite.value} onClick={() => asks.current?.showModal()}>Cancel</button><Needs /></>}>
+    <dialog ref={asks} aria-labelledby="sure"><h2 id="sure">Cancel this investigation?</h2><p>Its {plural(list(d?.runs).length, "run")} {list(d?.runs).length === 1 ? "ends" : "end"} with it.</p><form method="dialog" class="buttons"><button onClick={cancel}>Cancel it</button> <button>Let it go on</button></form></dialog>
+    {wrong && <Wrong problem={wrong} />}
     <State of={v}>{(d) => <>
-      <ul class="chips"><li><Mark of={d.state} /></li>{d.accepted_at && <li>asked <When at={d.accepted_at} /></li>}{d.ended_at && d.accepted_at && <li>took {span(Date.parse(d.ended_at) - Date.parse(d.accepted_at))}</li>}
+      <ul class="chips"><li><Mark of={d.state} /></li>{d.accepted_at && <li>asked <When at={d.accepted_at} /> {zone()}</li>}{d.ended_at && d.accepted_at && <li>took {span(Date.parse(d.ended_at) - Date.parse(d.accepted_at))}</li>}
         {d.state === "running" && d.deadline && <li>until <When at={d.deadline} /></li>}{d.usage && <li>{number(d.usage.input_tokens + d.usage.output_tokens)} tokens</li>}{d.error && <li>{d.error}</li>}</ul>
       <section aria-labelledby="concl"><h2 id="concl">Conclusions</h2>{list(d.conclusions).length ? <ul class="rows">{list(d.conclusions).map((i) => <li key={i.id} class="row"><Mark of={i.correlation_type === "none" ? "none" : i.severity} short /><a class="title" href={to("insights", i.id)}>{i.summary}</a></li>)}</ul> : <p class="quiet">None yet.</p>}</section>
-      <section aria-labelledby="runs"><h2 id="runs">Runs</h2><ul class="rows">{list(d.runs).map((r) => <li key={r.run_id} class="row"><Mark of={r.outcome || "running"} short /><div><a href={to("runs", r.run_id)}>{r.skill || "coordinator"}</a> <span class="quiet">{plural(list(r.targets).length, "target")} {r.state} {r.error}</span></div></li>)}</ul></section>
+      <section aria-labelledby="runs"><h2 id="runs">Runs</h2><Timeline runs={list(d.runs)} since={d.accepted_at} /></section>
       <section aria-labelledby="found"><h2 id="found">Findings</h2>{list(d.notifications).length ? <ul class="rows">{list(d.notifications).map((n) => <li key={n.id} class="row"><Mark of={n.severity} short /><div>{n.observation} <p class="quiet">{n.verified ? "✓ verified" : "? not verified"} · {n.operator} · <a href={to("nodes", n.node)}>{n.node}</a>/{n.target} · <When at={n.detected_at} /></p></div></li>)}</ul> : <p class="quiet">None.</p>}</section>
-      <section aria-labelledby="prog"><h2 id="prog">Progress</h2><ol class="log">{list(d.progress).map((p, k) => <li key={k}><time>{time(p.at)}</time> {p.agent}: {p.text}</li>)}</ol></section>
+      {d.state === "running" && <Tell id={id} />}
+      <section aria-labelledby="prog"><h2 id="prog">Progress</h2>{!list(d.progress).length && <p class="quiet">None was told.</p>}<ol class="log">{list(d.progress).map((p, k) => <li key={k}><time>{time(p.at)}</time> {p.agent}: {p.text}</li>)}</ol></section>
       <Raw of={d.request} />
     </>}</State>
   </Page>;
 }
 
+/** Tell says something to an investigation that runs. */
+function Tell({ id }: { id: string }) {
+  const [text, write] = useState(""), [told, add] = useState<string[]>([]), [wrong, fail] = useState<Problem>();
+  const tell = (e: Event) => {
+    e.preventDefault();
+    if (text.trim()) post(`/investigations/${encodeURIComponent(id)}/tell`, { text }).then(() => { add((l) => [...l, text]); write(""); fail(undefined); }, fail);
+  };
+  return <section aria-labelledby="tell"><h2 id="tell">Tell it something</h2>{wrong && <Wrong problem={wrong} />}<ul>{told.map((t, k) => <li key={k}>{t}</li>)}</ul>
+    <form onSubmit={tell}><label class="wide">What it should know <input value={text} placeholder="leave db-2 out, it is being drained" onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Tell</button><Needs /></form></section>;
+}
+
+/** idle is from how long on a pause between two records is told. */
+const idle = 10_000;
+
 export function RunPage({ run }: { run: string }) {
   const from = Number(place.value.query.get("from") ?? "1") || 1;
-  const v = useData(() => get<PageOfRecord>("/runs/" + encodeURIComponent(run) + query({ from, limit: 200 })), [run, from]);
-  const first = list(v.data?.items)[0]?.at;
-  return <Page title={"Run " + run} actions={<Copy text={run} what="the run's id" />}>
+  const v = useData<PageOfRecord>("/runs/" + encodeURIComponent(run) + query({ from, limit: pageOfSteps }));
+  const records = list(v.data?.items), began = records[0]?.at;
+  const pages = (next?: string) => (from > 1 || next) && <p class="pages">{from > 1 && <a href={to("runs", run) + query({ from: Math.max(1, from - pageOfSteps) })}>the {pageOfSteps} before</a>} {next && <a href={to("runs", run) + query({ from: next })}>the {pageOfSteps} after</a>}</p>;
+  return <Page title={"Run " + run} actions={<Copy text={run} what="the run's id">Copy id</Copy>}>
     <State of={v} empty={(d) => !list(d.items).length && <p>No records from {from} on.</p>}>{(d) => <>
-      <ol class="steps">{list(d.items).map((r) => <Record key={r.n} of={r} began={first} open={place.value.hash === String(r.n)} />)}</ol>
-      {(from > 1 || d.next) && <p>{from > 1 && <a href={to("runs", run) + query({ from: Math.max(1, from - 200) })}>before</a>} {d.next && <a href={to("runs", run) + query({ from: d.next })}>after</a>}</p>}
+      <p class="quiet">{from > 1 && "From record " + from + ". "}Times count from <When at={began} /> {zone()}.</p>
+      {pages(d.next)}
+      <ol class="steps">{records.map((r, k) => {
+        const before = records[k - 1], pause = before ? Date.parse(r.at) - Date.parse(before.at) : 0;
+        return <Fragment key={r.n}>{pause >= idle && <li class="pause quiet">nothing for {span(pause)}</li>}<Record of={r} began={began} before={before} /></Fragment>;
+      })}</ol>
+      {pages(d.next)}
     </>}</State>
   </Page>;
 }
 
 /** One record of a journal, in a line, and whole when it is opened. */
-function Record({ of, began, open }: { of: Step; began: string | undefined; open: boolean }) {
-  return <li id={String(of.n)} class={"step step-" + of.kind}><details open={open}><summary><span class="n">{of.n}</span> <span class="quiet">{began ? "+" + span(Date.parse(of.at) - Date.parse(began)) : ""}</span> <strong>{of.kind}</strong> {gist(of)}</summary>
-    <p class="quiet">{of.worker} · <When at={of.at} /> · <a href={"#" + of.n}>link</a></p><pre>{JSON.stringify(of.data, null, 2)}</pre></details></li>;
+function Record({ of, began, before }: { of: Step; began: string | undefined; before: Step | undefined }) {
+  const id = String(of.n), open = place.value.hash === id || (place.value.query.get("open") ?? "").split(",").includes(id);
+  return <li class={"step step-" + of.kind}><Fold id={id}><summary><span class="n">{of.n}</span> <span class="quiet">{began ? "+" + span(Date.parse(of.at) - Date.parse(began)) : ""}</span> <strong>{of.kind}</strong> {gist(of, before)}</summary>
+    {open && <><p class="quiet">{of.worker} · <When at={of.at} /> · <a href={"#" + of.n}>link</a> · <Copy text={JSON.stringify(of, null, 2)} what={"record " + of.n} /></p><pre tabIndex={0}>{JSON.stringify(of.data, null, 2)}</pre></>}</Fold></li>;
 }
 
 const cut = (s: unknown, n = 160) => { const t = String(s ?? ""); return t.length > n ? t.slice(0, n) + "…" : t; };
 
-function gist(r: Step): string {
+function gist(r: Step, before?: Step): string {
   const d = (r.data ?? {}) as { [key: string]: any };
   switch (r.kind) {
     case "start": return cut(`${d.agent ?? ""} ${d.user ?? ""}`);
-    case "claim": return `worker ${d.worker}, attempt ${d.attempt}${d.attempt > 1 ? ": another one was lost, this one went on" : ""}`;
+    case "claim": return d.attempt > 1 ? `worker ${before && before.worker !== d.worker ? before.worker : "before"} was lost, ${d.worker} went on (attempt ${d.attempt})` : `worker ${d.worker}`;
     case "answer": return cut(`${d.model ?? ""} ${d.text ?? ""} ${list<any>(d.calls).map((c) => c.tool + " " + c.args).join(" · ")}`);
     case "result": return cut(`${d.tool} ${d.failed ? "failed: " : d.invalid ? "refused: " : ""}${d.content ?? ""}`);
     case "retry": return cut(`attempt ${d.attempt}: ${d.error}`);

@@ -1,5 +1,6 @@
 // Live events. One connection a browser: a SharedWorker has it where there are such,
 // else each page while it can be seen.
+import { open } from "./source";
 import type { Event as Told } from "./types";
 
 type Listener = (e: Told) => void;
@@ -41,24 +42,18 @@ function begin(): void {
     w.port.onmessage = (m: MessageEvent<{ topic: string; data: string }>) => pass(m.data.topic, m.data.data);
     w.port.start();
     addEventListener("pagehide", () => w.port.postMessage("bye"));
+    addEventListener("pageshow", (e) => e.persisted && w.port.postMessage("hello"));
     return;
   }
-  let source: EventSource | undefined;
+  let end: (() => void) | undefined;
   const look = () => {
-    if (document.visibilityState === "visible") source ??= open(pass);
+    if (document.visibilityState === "visible") end ??= open(pass);
     else {
-      source?.close();
-      source = undefined;
+      end?.();
+      end = undefined;
     }
   };
   document.addEventListener("visibilitychange", look);
   look();
 }
 
-const topics = ["insights", "investigations", "findings", "anomalies", "changes", "nodes", "people", "reset"];
-
-export function open(take: (topic: string, data: string) => void): EventSource {
-  const s = new EventSource("/api/v1/events");
-  for (const t of topics) s.addEventListener(t, (m) => take(t, (m as MessageEvent<string>).data));
-  return s;
-}

@@ -1,15 +1,15 @@
 // Ask, Map, System, and what stands behind an address of evidence.
 import { useMemo, useState } from "preact/hooks";
-import { get, post, Problem } from "./api";
+import { post, Problem } from "./api";
 import { list, number, plural, value } from "./format";
-import { Page, Raw, State, useData, Wrong } from "./parts";
+import { Marked, Needs, Page, Raw, State, useData, When, Wrong } from "./parts";
 import { go, place, set, to } from "./router";
-import { me, mayWrite } from "./me";
-import { Proof } from "./insight";
-import type { Asked, EvidenceView, Links, PageOfLinks, PageOfNode, System } from "./types";
+import { me, mayWrite, reader } from "./me";
+import { Proof, Whole } from "./insight";
+import type { Asked, EvidenceView, InsightView, Links, PageOfLinks, PageOfNode, System } from "./types";
 
 export function Ask() {
-  const nodes = useData(() => get<PageOfNode>("/nodes"), []);
+  const nodes = useData<PageOfNode>("/nodes?brief=1");
   const [reason, write] = useState(place.value.query.get("reason") ?? ""), [labels, label] = useState(""), [minutes, wait] = useState("5"), [tokens, most] = useState(""), [wrong, fail] = useState<Problem>();
   const wanted = Object.fromEntries(labels.split(/[\s,]+/).filter((l) => l.includes("=")).map((l) => [l.slice(0, l.indexOf("=")), l.slice(l.indexOf("=") + 1)]));
   const count = list(nodes.data?.items).filter((n) => Object.entries(wanted).every(([k, v]) => n.labels?.[k] === v)).length;
@@ -18,25 +18,25 @@ export function Ask() {
     post<Asked>("/investigations", { reason, labels: wanted, deadline_ms: Number(minutes) * 60_000, max_tokens: Number(tokens) || 0 }).then((a) => go(to("investigations", a.id)), fail);
   };
   return <Page title="Ask">
-    {!mayWrite.value && <p class="banner">This server may only read: {me.value?.why ?? "it is not connected"}</p>}
+    {me.value?.connected && !mayWrite.value && <p class="banner">This server may only read: {me.value.why}</p>}
     {wrong && <Wrong problem={wrong} />}
     <form class="ask" onSubmit={ask}>
-      <label>What is wrong? <textarea rows={3} required value={reason} onInput={(e) => write(e.currentTarget.value)} placeholder="checkout is slow since noon" /></label>
-      <label>Only nodes with <input value={labels} placeholder="role=web zone=a" onInput={(e) => label(e.currentTarget.value)} /></label><p class="quiet" aria-live="polite">{plural(count, "node")} match.</p>
-      <label>Minutes it may take <input type="number" min="1" max="1440" value={minutes} onInput={(e) => wait(e.currentTarget.value)} /></label>
-      <label>Tokens it may use (empty: no limit) <input type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
-      <button disabled={!mayWrite.value || !reason.trim()}>Investigate</button>
+      <label>What is wrong? <textarea disabled={reader.value} rows={3} required value={reason} onInput={(e) => write(e.currentTarget.value)} placeholder="checkout is slow since noon" /></label>
+      <label>Only nodes with <input disabled={reader.value} value={labels} placeholder="role=web zone=a" onInput={(e) => label(e.currentTarget.value)} /></label><p class="quiet" aria-live="polite">{plural(count, "node")} match.</p>
+      <label>Minutes it may take <input disabled={reader.value} type="number" min="1" max="1440" value={minutes} onInput={(e) => wait(e.currentTarget.value)} /></label>
+      <label>Tokens it may use (empty: no limit) <input disabled={reader.value} type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
+      <button disabled={!mayWrite.value || !reason.trim()}>Investigate</button><Needs />
     </form>
   </Page>;
 }
 
 export function System() {
-  const v = useData(() => get<System>("/system"), []);
+  const v = useData<System>("/system");
   return <Page title="System">
     <State of={v}>{(d) => <>
-      <ul class="chips"><li>{d.me.connected ? "● connected" : "✕ not connected"} to {d.me.url}</li><li>{d.me.can_write ? "may ask and write" : "may only read"}</li></ul>
-      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Table of the streams"><table><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
-      <section aria-labelledby="dead"><h2 id="dead">{plural(d.dead, "dead letter")}</h2>{d.dead === 0 && <p class="quiet">Everything could be handled.</p>}<ul>{list(d.dead_letters).map((l, k) => <li key={k}><code>{l.subject}</code>: {l.reason}</li>)}</ul></section>
+      <ul class="chips"><li>{d.me.connected ? "● connected" : "✕ not connected"} to {d.me.url}</li><li>{d.me.can_write ? "may ask and write" : "may only read"}</li><li>{plural(d.listeners, "live connection")}</li></ul>
+      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Table of the streams"><table class="streams"><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
+      <section aria-labelledby="dead"><h2 id="dead">{plural(d.dead, "dead letter")}</h2>{d.dead === 0 && <p class="quiet">Everything could be handled.</p>}<ul>{list(d.dead_letters).map((l, k) => <li key={k}><When at={l.at} /> <code>{l.subject}</code> of {l.stream}: {l.reason}</li>)}</ul></section>
     </>}</State>
   </Page>;
 }
@@ -44,7 +44,7 @@ export function System() {
 /** EvidencePage always has an answer to an address of evidence. */
 export function EvidencePage() {
   const address = place.value.query.get("address") ?? "";
-  const v = useData(() => get<EvidenceView>("/evidence?address=" + encodeURIComponent(address)), [address]);
+  const v = useData<EvidenceView>("/evidence?address=" + encodeURIComponent(address));
   const field = address.slice(address.indexOf("#") + 1);
   return <Page title="Evidence"><p><code>{address}</code></p>
     <State of={v}>{(d) => <>
@@ -61,12 +61,12 @@ export function EvidencePage() {
 /** Map shows whom nodes talk to: from left to right, callers first, and the same as a table. */
 export function MapPage() {
   const of = place.value.query.get("node") ?? "";
-  const v = useData(() => get<PageOfLinks>("/links"), []);
+  const v = useData<PageOfLinks>("/links");
   const edges = useMemo(() => edgesOf(list(v.data?.items)), [v.data]);
   const shown = of ? edges.filter((e) => e.from === of || e.to === of) : edges;
   return <Page title="Map">
     <State of={v} empty={(d) => !list(d.items).length && <p>No probe has said yet whom its host talks to: it does so within a minute.</p>}>{() => <>
-      <form class="filters" onSubmit={(e) => e.preventDefault()}><label>Around <input id="filter" value={of} placeholder="any node" onChange={(e) => set("node", e.currentTarget.value.trim())} /></label></form>
+      <form class="filters" onSubmit={(e) => e.preventDefault()}><label>Around <input id="filter" value={of} placeholder="any node" onChange={(e) => set("node", e.currentTarget.value.trim(), false)} /></label></form>
       {shown.length <= 60 && shown.length > 0 && <Drawing edges={shown} />}
       <div class="scroll" tabIndex={0} role="region" aria-label="Connections"><table><thead><tr><th scope="col">from</th><th scope="col">to</th><th scope="col">port</th><th scope="col">connections</th></tr></thead><tbody>{shown.slice(0, 500).map((e, k) => <tr key={k}><th scope="row"><a href={to("nodes", e.from)}>{e.from}</a></th><td>{e.known ? <a href={to("nodes", e.to)}>{e.to}</a> : e.to}</td><td class="n">{e.port}</td><td class="n">{e.n}</td></tr>)}</tbody></table></div>
       {shown.length > 500 && <p class="quiet">{shown.length - 500} more: choose a node.</p>}
@@ -102,4 +102,22 @@ function Drawing({ edges }: { edges: Edge[] }) {
     {edges.map((e, k) => { const [x1, y1] = at.get(e.from)!, [x2, y2] = at.get(e.to)!; return <path key={k} class={e.known ? "edge" : "edge out"} d={`M${x1 + 180} ${y1 + 12}C${x1 + 205} ${y1 + 12} ${x2 - 25} ${y2 + 12} ${x2} ${y2 + 12}`} />; })}
     {[...at].map(([name, [x, y]]) => <g key={name}><rect x={x} y={y} width="180" height="24" rx="4" /><text x={x + 8} y={y + 16}>{name.length > 24 ? name.slice(0, 23) + "…" : name}</text></g>)}
   </svg></div>;
+}
+
+/** Opened shows a conclusion that was exported, with nothing but this page. */
+export function Opened() {
+  const [v, put] = useState<InsightView>(), [wrong, fail] = useState<Problem>();
+  const open = async (e: Event) => {
+    try {
+      const b = JSON.parse(await (e.target as HTMLInputElement).files![0]!.text()) as InsightView;
+      if (!b.insight?.id) throw new Error("it holds no insight");
+      put(b);
+      fail(undefined);
+    } catch (err) { fail(new Problem("This is no export of an insight: " + (err as Error).message, 400)); }
+  };
+  return <Page title={v?.insight.summary ?? "Open an export"} heading={v && <Marked text={v.insight.summary} figures={v.insight.figures} />}>
+    <form class="filters"><label>Export (JSON) <input type="file" accept=".json,application/json" onChange={open} /></label></form>
+    {wrong && <Wrong problem={wrong} />}
+    {v && <><p class="banner">This is read from a file, as it was exported.</p><Whole v={v} changed={() => undefined} offline /></>}
+  </Page>;
 }

@@ -1,9 +1,11 @@
 // Small parts that pages share.
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { Problem } from "./api";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, Problem } from "./api";
 import { onReset } from "./live";
-import { ago, date, number, time, value as written, zone } from "./format";
+import { ago, date, list, number, time, value as written, zone } from "./format";
+import { why } from "./me";
+import { go, place, set } from "./router";
 import type { Evidence, Figure, Point } from "./types";
 
 export const shapes: Record<string, [string, string]> = {
@@ -37,26 +39,68 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
-/** useData reads something, keeps it while it is read again, and says what was wrong. */
-export function useData<T>(read: () => Promise<T>, deps: unknown[]): Loaded<T> {
-  const [state, put] = useState<{ data?: T; error?: Problem; key: string }>({ key: "" });
+const seen = new Map<string, unknown>(); // the last answers: going back shows them at once
+
+/** useData reads a path, keeps the answer while it is read again, and says what was wrong. An empty path reads nothing. */
+export function useData<T>(path: string): Loaded<T> {
+  const [state, put] = useState<{ data?: T; error?: Problem; path: string }>({ path: "" });
   const [turn, again] = useState(0);
-  const key = JSON.stringify(deps);
+  const soon = useRef<ReturnType<typeof setTimeout>>(undefined);
+  // Events come in bursts: what they make old is read once.
+  const reload = useRef(() => { clearTimeout(soon.current); soon.current = setTimeout(() => again((n) => n + 1), 150); }).current;
   useEffect(() => {
     let over = false;
-    read().then((data) => over || put({ data, key }), (error) => over || put((s) => (s.key === key ? { ...s, error } : { error, key })));
+    if (path) get<T>(path).then((data) => {
+      seen.delete(path);
+      seen.set(path, data);
+      if (seen.size > 20) seen.delete(seen.keys().next().value!);
+      if (!over) put({ data, path });
+    }, (error) => over || put((s) => (s.path === path ? { ...s, error } : { error, path })));
     return () => void (over = true);
-  }, [key, turn]);
-  useEffect(() => onReset(() => again((n) => n + 1)), []);
-  const fits = state.key === key;
-  return { data: fits ? state.data : undefined, error: fits ? state.error : undefined, reload: () => again((n) => n + 1) };
+  }, [path, turn]);
+  useEffect(() => { const off = onReset(reload); return () => { off(); clearTimeout(soon.current); }; }, []);
+  return { data: (state.path === path ? state.data : undefined) ?? (seen.get(path) as T | undefined), error: state.path === path ? state.error : undefined, reload };
 }
+
+export interface List<T> extends Loaded<{ items: T[] | null; next?: string }> {
+  shown: T[];
+  fresh: number;
+  show: () => void;
+}
+
+/** useList reads a list that somebody is reading: what is new waits until it is asked for. */
+export function useList<T extends { id: string }>(path: string): List<T> {
+  const of = useData<{ items: T[] | null; next?: string }>(path);
+  const [known, know] = useState<{ path: string; ids: Set<string> }>();
+  const items = list(of.data?.items), all = () => know({ path, ids: new Set(items.map((i) => i.id)) });
+  const begun = known?.path === path && known.ids.size > 0;
+  if (!begun && items.length) all();
+  const shown = begun ? items.filter((i) => known.ids.has(i.id)) : items;
+  return { ...of, shown, fresh: items.length - shown.length, show: all };
+}
+
+/** Fresh says how many there are that are not shown yet. */
+export const Fresh = ({ of }: { of: List<any> }) => <div class="polite" aria-live="polite">{of.fresh > 0 && <button type="button" class="fresh" onClick={() => { of.show(); document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true }); scrollTo(0, 0); }}>{of.fresh} new</button>}</div>;
+
+/** Fold is a part that opens in place; which ones are open stands in the address. */
+export function Fold({ id, name = "open", cls, inverse = false, children }: { id: string; name?: string; cls?: string | undefined; inverse?: boolean; children: ComponentChildren }) {
+  const all = (place.value.query.get(name) ?? "").split(",").filter(Boolean), open = all.includes(id) !== inverse || place.value.hash === id;
+  const toggle = (e: Event) => {
+    const is = (e.currentTarget as HTMLDetailsElement).open;
+    if (is !== open) set(name, [...all.filter((x) => x !== id), ...(is !== inverse ? [id] : [])].join(","));
+    if (!is && location.hash.slice(1) === id) go(location.pathname + location.search, true);
+  };
+  return <details class={cls} id={id} open={open} onToggle={toggle}>{children}</details>;
+}
+
+/** Needs says beside a control why it cannot be used. */
+export const Needs = () => why.value ? <p class="quiet needs">{why.value}</p> : null;
 
 /** State shows what there is to say while there is no data, or beside it. */
 export function State<T>({ of, empty, children }: { of: Loaded<T>; empty?: (data: T) => ComponentChildren | false; children: (data: T) => ComponentChildren }) {
   const nothing = of.data !== undefined && empty ? empty(of.data) : false;
   return <>
-    {of.error && <Wrong problem={of.error} again={of.reload} stale={of.data !== undefined} />}
+    {of.error && !(of.data !== undefined && (of.error.status === 0 || of.error.status === 503)) && <Wrong problem={of.error} again={of.reload} stale={of.data !== undefined} />}
     {of.data === undefined && !of.error && <p class="loading" role="status">Loading …</p>}
     {nothing ? <div class="empty">{nothing}</div> : of.data !== undefined && children(of.data)}
   </>;
@@ -104,14 +148,15 @@ export function Plot({ of }: { of: Evidence }) {
   const marks = [of.threshold, of.baseline].filter((v): v is number => typeof v === "number");
   const vs = [...p.map((x) => x.v), ...marks];
   const low = Math.min(...vs), high = Math.max(...vs), pad = (high - low || Math.abs(high) || 1) * 0.08, t0 = p[0]!.t, t1 = p[p.length - 1]!.t;
-  const x = (t: number) => 40 + ((t - t0) / Math.max(1, t1 - t0)) * 550, y = (v: number) => 130 - ((v - low + pad) / (high - low + 2 * pad)) * 120;
+  const wide = innerWidth < 600 ? 320 : 600, end = wide - 10; // so that its words stay as large as others
+  const x = (t: number) => 50 + ((t - t0) / Math.max(1, t1 - t0)) * (end - 50), y = (v: number) => 130 - ((v - low + pad) / (high - low + 2 * pad)) * 120;
   return <figure class="plot">
-    <svg viewBox="0 0 600 150" role="img" aria-label={`${of.name}: ${p.length} values from ${time(t0)} to ${time(t1)} ${zone()}, last ${written(p[p.length - 1]!.v, of.unit)}`}>
-      {typeof of.baseline === "number" && <line class="baseline" x1="40" x2="590" y1={y(of.baseline)} y2={y(of.baseline)} />}
-      {typeof of.threshold === "number" && <line class="threshold" x1="40" x2="590" y1={y(of.threshold)} y2={y(of.threshold)} />}
+    <svg viewBox={`0 0 ${wide} 150`} role="img" aria-label={`${of.name}: ${p.length} values from ${time(t0)} to ${time(t1)} ${zone()}, last ${written(p[p.length - 1]!.v, of.unit)}`}>
+      {typeof of.baseline === "number" && <line class="baseline" x1="50" x2={end} y1={y(of.baseline)} y2={y(of.baseline)} />}
+      {typeof of.threshold === "number" && <line class="threshold" x1="50" x2={end} y1={y(of.threshold)} y2={y(of.threshold)} />}
       <path class="line" d={p.map((q, i) => `${i ? "L" : "M"}${x(q.t).toFixed(1)} ${y(q.v).toFixed(1)}`).join("")} />
-      <text x="36" y={y(high) + 4} text-anchor="end">{number(high)}</text><text x="36" y={y(low) + 4} text-anchor="end">{number(low)}</text>
-      <text x="40" y="146">{time(t0)}</text><text x="590" y="146" text-anchor="end">{time(t1)} {zone()}</text>
+      <text x="46" y={y(high) + 4} text-anchor="end">{number(high)}</text><text x="46" y={y(low) + 4} text-anchor="end">{number(low)}</text>
+      <text x="50" y="146">{time(t0)}</text><text x={end} y="146" text-anchor="end">{time(t1)} {zone()}</text>
     </svg>
     <figcaption>{typeof of.threshold === "number" && <>threshold {written(of.threshold, of.unit)} (dashed) </>}{typeof of.baseline === "number" && <>usually {written(of.baseline, of.unit)} (dotted)</>}</figcaption>
     <details><summary>as a table</summary><table><thead><tr><th scope="col">time, {zone()}</th><th scope="col">{of.name}</th></tr></thead><tbody>{p.map((q) => <tr key={q.t}><td>{time(q.t)}</td><td class="n">{written(q.v, of.unit)}</td></tr>)}</tbody></table></details>
@@ -119,9 +164,9 @@ export function Plot({ of }: { of: Evidence }) {
 }
 
 /** Copy is a button that copies a text. */
-export function Copy({ text, what }: { text: string; what: string }) {
+export function Copy({ text, what, children }: { text: string; what: string; children?: string }) {
   const [done, say] = useState(false);
-  return <button type="button" class="copy" aria-label={`Copy ${what}`} onClick={() => void navigator.clipboard?.writeText(text).then(() => { say(true); setTimeout(() => say(false), 1500); })}>{done ? "copied" : "copy"}</button>;
+  return <button type="button" class="copy" aria-label={children ?? `Copy ${what}`} onClick={() => void navigator.clipboard?.writeText(text).then(() => { say(true); setTimeout(() => say(false), 1500); })}>{done ? "copied" : children ?? "copy"}</button>;
 }
 
 /** Raw shows a value as JSON, folded. */

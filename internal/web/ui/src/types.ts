@@ -39,6 +39,17 @@ export interface Asked {
   id: string;
 }
 
+export interface Bundle {
+  expired?: string[] | null;
+  facts: Notification[] | null;
+  insight: Insight;
+  journals: { [name: string]: Record[] | null } | null;
+  runs: Run[] | null;
+  said: Said;
+  similar: SimilarInsight[] | null;
+  superseded_by?: string;
+}
+
 export interface CallReply {
   at: string;
   callback: string;
@@ -492,6 +503,7 @@ export interface Stream {
 export interface System {
   dead: number;
   dead_letters: DeadLetter[] | null;
+  listeners: number;
   me: Me;
   streams: Stream[] | null;
 }

@@ -1,0 +1,20 @@
+// The connection that events come by.
+const topics = ["insights", "investigations", "findings", "anomalies", "changes", "nodes", "people", "reset"];
+
+/** open listens until what it returns is called. A browser tries again by itself when the
+ * connection breaks, but not when it was refused: that is done here. */
+export function open(take: (topic: string, data: string) => void): () => void {
+  let source: EventSource, again: ReturnType<typeof setTimeout> | undefined, refused = false;
+  const begin = () => {
+    source = new EventSource("/api/v1/events");
+    if (refused) source.addEventListener("open", () => take("reset", "{}"), { once: true }); // it knows no last event
+    for (const t of topics) source.addEventListener(t, (m) => take(t, (m as MessageEvent<string>).data));
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      refused = true;
+      again = setTimeout(begin, 3000);
+    });
+  };
+  begin();
+  return () => { clearTimeout(again); source.close(); };
+}
