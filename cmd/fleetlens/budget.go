@@ -39,7 +39,7 @@ as --tokens-per-day.`,
 			}
 			var rows [][]any
 			for _, l := range lines {
-				rows = append(rows, []any{l.Window, int(l.Tokens), number(fmt.Sprintf("%.4f", l.USD)), int(l.HeldTokens)})
+				rows = append(rows, []any{l.Window, l.Tokens, number(fmt.Sprintf("%.4f", l.USD)), l.HeldTokens})
 			}
 			out(cmd).table("Budget", []string{"Window", "Tokens", "USD", "Tokens under way"}, rows)
 			return nil

@@ -36,7 +36,7 @@ var ways = map[string]look{
 }
 
 // golden compares what is printed in each way with a file.
-func golden(t *testing.T, name string, print func(printer), in ...string) {
+func golden(t *testing.T, name string, show func(printer), in ...string) {
 	t.Helper()
 	for _, way := range in {
 		l, ok := ways[way]
@@ -44,7 +44,7 @@ func golden(t *testing.T, name string, print func(printer), in ...string) {
 			t.Fatalf("no way %q", way)
 		}
 		var got bytes.Buffer
-		print(printer{&got, l})
+		show(printer{&got, l})
 		if !l.colour && bytes.ContainsRune(got.Bytes(), 0x1b) {
 			t.Errorf("%s, %s: it is coloured:\n%q", name, way, &got)
 		}

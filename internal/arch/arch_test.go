@@ -88,6 +88,7 @@ var mayUse = map[string][]string{
 	"go.opentelemetry.io/otel/exporters": {"internal/telemetry", "test/..."},
 	"github.com/prometheus/":             {"internal/telemetry", "internal/reach/...", "test/..."},
 	"github.com/google/pprof/":           {"internal/reach/gopprof"},
+	"github.com/jedib0t/go-pretty/":      {"cmd/fleetlens"},
 }
 
 // mustNotUse says what packages may not import, tests left out.
