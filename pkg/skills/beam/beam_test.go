@@ -156,7 +156,7 @@ func TestAnElixirProcessIsWrittenAsElixirDoes(t *testing.T) {
 func TestAQueueThatGrowsIsTold(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
-	tg.of.Do("begin P = shop:start(wait, []), register(till, P), [P ! X || X <- lists:seq(1, 500)], spawn(fun F() -> P ! more, timer:sleep(1), F() end), ok end")
+	tg.of.Do("begin P = shop:start(wait, []), register(till, P), [P ! X || X <- lists:seq(1, 500)], spawn(fun F() -> [P ! more || _ <- lists:seq(1, 50)], timer:sleep(1), F() end), ok end")
 	a := tg.ask("beam_queue_growth(300, 5)")
 	list := rows(a, "processes")
 	if len(list) != 1 || list[0]["name"] != "till" || list[0]["queue_growth"].(float64) < 10 || list[0]["final_queue"].(float64)-list[0]["initial_queue"].(float64) != list[0]["queue_growth"] {
@@ -186,7 +186,7 @@ func TestALeakOfProcessesNamesWithWhatTheyBegan(t *testing.T) {
 
 func TestABusySchedulerNamesTheProcessAndItsFunction(t *testing.T) {
 	t.Parallel()
-	tg := start(t, beamtest.Options{Args: []string{"+S", "2:2"}})
+	tg := start(t, beamtest.Options{Args: []string{"+S", "1:1"}}) // of two the work would go from one to the other
 	tg.of.Do("begin register(miner, shop:start(spin, [])), ok end")
 	d := tg.rounds(2, func() {})
 	says := tg.crossed(d, map[string]float64{"spinning_for_seconds": 1})
