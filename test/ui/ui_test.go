@@ -39,7 +39,7 @@ func TestTheUIInABrowser(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("there are no checks: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
