@@ -25,7 +25,7 @@ build: ## Build the programs into bin/
 .PHONY: test
 test: ## Run every test, with the race detector; says at its end what it could not run
 	@rm -f $(MISSING); status=0; \
-	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -timeout 9m ./... || status=$$?; \
+	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -p 3 -timeout 9m ./... || status=$$?; \
 	$(GO) test -count=1 -run TestHostileScriptsAreContained ./pkg/luasandbox || status=$$?; \
 	if [ -s $(MISSING) ]; then echo; echo "Could not be run on this machine:"; sort -u $(MISSING); \
 	else echo; echo "Nothing was left out."; fi; rm -f $(MISSING); exit $$status

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,13 @@ NATS user may: with a viewer's credentials it only reads. It listens on loopback
 			return err
 		}
 		defer conn.Close()
-		err = a.serveUI(cmd.Context(), cmd, conn, c)
+		err = a.serveUI(cmd.Context(), conn, c, func(at uiAddress) {
+			if a.json {
+				_ = printJSON(cmd.OutOrStdout(), at)
+				return
+			}
+			out(cmd).printf("%s\n", at)
+		})
 		if errors.Is(err, context.Canceled) {
 			return nil
 		}
@@ -47,29 +54,32 @@ NATS user may: with a viewer's credentials it only reads. It listens on loopback
 	return cmd
 }
 
-// serveUI serves until ctx ends, and says where.
-func (a *app) serveUI(ctx context.Context, cmd *cobra.Command, conn *bus.Conn, c web.Config) error {
+// A uiAddress is where the UI is served.
+type uiAddress struct {
+	UI    string `json:"ui"`
+	Token string `json:"token,omitempty"` // that the server made up; one from a file is not shown
+	file  string
+}
+
+// String says how to get there.
+func (u uiAddress) String() string {
+	if u.file != "" {
+		return fmt.Sprintf("Fleetlens is to be seen at %s/ (the token is in %s)", u.UI, u.file)
+	}
+	return fmt.Sprintf("Fleetlens is to be seen at %s/#token=%s", u.UI, u.Token)
+}
+
+// serveUI serves until ctx ends. ready is told where.
+func (a *app) serveUI(ctx context.Context, conn *bus.Conn, c web.Config, ready func(uiAddress)) error {
 	s, err := web.New(conn, c, a.logging.New(os.Stderr))
 	if err != nil {
 		return proc.UsageError{Err: err}
 	}
 	return s.Run(ctx, c.Listen, func(address string) {
-		if a.json {
-			_ = printJSON(cmd.OutOrStdout(), map[string]any{"ui": "http://" + address, "token": ownToken(s, c)})
-			return
+		at := uiAddress{UI: "http://" + address, file: c.TokenFile}
+		if c.TokenFile == "" {
+			at.Token = s.Token()
 		}
-		if c.TokenFile != "" {
-			out(cmd).printf("Fleetlens is to be seen at http://%s/ (the token is in %s)\n", address, c.TokenFile)
-			return
-		}
-		out(cmd).printf("Fleetlens is to be seen at http://%s/#token=%s\n", address, s.Token())
+		ready(at)
 	})
-}
-
-// ownToken is the token where the server made it up; one from a file is not shown.
-func ownToken(s *web.Server, c web.Config) string {
-	if c.TokenFile != "" {
-		return ""
-	}
-	return s.Token()
 }

@@ -109,14 +109,21 @@ More probes and operators may join from other processes.`,
 			defer stack.Stop()
 			watched.Health.Need("NATS", proc.Connected(stack.Bus))
 			watched.Health.Begun()
-			if err := a.announce(cmd, stack.Server.URL(), data, l); err != nil {
-				return err
-			}
-			ended := make(chan error, 2)
+			ended, seen := make(chan error, 2), make(chan uiAddress, 1)
 			go func() { ended <- stack.Wait() }()
+			var at uiAddress
 			if ui.Listen != "" {
 				// Where somebody else serves already this one takes a free port, unless it was asked for.
-				go func() { ended <- a.serveUI(ctx, cmd, stack.Bus, free(ui, cmd.Flags().Changed("ui"))) }()
+				served := free(ui, cmd.Flags().Changed("ui"))
+				go func() { ended <- a.serveUI(ctx, stack.Bus, served, func(at uiAddress) { seen <- at }) }()
+				select {
+				case at = <-seen:
+				case err := <-ended:
+					return err
+				}
+			}
+			if err := a.announce(cmd, stack.Server.URL(), data, l, at); err != nil {
+				return err
 			}
 			select {
 			case <-ctx.Done():
@@ -141,9 +148,9 @@ func free(c web.Config, asked bool) web.Config {
 	return c
 }
 
-func (a *app) announce(cmd *cobra.Command, url, data string, l *localSettings) error {
+func (a *app) announce(cmd *cobra.Command, url, data string, l *localSettings, ui uiAddress) error {
 	if a.json {
-		return printJSON(cmd.OutOrStdout(), map[string]any{"url": url, "node": l.probe.Node, "data": data, "model": l.llm.Default})
+		return printJSON(cmd.OutOrStdout(), map[string]any{"url": url, "node": l.probe.Node, "data": data, "model": l.llm.Default, "ui": ui.UI, "token": ui.Token})
 	}
 	server := ""
 	if url != "nats://127.0.0.1:4222" {
@@ -163,6 +170,9 @@ or, with the nats command line:
   nats pub investigate.request '{"reason":"checkout is slow"}'%s
   nats sub 'insights.>'%s
 `, url, kept, l.probe.Node, decidedBy(l.llm.Default), server, server, server, server)
+	if ui.UI != "" {
+		out(cmd).printf("\n%s\n", ui)
+	}
 	return nil
 }
 

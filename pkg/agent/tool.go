@@ -139,11 +139,12 @@ func compile(name string, raw []byte) *jsonschema.Schema {
 	if err != nil {
 		panic(fmt.Sprintf("agent: schema of %s: %v", name, err))
 	}
+	at := "fleetlens:" + name // no path: it would be looked for from the current folder, which may be gone
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource(name+".json", doc); err != nil {
+	if err := c.AddResource(at, doc); err != nil {
 		panic(fmt.Sprintf("agent: schema of %s: %v", name, err))
 	}
-	return c.MustCompile(name + ".json")
+	return c.MustCompile(at)
 }
 
 // arguments returns a call's arguments when they are what the tool takes. An
