@@ -100,7 +100,7 @@ func TestWhatPeopleSaidIsExportedAndReplayedAsACase(t *testing.T) {
 
 	one := filepath.Join(folder, insight.ID)
 	stdout, _, code := fleetlens(t, "run", "replay", one)
-	for _, want := range []string{one + "  concludes the same", insight.Summary, "ann called it not quite: the disk was the cause", "bob called it right", "1 of 1 cases conclude the same"} {
+	for _, want := range []string{one + "  concludes the same", insight.Summary[:min(100, len(insight.Summary))], "ann called it not quite: the disk was the cause", "bob called it right", "1 of 1 cases conclude the same"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is not in %s", want, stdout)
 		}
