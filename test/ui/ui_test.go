@@ -34,16 +34,17 @@ func TestTheUIInABrowser(t *testing.T) {
 		return
 	}
 	modules(t)
-	s := newStage(t)
 	files, err := filepath.Glob("checks/*.test.mjs")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("there are no checks: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
-	defer cancel()
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
 			s.reset(t)
+			ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+			defer cancel()
 			cmd := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", file)
 			cmd.Env = append(os.Environ(), "UI_CONTROL="+s.control, "UI_MODULES="+absolute(t, filepath.Join(sources, "node_modules")))
 			out, err := cmd.CombinedOutput()
