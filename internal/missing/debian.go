@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -28,11 +30,19 @@ func Debian(t testing.TB, program, pkg string) bool {
 	return err == nil
 }
 
-// Install takes packages of Debian, as root on a machine with apt-get. Other programs
-// that install at the same time are waited for, two minutes at most.
+// Install takes packages of Debian, as root on a machine with apt-get. Other tests that
+// install at the same time are waited for, and other programs two minutes at most.
 func Install(packages ...string) error {
+	// apt-get waits for the packages' lock and not for that of the lists.
+	lock, err := os.OpenFile(filepath.Join(os.TempDir(), "fleetlens-apt.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }() // and so it is let go
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return err
+	}
 	add := append([]string{"install", "-qq", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"}, packages...)
-	var err error
 	for _, args := range [][]string{add, {"update", "-qq"}, add} {
 		c := exec.Command("apt-get", args...)
 		c.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
