@@ -41,7 +41,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 4, CallTimeout: 5 * time.Second, Execute: true, Watch: true, Cooldown: 15 * time.Minute}
+	return Config{Concurrency: 4, CallTimeout: 5 * time.Second, Execute: true, Watch: true, Cooldown: 5 * time.Minute}
 }
 
 // Flags declares the flags.

@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/coordinator"
 	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/internal/intake"
+	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/telemetry"
@@ -144,6 +145,15 @@ func TestTheCoordinatorsSettingsOfThePageAreItsDefaults(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+}
+
+// What stands is told again before its group ends: else it would be investigated anew
+// each time, and not after --triage-repeat.
+func TestAGroupOutlastsTheSilenceOfACheckThatStaysCrossed(t *testing.T) {
+	again, ends := operator.DefaultConfig().Cooldown, triage.DefaultOptions().Cooldown
+	if 2*again > ends {
+		t.Errorf("a check is told again after %s, and a group ends %s after its last signal", again, ends)
 	}
 }
 
