@@ -307,7 +307,6 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 		b.node(n, "pantry")
 	}
 	asked, seen := b.asked(), make(chan agent.CoordinatorSubject, 10)
-	b.coordinate("co-1", gives(seen), quickly)
 	// Alertmanager may be connected long after an alert began to fire.
 	alert := func(name string, labels map[string]string) {
 		a := protocol.Alert{
@@ -325,6 +324,7 @@ func TestAnAlertMeansTheNodeThatItsLabelsName(t *testing.T) {
 	alert("HighLatency", map[string]string{"instance": "web-1:9100"})
 	alert("HighLatency", map[string]string{"instance": "192.0.2.21:9100"})
 	alert("HighLatency", map[string]string{"instance": "elsewhere:9100"})
+	b.coordinate("co-1", gives(seen), quickly) // it finds all three at once
 	r := next(t, asked, "request")
 	if !slices.Equal(r.Nodes, []string{"web-1.example.net", "db-1"}) || !strings.Contains(r.Reason, "alert.HighLatency on 2 nodes: HighLatency: p99 is 2.1 s") {
 		t.Errorf("request %+v", r)
