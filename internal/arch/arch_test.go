@@ -75,9 +75,11 @@ var mayImport = map[string][]string{
 	"pkg/skills/all":          {"pkg/skills/...", "internal/reach/..."},
 	"pkg/skills/custom":       {"pkg/skills", "pkg/protocol", "internal/reach/...", "internal/keys"},
 	"pkg/skills/skilltest":    {"pkg/skills", "pkg/protocol"},
-	"pkg/agent":               {"pkg/agent/grounding", "pkg/skills", "pkg/protocol", "pkg/signals"},
-	"pkg/agent/agenttest":     {"pkg/agent", "pkg/skills", "pkg/protocol"},
-	"pkg/agent/grounding":     {"pkg/protocol"},
+	// What tests share that start real nodes.
+	"pkg/skills/skilltest/nodetest": {"pkg/skills", "pkg/skills/skilltest", "internal/beamtest", "internal/reach/..."},
+	"pkg/agent":                     {"pkg/agent/grounding", "pkg/skills", "pkg/protocol", "pkg/signals"},
+	"pkg/agent/agenttest":           {"pkg/agent", "pkg/skills", "pkg/protocol"},
+	"pkg/agent/grounding":           {"pkg/protocol"},
 }
 
 // mayUse says who alone may import packages of others, tests left out.

@@ -1,34 +1,21 @@
 package allocator_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/allocator"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
-
-func beamClient(t *testing.T, of *beamtest.Node) *beam.Node {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
-	t.Cleanup(n.Close)
-	return n
-}
 
 func beamSkill(n *beam.Node) skills.Skill {
 	return skills.Skill{
 		Name: "allocator", Title: "Memory allocators", Summary: "as in the list of all", Prefix: "allocator_",
-		Sources: []skills.Source{allocator.BeamSource(map[string]*beam.Node{"shop": n})},
+		Sources: []skills.Source{allocator.BeamSource(map[string]*beam.Node{nodetest.Target: n})},
 	}
 }
 
@@ -37,7 +24,7 @@ func TestTheBeamSourceKeepsItsPromises(t *testing.T) {
 	for name, o := range map[string]beamtest.Options{"erlang": {}, "elixir": {Elixir: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			skilltest.RunTarget(t, beamSkill(beamClient(t, beamtest.Start(t, o))), skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, beamSkill(nodetest.Client(t, beamtest.Start(t, o))), skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 		})
 	}
 }
@@ -55,21 +42,13 @@ every([_ | Bs], N) -> every(Bs, N + 1).
 func TestFragmentationOfANodeIsComputedFromItsCarriers(t *testing.T) {
 	t.Parallel()
 	of := beamtest.Start(t, beamtest.Options{})
-	n := beamClient(t, of)
-	src := beamSkill(n).Sources[0].Open("shop")
-	snapshot := func() skills.Data {
-		t.Helper()
-		d, err := src.Snapshot(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
+	n := nodetest.Client(t, of)
+	src := beamSkill(n).Sources[0].Open(nodetest.Target)
 	problematic := func() []any {
 		t.Helper()
 		return skilltest.Object(t, src, "allocator_problematic()")["allocators"].([]any)
 	}
-	d := snapshot()
+	d := nodetest.Snapshot(t, src)
 	if d["fragmented_allocators"] != 0.0 || len(problematic()) != 0 || d["fragmented_mb"] != 0.0 || len(skills.Evaluate(src.Checks, d)) != 0 {
 		t.Errorf("a node that just began is fragmented: %v", d)
 	}
@@ -81,15 +60,9 @@ func TestFragmentationOfANodeIsComputedFromItsCarriers(t *testing.T) {
 
 	// 20,000 binaries of 12 KiB, of which one in twenty stays.
 	of.Do("begin file:write_file(\"keeper.erl\", \"" + strings.NewReplacer("\n", `\n`).Replace(keeper) + "\"), {ok, keeper} = compile:file(\"keeper.erl\"), {module, keeper} = code:load_file(keeper), spawn(keeper, peak, []), ok end")
-	for end := time.Now().Add(30 * time.Second); ; {
-		if d = snapshot(); d["fragmented_mb"].(float64) >= 128 && d["worst_usage_ratio"].(float64) < 0.3 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("it is not fragmented: %v", skilltest.Object(t, src, "allocator_summary()"))
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+	d = nodetest.SnapshotUntil(t, src, "most of the peak's memory is fragmented", func(d skills.Data) bool {
+		return d["fragmented_mb"].(float64) >= 128 && d["worst_usage_ratio"].(float64) < 0.3
+	})
 	worst, _ := d["worst_usage_ratio"].(float64)
 	if d["worst_allocator"] != "binary_alloc" || d["fragmented_allocator"] != "binary_alloc" || worst <= 0 || worst >= 0.3 || d["fragmented_allocators"] != float64(len(problematic())) {
 		t.Errorf("fragmented it is %v", d)

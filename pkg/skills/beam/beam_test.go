@@ -10,6 +10,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/beam"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 func TestTheSkillKeepsItsPromises(t *testing.T) {
@@ -18,7 +19,7 @@ func TestTheSkillKeepsItsPromises(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			of := beamtest.Start(t, o)
-			skilltest.RunTarget(t, beam.Skill(map[string]*reach.Node{"shop": client(t, of)}), skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, beam.Skill(map[string]*reach.Node{nodetest.Target: nodetest.Client(t, of)}), skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 		})
 	}
 }
@@ -29,7 +30,7 @@ func TestAHealthyIdleNodeCrossesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tg := start(t, o)
-			if got := tg.crossed(tg.rounds(3, func() {}), nil); len(got) > 0 {
+			if got := nodetest.Crossed(tg.Source, nodetest.Rounds(t, tg.Source, 3, func() {}), nil); len(got) > 0 {
 				t.Errorf("it crosses %q", got)
 			}
 		})
@@ -47,8 +48,8 @@ run() -> Ss = [spawn(?MODULE, serve, []) || _ <- lists:seq(1, 20)], [spawn(?MODU
 serve() -> receive {From, Body} -> spawn(fun() -> From ! {ok, lists:sum(lists:seq(1, 200)), byte_size(Body)} end), serve() end.
 client(S) -> S ! {self(), binary:copy(<<1>>, 1000)}, receive {ok, _, _} -> ok end, timer:sleep(5), client(S).
 `) + `), {ok, web} = compile:file("web.erl"), {module, web} = code:load_file(web), web:run() end`)
-	d := tg.rounds(6, func() {})
-	if got := tg.crossed(d, nil); len(got) > 0 {
+	d := nodetest.Rounds(t, tg.Source, 6, func() {})
+	if got := nodetest.Crossed(tg.Source, d, nil); len(got) > 0 {
 		t.Errorf("it crosses %q", got)
 	}
 	before := tg.ask("beam_get_processes()")["process_count"].(float64)
@@ -61,7 +62,7 @@ client(S) -> S ! {self(), binary:copy(<<1>>, 1000)}, receive {ok, _, _} -> ok en
 func TestWhatTheNodeTellsOfItself(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
-	d := tg.snapshot()
+	d := nodetest.Snapshot(t, tg.Source)
 	for _, name := range []string{"process_utilization_pct", "port_utilization_pct", "atom_utilization_pct"} {
 		if v, ok := d[name].(float64); !ok || v <= 0 || v > 100 {
 			t.Errorf("%s is %v", name, d[name])
@@ -77,12 +78,12 @@ func TestWhatTheNodeTellsOfItself(t *testing.T) {
 		t.Errorf("the node is %v", a)
 	}
 	a := tg.ask(`beam_top_processes(3, "memory")`)
-	list := rows(a, "processes")
+	list := nodetest.Rows(a, "processes")
 	if len(list) != 3 || a["showing"] != 3.0 || a["offset"] != 0.0 || a["limit"] != 3.0 || a["sort_by"] != "memory_kb" || list[0]["memory_kb"].(float64) < list[1]["memory_kb"].(float64) {
 		t.Errorf("the three largest are %v", a)
 	}
 	for _, by := range []string{"memory", "message_queue", "reductions"} {
-		for _, p := range rows(tg.ask(fmt.Sprintf("beam_top_processes(50, %q)", by)), "processes") {
+		for _, p := range nodetest.Rows(tg.ask(fmt.Sprintf("beam_top_processes(50, %q)", by)), "processes") {
 			if p["name"] == "" || p["name"] == "[]" || !strings.HasPrefix(p["pid"].(string), "<0.") {
 				t.Errorf("by %s: %v has no name", by, p)
 			}
@@ -98,13 +99,27 @@ func TestWhatTheNodeTellsOfItself(t *testing.T) {
 			}
 		}
 	}
+	online := strings.Trim(tg.of.Do("erlang:system_info(schedulers_online)"), `"`)
+	if a := tg.ask("beam_get_schedulers()"); fmt.Sprint(a["schedulers_online"]) != online || a["schedulers"].(float64) < a["schedulers_online"].(float64) || a["dirty_io_schedulers"] != 10.0 || a["run_queue"] == nil {
+		t.Errorf("of %s schedulers it tells %v", online, a)
+	}
+	before := tg.ask("beam_get_persistent_terms()")
+	tg.of.Do("begin [persistent_term:put({price, I}, lists:seq(1, 100000)) || I <- [1, 2]], ok end")
+	if a := tg.ask("beam_get_persistent_terms()"); a["count"] != before["count"].(float64)+2 || a["memory_mb"].(float64) < before["memory_mb"].(float64)+3 {
+		t.Errorf("with two terms more than %v it is %v", before, a)
+	}
+	till := strings.Trim(tg.of.Do("begin Till = shop:start(wait, []), register(till, Till), [Till ! x || _ <- lists:seq(1, 7)], pid_to_list(Till) end"), `"`)
+	if a := tg.ask(fmt.Sprintf("beam_process_info(%q)", till)); a["pid"] != till || a["name"] != "till" || a["registered_name"] != "till" || a["message_queue"] != 7.0 || a["status"] != "waiting" ||
+		a["current_function"] != "shop:wait/0" || !strings.Contains(fmt.Sprint(a["stack"]), "shop:wait/0") || a["memory_kb"].(float64) <= 0 || a["total_heap_kb"].(float64) <= 0 {
+		t.Errorf("one process is %v", a)
+	}
 	if a := tg.ask(`beam_reduction_rate("#PID<0.0.0>", 100)`); a["pid"] != "<0.0.0>" || a["window_ms"].(float64) < 100 || a["trend"] != "idle" {
 		t.Errorf("the rate of init is %v", a)
 	}
 	if a := tg.ask(`beam_reduction_rate("<0.999999.0>", 100)`); a["error"] != "process_not_found" {
 		t.Errorf("the rate of nobody is %v", a)
 	}
-	if a := tg.ask("beam_scheduler_utilization(100)"); len(rows(a, "schedulers")) == 0 || a["sample_ms"] != 100.0 {
+	if a := tg.ask("beam_scheduler_utilization(100)"); len(nodetest.Rows(a, "schedulers")) == 0 || a["sample_ms"] != 100.0 {
 		t.Errorf("the schedulers are %v", a)
 	}
 	if _, err := skilltest.Call(t, tg.Source, "beam_scheduler_utilization(99)"); err == nil {
@@ -122,11 +137,11 @@ func TestTwentyThousandMessagesBehindACallThatBlocksNameTheProcessAndWhereItSits
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("begin register(stock, shop:start(stock, [])), register(cart, shop:start(cart, [])), [cart ! X || X <- lists:seq(1, 20001)], ok end")
-	until(t, "the cart to be blocked", func() bool { return tg.ask("beam_queue_stats()")["max_queue_size"] == 20000.0 })
-	d := tg.snapshot()
-	tells(t, tg.crossed(d, nil)["max_queue_size"], "20000 messages wait for cart (<0.", "gen:do_call/4, called by shop:cart/0")
+	nodetest.Until(t, "the cart to be blocked", func() bool { return tg.ask("beam_queue_stats()")["max_queue_size"] == 20000.0 })
+	d := nodetest.Snapshot(t, tg.Source)
+	tells(t, nodetest.Crossed(tg.Source, d, nil)["max_queue_size"], "20000 messages wait for cart (<0.", "gen:do_call/4, called by shop:cart/0")
 	a := tg.ask("beam_queue_processes(1000)")
-	if list := rows(a, "processes"); a["count"] != 1.0 || len(list) != 1 || list[0]["name"] != "cart" || list[0]["message_queue"] != 20000.0 {
+	if list := nodetest.Rows(a, "processes"); a["count"] != 1.0 || len(list) != 1 || list[0]["name"] != "cart" || list[0]["message_queue"] != 20000.0 {
 		t.Errorf("the long queues are %v", a)
 	}
 	if a := tg.ask("beam_queue_processes(20000)"); a["count"] != 0.0 {
@@ -136,7 +151,7 @@ func TestTwentyThousandMessagesBehindACallThatBlocksNameTheProcessAndWhereItSits
 	if most := a["max_queue_process"].(map[string]any); most["name"] != "cart" || a["processes_with_large_queues"] != 1.0 || a["processes_with_critical_queues"] != 1.0 {
 		t.Errorf("the queues are %v", a)
 	}
-	if p := rows(tg.ask(`beam_top_processes(1, "message_queue")`), "processes"); p[0]["name"] != "cart" || p[0]["memory_kb"] != nil {
+	if p := nodetest.Rows(tg.ask(`beam_top_processes(1, "message_queue")`), "processes"); p[0]["name"] != "cart" || p[0]["memory_kb"] != nil {
 		t.Errorf("its memory is asked, which goes through the queue: %v", p)
 	}
 }
@@ -145,9 +160,9 @@ func TestAnElixirProcessIsWrittenAsElixirDoes(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Elixir: true})
 	tg.of.Do(`(fn -> {:ok, p} = Shop.Cart.start(Shop.Till); for x <- 1..3000, do: send(p, x); {:ok, q} = Shop.Cart.start(nil); send(q, 1); send(q, 1); :ok end).()`)
-	until(t, "the carts to be blocked", func() bool { return tg.ask("beam_queue_stats()")["total_queued_messages"] == 3000.0 })
-	tells(t, tg.crossed(tg.snapshot(), nil)["max_queue_size"], "2999 messages wait for Shop.Till (<0.", "Shop.Cart.get/0")
-	list := rows(tg.ask(`beam_top_processes(2, "message_queue")`), "processes")
+	nodetest.Until(t, "the carts to be blocked", func() bool { return tg.ask("beam_queue_stats()")["total_queued_messages"] == 3000.0 })
+	tells(t, nodetest.Crossed(tg.Source, nodetest.Snapshot(t, tg.Source), nil)["max_queue_size"], "2999 messages wait for Shop.Till (<0.", "Shop.Cart.get/0")
+	list := nodetest.Rows(tg.ask(`beam_top_processes(2, "message_queue")`), "processes")
 	if len(list) != 2 || list[1]["name"] != "Shop.Cart.init/1" || list[1]["current_function"] != "Shop.Cart.get/0" {
 		t.Errorf("the processes are %v", list)
 	}
@@ -158,7 +173,7 @@ func TestAQueueThatGrowsIsTold(t *testing.T) {
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("begin P = shop:start(wait, []), register(till, P), [P ! X || X <- lists:seq(1, 500)], spawn(fun F() -> [P ! more || _ <- lists:seq(1, 50)], timer:sleep(1), F() end), ok end")
 	a := tg.ask("beam_queue_growth(300, 5)")
-	list := rows(a, "processes")
+	list := nodetest.Rows(a, "processes")
 	if len(list) != 1 || list[0]["name"] != "till" || list[0]["queue_growth"].(float64) < 10 || list[0]["final_queue"].(float64)-list[0]["initial_queue"].(float64) != list[0]["queue_growth"] {
 		t.Errorf("what grows is %v", a)
 	}
@@ -168,14 +183,14 @@ func TestALeakOfProcessesNamesWithWhatTheyBegan(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("shop:many(200)")
-	d := tg.rounds(5, func() { tg.of.Do("shop:many(400)") })
-	says := tg.crossed(d, map[string]float64{"growing_processes": 1000})
+	d := nodetest.Rounds(t, tg.Source, 5, func() { tg.of.Do("shop:many(400)") })
+	says := nodetest.Crossed(tg.Source, d, map[string]float64{"growing_processes": 1000})
 	tells(t, says["growing_processes"], "began with shop:idle/1", "their number never fell")
 	if n := d["growing_origin_processes"].(float64); n < 2000 || n > 2300 { // it is an estimate
 		t.Errorf("%g began with it", n)
 	}
 	a := tg.ask("beam_process_origins(3)")
-	list := rows(a, "origins")
+	list := nodetest.Rows(a, "origins")
 	if list[0]["function"] != "shop:idle/1" || list[0]["processes"].(float64) < 2000 || list[0]["steady"] != true || list[0]["example"].(map[string]any)["current_function"] != "shop:idle/1" {
 		t.Errorf("the origins are %v", list)
 	}
@@ -188,14 +203,14 @@ func TestABusySchedulerNamesTheProcessAndItsFunction(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Args: []string{"+S", "1:1"}}) // of two the work would go from one to the other
 	tg.of.Do("begin register(miner, shop:start(spin, [])), ok end")
-	d := tg.rounds(2, func() {})
-	says := tg.crossed(d, map[string]float64{"spinning_for_seconds": 1})
+	d := nodetest.Rounds(t, tg.Source, 2, func() {})
+	says := nodetest.Crossed(tg.Source, d, map[string]float64{"spinning_for_seconds": 1})
 	tells(t, says["spinning_for_seconds"], "miner (<0.", "shop:spin/0")
 	a := tg.ask("beam_top_reducers_window(3, 200)")
-	if list := rows(a, "processes"); len(list) == 0 || list[0]["name"] != "miner" || list[0]["share_pct"].(float64) < 50 || list[0]["rate_per_sec"].(float64) < 1e6 || a["window_ms"].(float64) < 200 {
+	if list := nodetest.Rows(a, "processes"); len(list) == 0 || list[0]["name"] != "miner" || list[0]["share_pct"].(float64) < 50 || list[0]["rate_per_sec"].(float64) < 1e6 || a["window_ms"].(float64) < 200 {
 		t.Errorf("who does most is %v", a)
 	}
-	if list := rows(tg.ask("beam_hot_functions(3, 200)"), "functions"); len(list) == 0 || list[0]["function"] != "shop:spin/0" || list[0]["process_count"] != 1.0 {
+	if list := nodetest.Rows(tg.ask("beam_hot_functions(3, 200)"), "functions"); len(list) == 0 || list[0]["function"] != "shop:spin/0" || list[0]["process_count"] != 1.0 {
 		t.Errorf("the hot functions are %v", list)
 	}
 	pid := strings.Trim(tg.of.Do("erlang:pid_to_list(whereis(miner))"), `"`)
@@ -211,15 +226,15 @@ func TestMoreWorkThanSchedulersIsToldWithTheFunction(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Args: []string{"+S", "1:1"}})
 	tg.of.Do("begin [shop:start(spin, []) || _ <- lists:seq(1, 30)], ok end")
-	d := tg.snapshot()
-	tells(t, tg.crossed(d, nil)["run_queue_per_scheduler"], "processes wait for each of 1 schedulers", "shop:spin/0")
+	d := nodetest.Snapshot(t, tg.Source)
+	tells(t, nodetest.Crossed(tg.Source, d, nil)["run_queue_per_scheduler"], "processes wait for each of 1 schedulers", "shop:spin/0")
 	if a := tg.ask("beam_scheduler_health()"); a["status"] != "critical" {
 		t.Errorf("its health is %v", a)
 	}
 	if v, err := skilltest.Call(t, tg.Source, "beam_scheduler_capacity_available()"); err != nil || v != false {
 		t.Errorf("it has capacity: %v %v", v, err)
 	}
-	if f := rows(tg.ask("beam_hot_functions(1, 500)"), "functions"); len(f) != 1 || f[0]["function"] != "shop:spin/0" || f[0]["process_count"].(float64) < 10 {
+	if f := nodetest.Rows(tg.ask("beam_hot_functions(1, 500)"), "functions"); len(f) != 1 || f[0]["function"] != "shop:spin/0" || f[0]["process_count"].(float64) < 10 {
 		t.Errorf("the hot function is %v", f)
 	}
 }
@@ -234,7 +249,7 @@ func TestAnOverloadedNodeStillNamesTheFunction(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "overloaded") || d["atom_count"] == nil {
 			t.Errorf("snapshot %d: %v, %v", i, d, err)
 		}
-		tells(t, tg.crossed(d, nil)["run_queue_per_scheduler"], "processes wait for each of 1 schedulers", "shop:spin/0")
+		tells(t, nodetest.Crossed(tg.Source, d, nil)["run_queue_per_scheduler"], "processes wait for each of 1 schedulers", "shop:spin/0")
 	}
 }
 
@@ -247,8 +262,8 @@ func TestABurstIsOfRatesNotOfLifetimes(t *testing.T) {
 	tg := start(t, beamtest.Options{Args: []string{"+S", "4:4"}})
 	tg.of.Do("begin register(old, shop:start(spin, [])), ok end")
 	tg.of.Do("begin spawn(fun F() -> timer:sleep(700), B = shop:start(spin, []), register(young, B), timer:sleep(700), exit(B, kill), F() end), ok end")
-	until(t, "a burst to be seen", func() bool {
-		for _, p := range rows(tg.ask("beam_burst_detection(300, 300)"), "processes") {
+	nodetest.Until(t, "a burst to be seen", func() bool {
+		for _, p := range nodetest.Rows(tg.ask("beam_burst_detection(300, 300)"), "processes") {
 			if p["name"] == "young" {
 				return p["current_rate"].(float64) > p["baseline_rate"].(float64) && p["burst_multiplier_pct"].(float64) >= 300
 			}
@@ -262,13 +277,13 @@ func TestOneProcessWithMostMemoryIsNamed(t *testing.T) {
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("begin register(ledger, shop:start(remember, [[]])), ledger ! {more, 6000000}, ok end")
 	var d skills.Data
-	until(t, "the ledger to be large", func() bool {
-		d = tg.snapshot()
+	nodetest.Until(t, "the ledger to be large", func() bool {
+		d = nodetest.Snapshot(t, tg.Source)
 		v, _ := d["largest_process_mb"].(float64)
 		return v > 90
 	})
-	tells(t, tg.crossed(d, map[string]float64{"largest_process_mb": 90})["largest_process_mb"], "ledger (<0.", "shop:remember/1")
-	if p := rows(tg.ask(`beam_top_processes(1, "memory")`), "processes"); p[0]["name"] != "ledger" {
+	tells(t, nodetest.Crossed(tg.Source, d, map[string]float64{"largest_process_mb": 90})["largest_process_mb"], "ledger (<0.", "shop:remember/1")
+	if p := nodetest.Rows(tg.ask(`beam_top_processes(1, "memory")`), "processes"); p[0]["name"] != "ledger" {
 		t.Errorf("most memory has %v", p)
 	}
 }
@@ -286,13 +301,13 @@ func (tg *target) down() (skills.Data, error) {
 func TestANodeThatIsGoneOrStuckIsAFinding(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
-	if d := tg.snapshot(); d["reachable"] != 1.0 {
+	if d := nodetest.Snapshot(t, tg.Source); d["reachable"] != 1.0 {
 		t.Errorf("reachable %v", d["reachable"])
 	}
 	tg.of.Kill()
-	until(t, "the connection to be gone", func() bool { _, err := tg.Snapshot(t.Context()); return err != nil })
+	nodetest.Until(t, "the connection to be gone", func() bool { _, err := tg.Snapshot(t.Context()); return err != nil })
 	d, _ := tg.down()
-	tells(t, tg.crossed(d, nil)["reachable"], "nobody listens for "+tg.of.Name)
+	tells(t, nodetest.Crossed(tg.Source, d, nil)["reachable"], "nobody listens for "+tg.of.Name)
 }
 
 func TestAWrongCookieIsNoFaultOfTheNode(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 // atoms makes so many new atoms on the node.
@@ -24,8 +25,8 @@ func TestALeakOfAtomsTellsItsRateAndTheTimeLeft(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{Args: []string{"+t", "200000"}})
 	n := 0
-	d := tg.rounds(5, func() { tg.atoms(n, 1000); n += 1000 })
-	says := tg.crossed(d, nil)["atom_hours_left"]
+	d := nodetest.Rounds(t, tg.Source, 5, func() { tg.atoms(n, 1000); n += 1000 })
+	says := nodetest.Crossed(tg.Source, d, nil)["atom_hours_left"]
 	tells(t, says, "atoms leak: ", " of 200000 are used", "there is no room in")
 	perMinute, hours := d["atoms_per_min"].(float64), d["atom_hours_left"].(float64)
 	if left := 200_000 - d["atom_count"].(float64); perMinute < 500 || hours > 24 || math.Abs(hours-left/perMinute/60) > 0.06 {
@@ -45,7 +46,7 @@ func TestHowFastAtomsGrow(t *testing.T) {
 	if a["urgency"] != "insufficient_history" || a["atoms_per_minute"] != nil || a["atoms_per_hour"] != nil || a["hours_until_exhausted"] != nil || a["time_window_minutes"] != 0.0 || a["samples_count"] != 1.0 {
 		t.Errorf("after one reading it is %v", a)
 	}
-	tg.rounds(2, func() { tg.atoms(0, 5000) })
+	nodetest.Rounds(t, tg.Source, 2, func() { tg.atoms(0, 5000) })
 	<-time.After(skills.ShortestRate)
 	a = tg.ask("beam_atom_growth_rate(5)")
 	system := tg.ask("beam_get_atoms()")
@@ -56,7 +57,7 @@ func TestHowFastAtomsGrow(t *testing.T) {
 	if v := tg.ask("beam_atom_leak_detected()"); v["suspected_leak"] != false || v["recommendation"] == "" {
 		t.Errorf("what came once is a leak: %v", v)
 	}
-	if d := tg.snapshot(); d["atom_hours_left"] != nil {
+	if d := nodetest.Snapshot(t, tg.Source); d["atom_hours_left"] != nil {
 		t.Errorf("what came once fills the table in %v hours", d["atom_hours_left"])
 	}
 }
@@ -73,25 +74,25 @@ func TestALeakOfBinariesNamesWhoHoldsThem(t *testing.T) {
 	tg.of.Do("begin register(cache, shop:start(keep, [[]])), register(other, shop:start(keep, [[]])), ok end")
 	tg.hold("other", 50, 200_000)
 	tg.hold("cache", 2000, 16_000)
-	d := tg.rounds(4, func() { tg.hold("cache", 500, 16_000) })
-	says := tg.crossed(d, map[string]float64{"binary_growing_mb": 25})
+	d := nodetest.Rounds(t, tg.Source, 4, func() { tg.hold("cache", 500, 16_000) })
+	says := nodetest.Crossed(tg.Source, d, map[string]float64{"binary_growing_mb": 25})
 	tells(t, says["binary_growing_mb"], "cache (<0.", "shop:keep/1")
 	if v := d["binary_growing_mb"].(float64); v < 29 || v > 33 {
 		t.Errorf("30.5 MiB more are %g", v)
 	}
 	a := tg.ask("beam_binary_top_memory(2)")
-	list := rows(a, "processes")
+	list := nodetest.Rows(a, "processes")
 	if len(list) != 2 || list[0]["name"] != "cache" || list[0]["binary_count"].(float64) < 4000 || list[0]["binary_memory_kb"].(float64) < 62_500 || list[1]["name"] != "other" {
 		t.Errorf("who holds most is %v", a)
 	}
 	a = tg.ask("beam_binary_leak(5)")
-	list = rows(a, "processes")
+	list = nodetest.Rows(a, "processes")
 	if len(list) != 1 || list[0]["name"] != "cache" || list[0]["binary_delta"].(float64) < 1500 || list[0]["binary_memory_delta_kb"].(float64) < 23_000 || a["over_seconds"].(float64) < 4 {
 		t.Errorf("what leaks is %v", a)
 	}
 	pid := list[0]["pid"].(string)
 	info := tg.ask(fmt.Sprintf("beam_binary_info(%q)", pid))
-	if b := rows(info, "binaries"); len(b) != 200 || b[0]["size_bytes"] != 16_000.0 || b[0]["refcount"].(float64) < 1 || info["binary_count"].(float64) < 4000 || info["truncated"] != true {
+	if b := nodetest.Rows(info, "binaries"); len(b) != 200 || b[0]["size_bytes"] != 16_000.0 || b[0]["refcount"].(float64) < 1 || info["binary_count"].(float64) < 4000 || info["truncated"] != true {
 		t.Errorf("it holds %v of %v", info["binary_count"], len(b))
 	}
 }
@@ -102,11 +103,11 @@ func TestLeaksOfBinariesAreLookedForOnceAMinute(t *testing.T) {
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("begin register(cache, shop:start(keep, [[]])), spawn(fun F() -> cache ! {more, self(), 10, 8000}, receive {kept, _} -> ok end, timer:sleep(20), F() end), ok end")
 	a := tg.ask("beam_binary_leak(5)")
-	if list := rows(a, "processes"); len(list) != 1 || list[0]["name"] != "cache" || a["error"] != nil {
+	if list := nodetest.Rows(a, "processes"); len(list) != 1 || list[0]["name"] != "cache" || a["error"] != nil {
 		t.Errorf("without a reading of before it is %v", a)
 	}
 	a = tg.ask("beam_binary_leak(5)")
-	if a["error"] != "rate_limited" || len(rows(a, "processes")) != 0 || a["message"] == "" {
+	if a["error"] != "rate_limited" || len(nodetest.Rows(a, "processes")) != 0 || a["message"] == "" {
 		t.Errorf("at once again it is %v", a)
 	}
 }
@@ -119,7 +120,7 @@ func TestNoProcessIsCollectedForTheProbe(t *testing.T) {
 	tg.hold("cache", 5000, 8000)
 	gcs := func() string { return tg.of.Do("erlang:process_info(whereis(cache), garbage_collection)") }
 	before := gcs()
-	tg.rounds(1, func() {})
+	nodetest.Rounds(t, tg.Source, 1, func() {})
 	tg.ask("beam_binary_leak(5)")
 	tg.ask("beam_binary_top_memory(5)")
 	if after := gcs(); after != before {
@@ -134,13 +135,13 @@ func TestANodeThatBeginsAnewIsCountedAndForgotten(t *testing.T) {
 	of := beamtest.Start(t, o)
 	address, move := relay(t, of.Address)
 	tg := open(t, &beamtest.Node{Name: of.Name, Cookie: of.Cookie, Address: address})
-	if d := tg.rounds(3, func() {}); d["restarts_per_hour"] != 0.0 || d["atoms_per_min"] == nil {
+	if d := nodetest.Rounds(t, tg.Source, 3, func() {}); d["restarts_per_hour"] != 0.0 || d["atoms_per_min"] == nil {
 		t.Errorf("it never began anew, and its atoms are watched: %v", d)
 	}
 	of.Kill()
 	move(beamtest.Start(t, o).Address)
 	var d skills.Data
-	until(t, "the node to answer again", func() bool {
+	nodetest.Until(t, "the node to answer again", func() bool {
 		var err error
 		d, err = tg.Snapshot(t.Context())
 		return err == nil

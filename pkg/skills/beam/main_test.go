@@ -1,17 +1,15 @@
 package beam_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	reach "github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/beam"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 // A target is a node, looked into by the skill.
@@ -37,21 +35,9 @@ func start(t *testing.T, o beamtest.Options) *target {
 // open opens the skill on a node.
 func open(t *testing.T, of *beamtest.Node) *target {
 	t.Helper()
-	tg := &target{t: t, of: of, node: client(t, of)}
-	tg.Source = beam.Skill(map[string]*reach.Node{"shop": tg.node}).Sources[0].Open("shop")
+	tg := &target{t: t, of: of, node: nodetest.Client(t, of)}
+	tg.Source = beam.Skill(map[string]*reach.Node{nodetest.Target: tg.node}).Sources[0].Open(nodetest.Target)
 	return tg
-}
-
-// client returns a client of a node that keeps no answer for later.
-func client(t *testing.T, of *beamtest.Node) *reach.Node {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := reach.New(reach.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
-	t.Cleanup(n.Close)
-	return n
 }
 
 func quote(s string) string {
@@ -84,59 +70,9 @@ const shopElixir = `defmodule Shop.Cart do; use GenServer; ` +
 	`def handle_info(_, s), do: (get(); {:noreply, s}); ` +
 	`def get, do: (receive do :never -> :ok end; :done); end`
 
-// snapshot takes a snapshot, all of which must be readable.
-func (tg *target) snapshot() skills.Data {
-	tg.t.Helper()
-	d, err := tg.Snapshot(tg.t.Context())
-	if err != nil {
-		tg.t.Fatalf("snapshot: %v", err)
-	}
-	return d
-}
-
-// rounds takes snapshots a little more than a second apart, which is the least that
-// growth is told over, and lets something happen before each.
-func (tg *target) rounds(n int, happen func()) (d skills.Data) {
-	tg.t.Helper()
-	d = tg.snapshot()
-	for range n {
-		happen()
-		<-time.After(skills.ShortestRate + 20*time.Millisecond)
-		d = tg.snapshot()
-	}
-	return d
-}
-
 func (tg *target) ask(call string) map[string]any {
 	tg.t.Helper()
 	return skilltest.Object(tg.t, tg.Source, call)
-}
-
-// rows returns a list of an answer.
-func rows(a map[string]any, name string) []map[string]any {
-	var out []map[string]any
-	list, _ := a[name].([]any)
-	for _, v := range list {
-		row, _ := v.(map[string]any)
-		out = append(out, row)
-	}
-	return out
-}
-
-// crossed returns what the checks say of a snapshot, by metric, with lower levels where
-// they are given: a test does not plant as much as a night does.
-func (tg *target) crossed(d skills.Data, warn map[string]float64) map[string]string {
-	tg.t.Helper()
-	out := map[string]string{}
-	for _, c := range tg.Checks {
-		if v, ok := warn[c.Metric]; ok {
-			c.Warn, c.Critical = skills.Level(v), nil
-		}
-		for _, x := range skills.Evaluate([]skills.Check{c}, d) {
-			out[c.Metric] = x.Says
-		}
-	}
-	return out
 }
 
 // tells fails unless a text has every part.
@@ -146,16 +82,5 @@ func tells(t *testing.T, text string, parts ...string) {
 		if !strings.Contains(text, p) {
 			t.Errorf("it does not tell %q: %s", p, text)
 		}
-	}
-}
-
-// until waits for something to hold.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		<-time.After(20 * time.Millisecond)
 	}
 }

@@ -2,8 +2,6 @@ package ets_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/ets"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 // A target is a node, looked into by the skill.
@@ -22,73 +21,15 @@ type target struct {
 	skills.Source
 }
 
-func client(t *testing.T, of *beamtest.Node) *beam.Node {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
-	t.Cleanup(n.Close)
-	return n
-}
-
 func start(t *testing.T, o beamtest.Options) *target {
 	t.Helper()
 	of := beamtest.Start(t, o)
-	return &target{t, of, ets.Skill(map[string]*beam.Node{"shop": client(t, of)}).Sources[0].Open("shop")}
-}
-
-func (tg *target) snapshot() skills.Data {
-	tg.t.Helper()
-	d, err := tg.Snapshot(tg.t.Context())
-	if err != nil {
-		tg.t.Fatalf("snapshot: %v", err)
-	}
-	return d
-}
-
-// rounds takes snapshots a little more than a second apart, which is the least that
-// growth is told over, and lets something happen before each.
-func (tg *target) rounds(n int, happen func()) (d skills.Data) {
-	tg.t.Helper()
-	d = tg.snapshot()
-	for range n {
-		happen()
-		<-time.After(skills.ShortestRate + 20*time.Millisecond)
-		d = tg.snapshot()
-	}
-	return d
+	return &target{t, of, ets.Skill(map[string]*beam.Node{nodetest.Target: nodetest.Client(t, of)}).Sources[0].Open(nodetest.Target)}
 }
 
 func (tg *target) ask(call string) map[string]any {
 	tg.t.Helper()
 	return skilltest.Object(tg.t, tg.Source, call)
-}
-
-func rows(a map[string]any, name string) []map[string]any {
-	var out []map[string]any
-	list, _ := a[name].([]any)
-	for _, v := range list {
-		row, _ := v.(map[string]any)
-		out = append(out, row)
-	}
-	return out
-}
-
-// crossed returns what the checks say of a snapshot, by metric, with lower levels where
-// they are given: a test does not plant as much as a night does.
-func (tg *target) crossed(d skills.Data, warn map[string]float64) map[string]string {
-	out := map[string]string{}
-	for _, c := range tg.Checks {
-		if v, ok := warn[c.Metric]; ok {
-			c.Warn, c.Critical = skills.Level(v), nil
-		}
-		for _, x := range skills.Evaluate([]skills.Check{c}, d) {
-			out[c.Metric] = x.Says
-		}
-	}
-	return out
 }
 
 // owner has a process keep tables: Ets ! {do, Fun} runs Fun in it.
@@ -100,7 +41,7 @@ func TestTheSkillKeepsItsPromises(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			of := beamtest.Start(t, o)
-			skilltest.RunTarget(t, ets.Skill(map[string]*beam.Node{"shop": client(t, of)}), skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, ets.Skill(map[string]*beam.Node{nodetest.Target: nodetest.Client(t, of)}), skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 		})
 	}
 }
@@ -109,10 +50,10 @@ func TestAHealthyNodeCrossesNothing(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
 	tg.of.Do("begin T = ets:new(cache, [public, named_table]), [ets:insert(T, {X, X}) || X <- lists:seq(1, 100000)], ok end")
-	d := tg.rounds(5, func() {
+	d := nodetest.Rounds(t, tg.Source, 5, func() {
 		tg.of.Do("begin [ets:insert(cache, {rand:uniform(200000), X}) || X <- lists:seq(1, 1000)], ok end")
 	})
-	if got := tg.crossed(d, nil); len(got) > 0 {
+	if got := nodetest.Crossed(tg.Source, d, nil); len(got) > 0 {
 		t.Errorf("it crosses %q", got)
 	}
 }
@@ -129,7 +70,7 @@ func TestATableThatGrowsIsToldAndOneThatShrinksIsNot(t *testing.T) {
 	fill("sessions", 1, 10)
 	fill("orders", 1, 1000)
 	fill("steady", 1, 500)
-	if a := tg.ask("ets_growth_stats(10)"); len(rows(a, "fastest_growing_tables")) != 0 || a["note"] == nil {
+	if a := tg.ask("ets_growth_stats(10)"); len(nodetest.Rows(a, "fastest_growing_tables")) != 0 || a["note"] == nil {
 		t.Errorf("after one reading it is %v", a)
 	}
 	<-time.After(skills.ShortestRate + 10*time.Millisecond)
@@ -137,7 +78,7 @@ func TestATableThatGrowsIsToldAndOneThatShrinksIsNot(t *testing.T) {
 	tg.of.Do("Own(fun() -> [ets:delete(orders, X) || X <- lists:seq(101, 1000)] end)")
 	for _, call := range []string{"ets_growth_stats(10)", "ets_leak_candidates(50)"} {
 		a := tg.ask(call)
-		list := append(rows(a, "fastest_growing_tables"), rows(a, "suspected_leaks")...)
+		list := append(nodetest.Rows(a, "fastest_growing_tables"), nodetest.Rows(a, "suspected_leaks")...)
 		if len(list) != 1 || list[0]["name"] != "sessions" || list[0]["size_delta"] != 4990.0 || list[0]["growth_pct"] != 49900.0 || list[0]["current_size"] != 5000.0 || a["over_seconds"].(float64) < 1 {
 			t.Errorf("%s: what grows is %v", call, a)
 		}
@@ -145,17 +86,17 @@ func TestATableThatGrowsIsToldAndOneThatShrinksIsNot(t *testing.T) {
 			t.Errorf("the leak is %v", list[0])
 		}
 	}
-	if a := tg.ask("ets_leak_candidates(50000)"); len(rows(a, "suspected_leaks")) != 0 {
+	if a := tg.ask("ets_leak_candidates(50000)"); len(nodetest.Rows(a, "suspected_leaks")) != 0 {
 		t.Errorf("it grew by less than 50000 %%: %v", a)
 	}
 	<-time.After(skills.ShortestRate + 10*time.Millisecond)
 	tg.of.Do("Own(fun() -> ets:new(fresh, [named_table]), ets:insert(fresh, {1}), [ets:delete(sessions, X) || X <- lists:seq(3000, 5000)] end)")
 	tg.ask("ets_list_tables(10)")
 	a := tg.ask("ets_growth_stats(10)")
-	if list := rows(a, "fastest_growing_tables"); len(list) != 2 || list[1]["name"] != "fresh" || list[1]["growth_pct"] != 100.0 || list[1]["new"] != true {
+	if list := nodetest.Rows(a, "fastest_growing_tables"); len(list) != 2 || list[1]["name"] != "fresh" || list[1]["growth_pct"] != 100.0 || list[1]["new"] != true {
 		t.Errorf("a new table is %v", list)
 	}
-	if list := rows(tg.ask("ets_leak_candidates(50)"), "suspected_leaks"); len(list) != 1 || list[0]["name"] != "fresh" {
+	if list := nodetest.Rows(tg.ask("ets_leak_candidates(50)"), "suspected_leaks"); len(list) != 1 || list[0]["name"] != "fresh" {
 		t.Errorf("a table that fell by much meanwhile leaks: %v", list)
 	}
 }
@@ -166,11 +107,11 @@ func TestALeakNamesTheTableAndItsOwner(t *testing.T) {
 	tg.of.Do(owner)
 	tg.of.Do("Own(fun() -> ets:new(sessions, [named_table]), ets:new(prices, [named_table]), [ets:insert(prices, {X, X}) || X <- lists:seq(1, 50000)] end)")
 	n := 0
-	d := tg.rounds(5, func() {
+	d := nodetest.Rounds(t, tg.Source, 5, func() {
 		tg.of.Do(fmt.Sprintf("Own(fun() -> [ets:insert(sessions, {X, lists:seq(1, 50)}) || X <- lists:seq(%d, %d)] end)", n, n+4999))
 		n += 5000
 	})
-	says := tg.crossed(d, map[string]float64{"growing_mb": 10})
+	says := nodetest.Crossed(tg.Source, d, map[string]float64{"growing_mb": 10})
 	tells(t, says["growing_mb"], "the ETS table sessions has 25000 rows", "till (<0.", "never less between")
 	if d["largest_table"] != "sessions" {
 		t.Errorf("the largest is %v", d["largest_table"])
@@ -181,8 +122,8 @@ func TestTablesThatAreNeverDeletedAreToldByTheirName(t *testing.T) {
 	t.Parallel()
 	tg := start(t, beamtest.Options{})
 	tg.of.Do(owner)
-	d := tg.rounds(5, func() { tg.of.Do("Own(fun() -> [ets:new(basket, []) || _ <- lists:seq(1, 40)] end)") })
-	tells(t, tg.crossed(d, map[string]float64{"growing_tables": 100})["growing_tables"], "more ETS tables of the name basket")
+	d := nodetest.Rounds(t, tg.Source, 5, func() { tg.of.Do("Own(fun() -> [ets:new(basket, []) || _ <- lists:seq(1, 40)] end)") })
+	tells(t, nodetest.Crossed(tg.Source, d, map[string]float64{"growing_tables": 100})["growing_tables"], "more ETS tables of the name basket")
 }
 
 // Behaviour: 155.
@@ -217,7 +158,7 @@ func TestListsOfTablesHaveTheirCapsAndOrder(t *testing.T) {
 	tg.of.Do(owner)
 	tg.of.Do("Own(fun() -> [begin T = ets:new(basket, []), [ets:insert(T, {X}) || X <- lists:seq(1, N)] end || N <- lists:seq(1, 70)] end)")
 	a := tg.ask(`ets_top_tables(50, "size")`)
-	list := rows(a, "tables")
+	list := nodetest.Rows(a, "tables")
 	if len(list) != 50 || a["showing"] != 50.0 {
 		t.Errorf("of many it shows %d", len(list))
 	}
@@ -231,7 +172,7 @@ func TestListsOfTablesHaveTheirCapsAndOrder(t *testing.T) {
 			t.Errorf("%s is taken", call)
 		}
 	}
-	if a := tg.ask("ets_list_tables(5)"); len(rows(a, "tables")) != 5 || a["truncated"] != true || a["total_tables"].(float64) < 70 {
+	if a := tg.ask("ets_list_tables(5)"); len(nodetest.Rows(a, "tables")) != 5 || a["truncated"] != true || a["total_tables"].(float64) < 70 {
 		t.Errorf("the list is %v", a)
 	}
 }

@@ -2,64 +2,22 @@ package exception_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
-
-// open starts a node and opens the skill on it at a level.
-func openBeam(t *testing.T, o beamtest.Options, level beam.Level) (*beamtest.Node, *beam.Node, skills.Source) {
-	t.Helper()
-	of := beamtest.Start(t, o)
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Level: level, Timeout: 20 * time.Second})
-	t.Cleanup(n.Close)
-	nodes := map[string]*beam.Node{"shop": n}
-	s := skills.Skill{Name: "exception", Title: "t", Summary: "s", Prefix: "exception_", Sources: []skills.Source{exception.BeamSource(nodes)}}
-	skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
-	return of, n, s.Sources[len(s.Sources)-1].Open("shop")
-}
-
-// untilBeam waits for something to hold.
-func untilBeam(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// beamSays returns what the checks say of a snapshot.
-func beamSays(t *testing.T, src skills.Source) string {
-	t.Helper()
-	d, err := src.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, x := range skills.Evaluate(src.Checks, d) {
-		out = append(out, string(x.Severity)+": "+x.Says)
-	}
-	return strings.Join(out, "\n")
-}
 
 // Behaviour: 138, 139, 144, 146.
 func TestACrashLoopOfElixirIsNamed(t *testing.T) {
 	t.Parallel()
-	of, _, src := openBeam(t, beamtest.Options{Elixir: true}, beam.Events)
-	if says := beamSays(t, src); says != "" {
+	of, _, src := nodetest.Open(t, beamtest.Options{Elixir: true}, beam.Events, "exception", "exception_", exception.BeamSource)
+	if says := nodetest.Says(t, src); says != "" {
 		t.Errorf("of an idle node the checks say %s", says)
 	}
 	if stats := skilltest.Object(t, src, "exception_stats()"); stats["total_count"] != 0.0 || stats["type_count"] != 0.0 {
@@ -78,8 +36,8 @@ func TestACrashLoopOfElixirIsNamed(t *testing.T) {
 	of.Do(`{:ok, _} = Supervisor.start_link([{Shop.Cart, %{token: "tok-Zq81-secret"}}], strategy: :one_for_one, name: Shop.Supervisor, max_restarts: 100)`)
 	of.Do(`wait = fn wait, old -> case Process.whereis(Shop.Cart) do p when is_pid(p) and p != old -> p; _ -> Process.sleep(1); wait.(wait, old) end end`)
 	of.Do(`Enum.reduce(1..12, nil, fn _, old -> p = wait.(wait, old); GenServer.cast(p, :sell); p end)`)
-	untilBeam(t, "twelve crashes", func() bool { return skilltest.Object(t, src, "exception_stats()")["total_count"] == 12.0 })
-	says := beamSays(t, src)
+	nodetest.Until(t, "twelve crashes", func() bool { return skilltest.Object(t, src, "exception_stats()")["total_count"] == 12.0 })
+	says := nodetest.Says(t, src)
 	for _, part := range []string{"Shop.Cart ended 12 times", "KeyError", "Shop.Cart.price/1"} {
 		if !strings.Contains(says, part) {
 			t.Errorf("the checks do not say %q: %s", part, says)

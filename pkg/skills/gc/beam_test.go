@@ -2,8 +2,6 @@ package gc_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,27 +11,13 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
-
-func beamClient(t *testing.T, of *beamtest.Node, level ...beam.Level) *beam.Node {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50}
-	if len(level) > 0 {
-		c.Level = level[0]
-	}
-	n := beam.New(c)
-	t.Cleanup(n.Close)
-	return n
-}
 
 func beamSkill(n *beam.Node) skills.Skill {
 	return skills.Skill{
 		Name: "gc", Title: "Garbage collection", Summary: "as in the list of all", Prefix: "gc_",
-		Sources: []skills.Source{gc.BeamSource(map[string]*beam.Node{"shop": n})},
+		Sources: []skills.Source{gc.BeamSource(map[string]*beam.Node{nodetest.Target: n})},
 	}
 }
 
@@ -42,7 +26,7 @@ func TestTheBeamSourceKeepsItsPromises(t *testing.T) {
 	for name, o := range map[string]beamtest.Options{"erlang": {}, "elixir": {Elixir: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			skilltest.RunTarget(t, beamSkill(beamClient(t, beamtest.Start(t, o))), skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, beamSkill(nodetest.Client(t, beamtest.Start(t, o))), skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 		})
 	}
 }
@@ -58,42 +42,17 @@ func startLedger(t *testing.T) (*beamtest.Node, skills.Source) {
 	t.Helper()
 	of := beamtest.Start(t, beamtest.Options{})
 	of.Do(`begin file:write_file("ledger.erl", "` + strings.NewReplacer(`"`, `\"`, "\n", `\n`).Replace(ledger) + `"), {ok, ledger} = compile:file("ledger.erl"), {module, ledger} = code:load_file(ledger), ledger:start() end`)
-	return of, beamSkill(beamClient(t, of)).Sources[0].Open("shop")
+	return of, beamSkill(nodetest.Client(t, of)).Sources[0].Open(nodetest.Target)
 }
 
 func remember(of *beamtest.Node, n int) {
 	of.Do(fmt.Sprintf("begin ledger ! {more, self(), %d}, receive done -> ok end end", n))
 }
 
-func beamRounds(t *testing.T, src skills.Source, n int, happen func()) (d skills.Data) {
-	t.Helper()
-	for i := range n + 1 {
-		if i > 0 {
-			happen()
-			<-time.After(skills.ShortestRate + 20*time.Millisecond)
-		}
-		var err error
-		if d, err = src.Snapshot(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return d
-}
-
-func beamRows(a map[string]any, name string) []map[string]any {
-	var out []map[string]any
-	list, _ := a[name].([]any)
-	for _, v := range list {
-		row, _ := v.(map[string]any)
-		out = append(out, row)
-	}
-	return out
-}
-
 func TestAHealthyNodeCrossesNothing(t *testing.T) {
 	t.Parallel()
-	src := beamSkill(beamClient(t, beamtest.Start(t, beamtest.Options{Elixir: true}))).Sources[0].Open("shop")
-	d := beamRounds(t, src, 2, func() {})
+	src := beamSkill(nodetest.Client(t, beamtest.Start(t, beamtest.Options{Elixir: true}))).Sources[0].Open(nodetest.Target)
+	d := nodetest.Rounds(t, src, 2, func() {})
 	if got := skills.Evaluate(src.Checks, d); len(got) > 0 {
 		t.Errorf("it crosses %v", got)
 	}
@@ -102,11 +61,26 @@ func TestAHealthyNodeCrossesNothing(t *testing.T) {
 	}
 }
 
+func TestCollectionsAreCountedAsTheNodeCountsThem(t *testing.T) {
+	t.Parallel()
+	of, src := startLedger(t)
+	total := func() float64 { return skilltest.Object(t, src, "gc_stats()")["total_gcs"].(float64) }
+	before := total()
+	of.Do("begin [erlang:garbage_collect(whereis(ledger)) || _ <- lists:seq(1, 1000)], ok end")
+	if n := total() - before; n < 1000 || n > 2000 {
+		t.Errorf("after 1,000 collections it counts %g more", n)
+	}
+	nodetest.Rounds(t, src, 1, func() { remember(of, 100_000) })
+	if a := skilltest.Object(t, src, "gc_stats()"); a["gcs_per_sec"].(float64) <= 0 || a["words_reclaimed"].(float64) <= 0 || a["reclaimed_mb_per_sec"] == nil {
+		t.Errorf("it tells %v", a)
+	}
+}
+
 func TestAHeapThatGrowsNamesItsProcess(t *testing.T) {
 	t.Parallel()
 	of, src := startLedger(t)
 	remember(of, 1_000_000)
-	d := beamRounds(t, src, 14, func() { remember(of, 1_500_000) })
+	d := nodetest.Rounds(t, src, 14, func() { remember(of, 1_500_000) })
 	checks := append([]skills.Check{}, src.Checks...)
 	checks[0].Warn = skills.Level(60)
 	says := skills.Evaluate(checks, d)
@@ -124,7 +98,7 @@ func TestListsOfHeapsHaveTheirCapsAndOrder(t *testing.T) {
 	of, src := startLedger(t)
 	remember(of, 1_000_000)
 	of.Do("erlang:garbage_collect(whereis(ledger))")
-	top := beamRows(skilltest.Object(t, src, "gc_top_processes(50)"), "processes")
+	top := nodetest.Rows(skilltest.Object(t, src, "gc_top_processes(50)"), "processes")
 	if len(top) < 10 || len(top) > 50 || top[0]["name"] != "ledger" || top[0]["total_heap_size_kb"].(float64) < 15_000 || top[0]["fullsweep_after"].(float64) < 1 {
 		t.Errorf("the largest heaps are %v", top)
 	}
@@ -138,7 +112,7 @@ func TestListsOfHeapsHaveTheirCapsAndOrder(t *testing.T) {
 	}
 	before := 1 << 30
 	for _, threshold := range []string{"0", "0.01", "1", "1000"} {
-		list := beamRows(skilltest.Object(t, src, "gc_find_spiky_processes("+threshold+")"), "processes")
+		list := nodetest.Rows(skilltest.Object(t, src, "gc_find_spiky_processes("+threshold+")"), "processes")
 		if len(list) > before {
 			t.Errorf("above %s MiB there are %d, more than with a lower threshold", threshold, len(list))
 		}
@@ -149,7 +123,7 @@ func TestListsOfHeapsHaveTheirCapsAndOrder(t *testing.T) {
 			}
 		}
 	}
-	list := beamRows(skilltest.Object(t, src, "gc_recommend_hibernation()"), "processes")
+	list := nodetest.Rows(skilltest.Object(t, src, "gc_recommend_hibernation()"), "processes")
 	if len(list) == 0 || list[0]["name"] != "ledger" || list[0]["estimated_savings_mb"].(float64) < 13 {
 		t.Errorf("who should hibernate is %v", list)
 	}
@@ -165,12 +139,12 @@ func TestWhoHasNotCollectedIsSeenByTheProbe(t *testing.T) {
 	t.Parallel()
 	of, src := startLedger(t)
 	remember(of, 1_000_000)
-	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"); len(beamRows(a, "processes")) != 0 || a["note"] == nil {
+	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"); len(nodetest.Rows(a, "processes")) != 0 || a["note"] == nil {
 		t.Errorf("at first sight it is %v", a)
 	}
 	<-time.After(700 * time.Millisecond)
 	lazy := func() (ago float64) {
-		for _, p := range beamRows(skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"), "processes") {
+		for _, p := range nodetest.Rows(skilltest.Object(t, src, "gc_find_lazy_gc_processes(1, 0.01)"), "processes") {
 			if p["name"] == "ledger" {
 				ago = p["last_gc_minutes_ago"].(float64)
 			}
@@ -184,7 +158,7 @@ func TestWhoHasNotCollectedIsSeenByTheProbe(t *testing.T) {
 	if ago := lazy(); ago != 0 {
 		t.Errorf("it collected just now, and is told as %g minutes ago", ago)
 	}
-	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(100000, 0)"); len(beamRows(a, "processes")) != 0 {
+	if a := skilltest.Object(t, src, "gc_find_lazy_gc_processes(100000, 0)"); len(nodetest.Rows(a, "processes")) != 0 {
 		t.Errorf("none has 100,000 MiB: %v", a)
 	}
 }
@@ -208,15 +182,15 @@ func TestWhatOneProcessFreedIsSaidToBeUnknown(t *testing.T) {
 func TestLongCollectionsAreToldWhereTheLevelIsGranted(t *testing.T) {
 	t.Parallel()
 	of, src := startLedger(t)
-	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(beamRows(a, "events")) != 0 || !strings.Contains(a["note"].(string), "grants the level observe") {
+	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(nodetest.Rows(a, "events")) != 0 || !strings.Contains(a["note"].(string), "grants the level observe") {
 		t.Errorf("without the level it is %v", a)
 	}
-	src = beamSkill(beamClient(t, of, beam.Events)).Sources[0].Open("shop")
-	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(beamRows(a, "events")) != 0 || a["note"] != nil {
+	src = beamSkill(nodetest.Client(t, of, beam.Events)).Sources[0].Open(nodetest.Target)
+	if a := skilltest.Object(t, src, "gc_get_long_gcs(5)"); len(nodetest.Rows(a, "events")) != 0 || a["note"] != nil {
 		t.Errorf("with it, and none, it is %v", a)
 	}
 	var list []map[string]any
-	for end := time.Now().Add(60 * time.Second); len(list) == 0; list = beamRows(skilltest.Object(t, src, "gc_get_long_gcs(1)"), "events") {
+	for end := time.Now().Add(60 * time.Second); len(list) == 0; list = nodetest.Rows(skilltest.Object(t, src, "gc_get_long_gcs(1)"), "events") {
 		if time.Now().After(end) {
 			t.Fatal("waited in vain for a long collection")
 		}

@@ -1,64 +1,22 @@
 package logger_test
 
 import (
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/logger"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
-
-// open starts a node and opens the skill on it at a level.
-func openBeam(t *testing.T, o beamtest.Options, level beam.Level) (*beamtest.Node, *beam.Node, skills.Source) {
-	t.Helper()
-	of := beamtest.Start(t, o)
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Level: level, Timeout: 20 * time.Second})
-	t.Cleanup(n.Close)
-	nodes := map[string]*beam.Node{"shop": n}
-	s := skills.Skill{Name: "logger", Title: "t", Summary: "s", Prefix: "logger_", Sources: []skills.Source{logger.BeamSource(nodes)}}
-	skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
-	return of, n, s.Sources[len(s.Sources)-1].Open("shop")
-}
-
-// untilBeam waits for something to hold.
-func untilBeam(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// beamSays returns what the checks say of a snapshot.
-func beamSays(t *testing.T, src skills.Source) string {
-	t.Helper()
-	d, err := src.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, x := range skills.Evaluate(src.Checks, d) {
-		out = append(out, string(x.Severity)+": "+x.Says)
-	}
-	return strings.Join(out, "\n")
-}
 
 // Behaviour: 138, 139, 142, 146.
 func TestTheLogOfANode(t *testing.T) {
 	t.Parallel()
-	of, _, src := openBeam(t, beamtest.Options{Elixir: true}, beam.Events)
-	if says := beamSays(t, src); says != "" {
+	of, _, src := nodetest.Open(t, beamtest.Options{Elixir: true}, beam.Events, "logger", "logger_", logger.BeamSource)
+	if says := nodetest.Says(t, src); says != "" {
 		t.Errorf("of an idle node the checks say %s", says)
 	}
 	if stats := skilltest.Object(t, src, "logger_stats()"); stats["total_count"] != 0.0 || stats["error_count"] != 0.0 {
@@ -66,7 +24,7 @@ func TestTheLogOfANode(t *testing.T) {
 	}
 	of.Do(`defmodule Shop.Web do require Logger; def say(n) do Logger.debug("d"); Logger.info("page #{n}"); Logger.warning("slow #{n}"); Logger.error("no stock for #{n}"); Logger.critical("no database"); Logger.emergency("on fire") end end`)
 	of.Do(`Shop.Web.say(7)`)
-	untilBeam(t, "the entries", func() bool { return skilltest.Object(t, src, "logger_stats()")["total_count"] == 6.0 })
+	nodetest.Until(t, "the entries", func() bool { return skilltest.Object(t, src, "logger_stats()")["total_count"] == 6.0 })
 	stats := skilltest.Object(t, src, "logger_stats()")
 	if stats["error_count"] != 3.0 || stats["warning_count"] != 1.0 || stats["info_count"] != 1.0 || stats["debug_count"] != 1.0 || stats["error_rate"] != 50.0 || stats["error_module_count"] != 1.0 {
 		t.Errorf("%v", stats)
@@ -87,6 +45,16 @@ func TestTheLogOfANode(t *testing.T) {
 	if len(templates) != 3 {
 		t.Errorf("%v", templates)
 	}
+	fresh := skilltest.Object(t, src, "logger_new_templates(5, 10)")
+	if len(nodetest.Rows(fresh, "templates")) != 6 || fresh["total"] != 6.0 {
+		t.Errorf("new are %v", fresh)
+	}
+	for _, row := range nodetest.Rows(fresh, "templates") {
+		one := skilltest.Object(t, src, fmt.Sprintf("logger_template(%v)", row["id"]))
+		if one["template"] == nil || one["template"] != row["template"] || one["total"] != 1.0 || one["example"] == "" || len(one["per_minute"].([]any)) != 15 {
+			t.Errorf("the template %v is %v", row, one)
+		}
+	}
 	if d, err := src.Snapshot(t.Context()); err != nil || d["total_logs_1m"] != 6.0 || d["error_count_1m"] != 3.0 || d["unique_error_modules"] != 1.0 || !strings.HasPrefix(d["top_error_template"].(string), "Shop.Web: ") {
 		t.Errorf("%v, %v", d, err)
 	}
@@ -95,13 +63,13 @@ func TestTheLogOfANode(t *testing.T) {
 // Behaviour: 140, 141.
 func TestOfAFloodTheNewestIsKeptAndTheCheckNamesTheMessage(t *testing.T) {
 	t.Parallel()
-	of, _, src := openBeam(t, beamtest.Options{}, beam.Events)
-	beamSays(t, src)
+	of, _, src := nodetest.Open(t, beamtest.Options{}, beam.Events, "logger", "logger_", logger.BeamSource)
+	nodetest.Says(t, src)
 	of.Do(`logger:error("long ~s", [lists:duplicate(3000, $x)]), ok`)
-	untilBeam(t, "the long one", func() bool {
+	nodetest.Until(t, "the long one", func() bool {
 		list := skilltest.Object(t, src, "logger_errors(1)")["entries"].([]any)
 		return len(list) == 1 && strings.HasSuffix(list[0].(map[string]any)["message"].(string), "…[truncated]")
 	})
 	of.Do(`spawn(fun() -> [begin [logger:error("no connection to ~p", [I * 100 + J]) || J <- lists:seq(1, 45)], timer:sleep(1001) end || I <- lists:seq(1, 5)] end), ok`)
-	untilBeam(t, "the check", func() bool { return strings.Contains(beamSays(t, src), "no connection to") })
+	nodetest.Until(t, "the check", func() bool { return strings.Contains(nodetest.Says(t, src), "no connection to") })
 }

@@ -2,8 +2,6 @@ package overload_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 // A beamTarget is a node, and the skill that looks at it.
@@ -33,33 +32,16 @@ func onBeam(t *testing.T, o beamtest.Options, modules ...string) *beamTarget {
 			t.Fatal(err)
 		}
 	}
-	cookie := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(cookie, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: cookie, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
-	t.Cleanup(n.Close)
 	machine := host.New(host.Config{})
-	s, src := overload.Skill(machine), overload.BeamSource(map[string]*beam.Node{"shop": n}, machine)
+	s, src := overload.Skill(machine), overload.BeamSource(map[string]*beam.Node{nodetest.Target: nodetest.Client(t, of)}, machine)
 	s.Sources = []skills.Source{src}
-	return &beamTarget{of, t, s, src.Open("shop")}
+	return &beamTarget{of, t, s, src.Open(nodetest.Target)}
 }
 
 // until takes snapshots until one is as it should be.
 func (b *beamTarget) until(what string, is func(skills.Data) bool) skills.Data {
 	b.t.Helper()
-	var d skills.Data
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		var err error
-		if d, err = b.Snapshot(b.t.Context()); err != nil {
-			b.t.Fatal(err)
-		}
-		if is(d) {
-			return d
-		}
-	}
-	b.t.Fatalf("not within 30 s: %s; the snapshot is %v", what, d)
-	return nil
+	return nodetest.SnapshotUntil(b.t, b.Source, what, is)
 }
 
 func (b *beamTarget) says(d skills.Data) string {
@@ -112,7 +94,7 @@ func TestAnIdleNodeOfErlangOrElixirKeepsThePromisesOfOverload(t *testing.T) {
 		t.Run(fmt.Sprintf("elixir %v", elixir), func(t *testing.T) {
 			t.Parallel()
 			b := onBeam(t, beamtest.Options{Elixir: elixir})
-			skilltest.RunTarget(t, b.skill, skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, b.skill, skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 			d := b.until("a snapshot", func(skills.Data) bool { return true })
 			if b.says(d) != "" || d["overload_severity"] != "none" || d["recommended_action"] != "monitor" || d["time_to_crash_estimate_seconds"] != nil {
 				t.Errorf("an idle node is %v and crosses %q", d, b.says(d))

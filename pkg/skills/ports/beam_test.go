@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,39 +15,16 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 )
 
 // beamSkill is the skill with the source of one node, and that source.
 func beamSkill(t *testing.T, of *beamtest.Node, level ...beam.Level) (skills.Skill, skills.Source) {
 	t.Helper()
-	level = append(level, beam.Observe)
-	cookie := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(cookie, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: cookie, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50, Level: level[0]})
-	t.Cleanup(n.Close)
-	src := ports.BeamSource(map[string]*beam.Node{"shop": n})
+	src := ports.BeamSource(map[string]*beam.Node{nodetest.Target: nodetest.Client(t, of, level...)})
 	s := ports.Skill(host.New(host.Config{}))
 	s.Sources = []skills.Source{src}
-	return s, src.Open("shop")
-}
-
-// until takes snapshots until one is as it should be.
-func until(t *testing.T, src skills.Source, what string, is func(skills.Data) bool) skills.Data {
-	t.Helper()
-	var d skills.Data
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var err error
-		if d, err = src.Snapshot(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if is(d) {
-			return d
-		}
-	}
-	t.Fatalf("not within 30 s: %s; the snapshot is %v", what, d)
-	return nil
+	return s, src.Open(nodetest.Target)
 }
 
 func number(d map[string]any, name string) float64 { v, _ := d[name].(float64); return v }
@@ -91,8 +66,8 @@ func TestAnIdleNodeOfErlangOrElixirKeepsThePromisesOfPorts(t *testing.T) {
 		t.Run(fmt.Sprintf("elixir %v", elixir), func(t *testing.T) {
 			t.Parallel()
 			s, src := beamSkill(t, beamtest.Start(t, beamtest.Options{Elixir: elixir}))
-			skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
-			d := until(t, src, "ports are counted", func(d skills.Data) bool { return number(d, "port_count") > 0 })
+			skilltest.RunTarget(t, s, skills.Target{Name: nodetest.Target, Kind: skills.Beam})
+			d := nodetest.SnapshotUntil(t, src, "ports are counted", func(d skills.Data) bool { return number(d, "port_count") > 0 })
 			if says := beamCrossed(src, d); len(says) > 0 {
 				t.Errorf("an idle node crosses %q", says)
 			}
@@ -111,7 +86,7 @@ func TestAPortWhosePeerDoesNotReadIsNamedWithThoseItHoldsUp(t *testing.T) {
 	id := strings.Trim(of.Do(connect+full+`register(shop_feed, spawn(fun() -> gen_tcp:send(C, <<"price">>) end)),
 		[spawn(fun() -> gen_tcp:send(C, <<"price">>) end) || _ <- lists:seq(1, 3)], erlang:port_to_list(C)`), `"`)
 
-	d := until(t, src, "the port is stuck and holds up six", func(d skills.Data) bool {
+	d := nodetest.SnapshotUntil(t, src, "the port is stuck and holds up six", func(d skills.Data) bool {
 		return number(d, "stuck_queue_bytes") > 1<<20 && number(d, "suspended_processes") == 6
 	})
 	port, _ := d["stuck_port"].(string)
@@ -165,7 +140,7 @@ func TestAPortThatGrowsIsPredictedToBeFull(t *testing.T) {
 	_, src := beamSkill(t, of)
 	// A port that queues without suspending whoever writes: it may grow for long.
 	of.Do(connect + `inet:setopts(C, [{high_watermark, 100000000}]), Write = fun(N) -> erlang:port_command(C, binary:copy(<<0>>, N)) end, Write(300000)`)
-	until(t, src, "something waits", func(d skills.Data) bool { return number(d, "max_queue_bytes") > 0 })
+	nodetest.SnapshotUntil(t, src, "something waits", func(d skills.Data) bool { return number(d, "max_queue_bytes") > 0 })
 	if a := skilltest.Object(t, src, "ports_saturation_prediction(240)"); len(rowsOf(t, a, "predictions")) > 0 {
 		t.Errorf("after one snapshot there is %v", a)
 	}
@@ -233,7 +208,7 @@ func TestPortsAreListedWithWhatTheyAre(t *testing.T) {
 	if _, err := skilltest.Call(t, src, `ports_top(5, "colour")`); err == nil {
 		t.Error("ports are sorted by colour")
 	}
-	if d := until(t, src, "the socket is counted", func(d skills.Data) bool { return d["nif_sockets"] == 1.0 }); d["ports_udp"] != 1.0 || d["ports_tcp"] != 5.0 {
+	if d := nodetest.SnapshotUntil(t, src, "the socket is counted", func(d skills.Data) bool { return d["nif_sockets"] == 1.0 }); d["ports_udp"] != 1.0 || d["ports_tcp"] != 5.0 {
 		t.Errorf("the snapshot is %v", d)
 	}
 }
@@ -261,7 +236,7 @@ func TestWhoOpensPortsWithoutEndIsNamed(t *testing.T) {
 	_, src := beamSkill(t, of)
 	of.Do(`register(shop_leak, spawn(fun() -> [gen_udp:open(0) || _ <- lists:seq(1, 800)], receive stop -> ok end end)),
 		Open = fun Loop() -> case length(erlang:ports()) of N when N > 800 -> ok; _ -> timer:sleep(1), Loop() end end, Open()`)
-	d := until(t, src, "most ports are one process's", func(d skills.Data) bool { return d["top_owner_ports"] == 800.0 })
+	d := nodetest.SnapshotUntil(t, src, "most ports are one process's", func(d skills.Data) bool { return d["top_owner_ports"] == 800.0 })
 	says := strings.Join(beamCrossed(src, d), "\n")
 	if !strings.Contains(says, "of 1024 ports are open") || !strings.Contains(says, "800 of them by shop_leak <0.") {
 		t.Errorf("the checks say %q", says)

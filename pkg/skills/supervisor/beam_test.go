@@ -2,11 +2,8 @@ package supervisor_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
@@ -14,6 +11,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/systemd"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
 )
 
@@ -28,33 +26,16 @@ type beamTarget struct {
 func onBeam(t *testing.T, o beamtest.Options) *beamTarget {
 	t.Helper()
 	of := beamtest.Start(t, o)
-	cookie := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(cookie, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: cookie, Timeout: 20 * time.Second, Cache: time.Millisecond, MaxCPU: 50})
-	t.Cleanup(n.Close)
 	s := supervisor.Skill(host.New(host.Config{}), systemd.New("/nowhere"))
-	src := supervisor.BeamSource(map[string]*beam.Node{"shop": n})
+	src := supervisor.BeamSource(map[string]*beam.Node{nodetest.Target: nodetest.Client(t, of)})
 	s.Sources = []skills.Source{src}
-	return &beamTarget{of, t, s, src.Open("shop")}
+	return &beamTarget{of, t, s, src.Open(nodetest.Target)}
 }
 
 // until takes snapshots until one is as it should be.
 func (b *beamTarget) until(what string, is func(skills.Data) bool) skills.Data {
 	b.t.Helper()
-	var d skills.Data
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var err error
-		if d, err = b.Snapshot(b.t.Context()); err != nil {
-			b.t.Fatal(err)
-		}
-		if is(d) {
-			return d
-		}
-	}
-	b.t.Fatalf("not within 30 s: %s; the snapshot is %v", what, d)
-	return nil
+	return nodetest.SnapshotUntil(b.t, b.Source, what, is)
 }
 
 func (b *beamTarget) says(d skills.Data) string {
@@ -105,7 +86,7 @@ func TestAnIdleNodeOfErlangOrElixirKeepsThePromisesOfSupervision(t *testing.T) {
 		t.Run(fmt.Sprintf("elixir %v", elixir), func(t *testing.T) {
 			t.Parallel()
 			b := onBeam(t, beamtest.Options{Elixir: elixir})
-			skilltest.RunTarget(t, b.skill, skills.Target{Name: "shop", Kind: skills.Beam})
+			skilltest.RunTarget(t, b.skill, skills.Target{Name: nodetest.Target, Kind: skills.Beam})
 			d := b.until("two readings", func(d skills.Data) bool { return d["orphans"] != nil })
 			if says := b.says(d); says != "" {
 				t.Errorf("an idle node crosses %q", says)

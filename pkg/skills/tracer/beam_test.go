@@ -1,49 +1,20 @@
 package tracer_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 	"github.com/fleetlens/fleetlens/pkg/skills/tracer"
 )
-
-// open starts a node and opens the skill on it at a level.
-func openBeam(t *testing.T, o beamtest.Options, level beam.Level) (*beamtest.Node, *beam.Node, skills.Source) {
-	t.Helper()
-	of := beamtest.Start(t, o)
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Level: level, Timeout: 20 * time.Second})
-	t.Cleanup(n.Close)
-	nodes := map[string]*beam.Node{"shop": n}
-	s := skills.Skill{Name: "tracer", Title: "t", Summary: "s", Prefix: "trace_", Sources: []skills.Source{tracer.BeamSource(nodes)}}
-	skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
-	return of, n, s.Sources[len(s.Sources)-1].Open("shop")
-}
-
-// untilBeam waits for something to hold.
-func untilBeam(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
 
 // Behaviour: 160.
 func TestATraceOfANode(t *testing.T) {
 	t.Parallel()
-	of, _, src := openBeam(t, beamtest.Options{}, beam.Trace)
+	of, _, src := nodetest.Open(t, beamtest.Options{}, beam.Trace, "tracer", "trace_", tracer.BeamSource)
 	of.Do(`{module, calendar} = code:ensure_loaded(calendar), ok`)
 	if v := skilltest.Object(t, src, "trace_stop()"); v["status"] != "idle" || v["trace_count"] != 0.0 {
 		t.Errorf("to stop without a trace: %v", v)
@@ -74,7 +45,7 @@ func TestATraceOfANode(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 	of.Do(`spawn(fun() -> register(web, self()), calendar:valid_date({2026, 11, 22}), calendar:valid_date({2026, 11, 23}), receive stop -> ok end end), ok`)
-	untilBeam(t, "two calls", func() bool { return skilltest.Object(t, src, "trace_get()")["trace_count"] == 2.0 })
+	nodetest.Until(t, "two calls", func() bool { return skilltest.Object(t, src, "trace_get()")["trace_count"] == 2.0 })
 	v := skilltest.Object(t, src, "trace_get(1)")
 	row := v["traces"].([]any)[0].(map[string]any)
 	if row["process"] != "web" || row["caller"] != "erl_eval:do_apply/7" || v["truncated"] != true || v["status"] != "active" {

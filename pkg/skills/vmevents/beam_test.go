@@ -1,70 +1,28 @@
 package vmevents_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/beamtest"
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
-	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/pkg/skills/skilltest/nodetest"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
 )
 
-// open starts a node and opens the skill on it at a level.
-func openBeam(t *testing.T, o beamtest.Options, level beam.Level) (*beamtest.Node, *beam.Node, skills.Source) {
-	t.Helper()
-	of := beamtest.Start(t, o)
-	file := filepath.Join(t.TempDir(), "cookie")
-	if err := os.WriteFile(file, []byte(of.Cookie), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	n := beam.New(beam.Config{Node: of.Name, Address: of.Address, CookieFile: file, Level: level, Timeout: 20 * time.Second})
-	t.Cleanup(n.Close)
-	nodes := map[string]*beam.Node{"shop": n}
-	s := skills.Skill{Name: "vm_events", Title: "t", Summary: "s", Prefix: "sysmon_", Sources: []skills.Source{vmevents.BeamSource(nodes)}}
-	skilltest.RunTarget(t, s, skills.Target{Name: "shop", Kind: skills.Beam})
-	return of, n, s.Sources[len(s.Sources)-1].Open("shop")
-}
-
-// untilBeam waits for something to hold.
-func untilBeam(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !holds(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
-// beamSays returns what the checks say of a snapshot.
-func beamSays(t *testing.T, src skills.Source) string {
-	t.Helper()
-	d, err := src.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, x := range skills.Evaluate(src.Checks, d) {
-		out = append(out, string(x.Severity)+": "+x.Says)
-	}
-	return strings.Join(out, "\n")
-}
-
 func TestEventsOfANodeNameTheProcess(t *testing.T) {
 	t.Parallel()
-	of, _, src := openBeam(t, beamtest.Options{}, beam.Events)
-	if says := beamSays(t, src); says != "" {
+	of, _, src := nodetest.Open(t, beamtest.Options{}, beam.Events, "vm_events", "sysmon_", vmevents.BeamSource)
+	if says := nodetest.Says(t, src); says != "" {
 		t.Errorf("of an idle node the checks say %s", says)
 	}
 	of.Do(`D = fun Deep(0) -> []; Deep(N) -> X = Deep(N - 1), [X | X] end, ok`)
 	of.Do(`spawn(fun() -> register(hasher, self()), A = D(28), B = D(28), [begin true = (A =:= B), timer:sleep(10) end || _ <- [1, 2, 3]], receive stop -> ok end end), ok`)
 	of.Do(`spawn(fun() -> register(sender, self()), P = open_port({spawn, "sleep 20 2>/dev/null"}, [binary]), (fun Send() -> port_command(P, binary:copy(<<0>>, 100000)), Send() end)() end), ok`)
-	untilBeam(t, "the check to name who kept the scheduler", func() bool {
-		return strings.Contains(beamSays(t, src), "was hasher")
+	nodetest.Until(t, "the check to name who kept the scheduler", func() bool {
+		return strings.Contains(nodetest.Says(t, src), "was hasher")
 	})
 	list := skilltest.Object(t, src, `sysmon_events("long_schedule", 5)`)["events"].([]any)
 	first := list[0].(map[string]any)
