@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -120,16 +119,13 @@ func (s *Server) Run(ctx context.Context, listen string, ready func(address stri
 
 // allow adds the names by which the server itself is reached.
 func (s *Server) allow(address string) {
-	host, port, err := net.SplitHostPort(address)
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return
 	}
 	s.hosts = append(s.hosts, host)
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		s.hosts = append(s.hosts, "localhost", "127.0.0.1", "::1")
-	}
-	if n, err := strconv.Atoi(port); err == nil {
-		s.log.Debug("the API may be asked by these names", "hosts", s.hosts, "port", n)
 	}
 }
 
