@@ -31,10 +31,18 @@ type beamReport struct {
 		Rounds  int     `json:"rounds"`
 		Sources int     `json:"sources"`
 		NodeCPU float64 `json:"node_cpu_ms"`
-		Share   float64 `json:"core_share_percent_at_30s"`
+		Share   float64 `json:"core_share_percent"`
 		Wall    float64 `json:"wall_ms"`
-		Failed  int     `json:"sources_failed"`
+		// Refused are the sources that did not answer in each round.
+		Refused []refusal `json:"refused"`
 	} `json:"observe_collection"`
+}
+
+// A refusal is of a source that a node's owner does not grant, or not so often.
+type refusal struct {
+	Skill  string `json:"skill"`
+	Rounds int    `json:"rounds"`
+	Error  string `json:"error"` // the last one
 }
 
 // scanCost is what one scan costs, medians.
@@ -58,8 +66,8 @@ func beamCommand() *cobra.Command {
 		`Start a real Erlang node with many idle processes, ten of them with long queues, and
 measure: a question's round trip; the ten longest queues, as the probe finds them, and
 by one call for each process; how late a process that sleeps a millisecond wakes
-meanwhile; and one collection of all BEAM sources at the level observe. CPU is that of
-the node's operating system process.`,
+meanwhile; and collections of all BEAM sources at the level observe, every 30 s. CPU is
+that of the node's operating system process. It takes four minutes.`,
 		func(ctx context.Context, b *bench) (any, error) { return b.beam(ctx, processes, rounds) })
 	cmd.Flags().IntVar(&processes, "processes", 100_000, "idle processes on the node")
 	cmd.Flags().IntVar(&rounds, "rounds", 20, "scans to measure")
@@ -218,33 +226,38 @@ func askEach(ctx context.Context, conn *dist.Conn) error {
 	return nil
 }
 
-// collect takes snapshots of all sources of the node, as the probe does.
+// collect takes snapshots of all sources of the node, as often as a probe does.
 func (b *bench) collect(ctx context.Context, r *beamReport, c beam.Config, pid int) error {
 	c.Cache, c.MaxCPU = 0, 0 // the defaults
 	node := beam.New(c)
 	defer node.Close()
-	var sources []skills.Source
+	type source struct {
+		skills.Source
+		refusal
+	}
+	var sources []source
 	for _, s := range all.Skills(all.Options{Clients: all.Clients{Beam: map[string]*beam.Node{"node": node}}}) {
 		for _, src := range s.Sources {
 			if src.Kind == skills.Beam {
-				sources = append(sources, src.Open("node"))
+				sources = append(sources, source{src.Open("node"), refusal{Skill: s.Name}})
 			}
 		}
 	}
-	const every, rounds = 5 * time.Second, 6
+	const every, rounds = 30 * time.Second, 6
 	r.Collection.Sources, r.Collection.Rounds = len(sources), rounds
 	var nodeCPU time.Duration
 	var took []time.Duration
+	next := time.NewTicker(every)
+	defer next.Stop()
 	for i := range rounds + 1 { // the first has scripts parsed
 		before, err := cpuTime(pid)
 		if err != nil {
 			return err
 		}
 		began := time.Now()
-		for _, src := range sources {
-			if _, err := src.Snapshot(ctx); err != nil && i == rounds {
-				r.Collection.Failed++
-				b.say("%v", err)
+		for k := range sources {
+			if _, err := sources[k].Snapshot(ctx); err != nil && i > 0 {
+				sources[k].Rounds, sources[k].Error = sources[k].Rounds+1, err.Error()
 			}
 		}
 		wall := time.Since(began)
@@ -254,10 +267,23 @@ func (b *bench) collect(ctx context.Context, r *beamReport, c beam.Config, pid i
 		}
 		if i > 0 {
 			nodeCPU, took = nodeCPU+after-before, append(took, wall)
+			b.say("collection %d of %d", i, rounds)
 		}
-		time.Sleep(every)
+		if i < rounds {
+			select {
+			case <-next.C:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	r.Collection.Refused = []refusal{}
+	for _, src := range sources {
+		if src.Rounds > 0 {
+			r.Collection.Refused = append(r.Collection.Refused, src.refusal)
+		}
 	}
 	r.Collection.NodeCPU, r.Collection.Wall = ms(per(nodeCPU, rounds)), ms(percentile(took, 50))
-	r.Collection.Share = round(100 * per(nodeCPU, rounds).Seconds() / 30)
+	r.Collection.Share = round(100 * per(nodeCPU, rounds).Seconds() / every.Seconds())
 	return nil
 }

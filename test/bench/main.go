@@ -42,7 +42,7 @@ import (
 const longest = 90 * time.Second
 
 // takes are those that need longer.
-var takes = map[string]time.Duration{"storm": 5 * time.Minute, "fleet": 90 * time.Minute, "quiet": 25 * time.Hour}
+var takes = map[string]time.Duration{"beam": 10 * time.Minute, "storm": 5 * time.Minute, "fleet": 90 * time.Minute, "quiet": 25 * time.Hour}
 
 func main() { proc.Exit(command()) }
 
@@ -57,7 +57,7 @@ standard output: the figures with their units in the names and, where there is a
 budget, the budget and whether it was met. A missed budget is no failure: the exit
 code is 0 when everything could be measured.
 
-A benchmark ends by itself within 90 seconds, starts its own NATS and uses
+A benchmark ends by itself within 90 seconds, unless it says more, starts its own NATS and uses
 loopback only. The cores are better left to it: what else ran shows as "load_1m".`,
 		Example: `  go run ./test/bench probe --processes 2000
   go run ./test/bench e2e | jq .`,
