@@ -80,22 +80,22 @@ func TestALongPauseIsAnEvent(t *testing.T) {
 	}
 }
 
-// It has the machine to itself as far as this package goes; what else runs may
-// leave it less than the usual threshold.
+// The machine may run other tests, which leave the service less than the usual
+// threshold; a tenth is far above what it uses without work, and what it gets.
 func TestWorkWithoutProcessorsIsSeen(t *testing.T) {
 	w := watch(t, gopprof.Config{})
 	w.Plant("cpu", 20)
 	w.untilCrossed("vm_events", "long_schedule_events_5m", "waited 100 ms or more for a processor")
 	for i := range w.list {
 		if w.list[i].Name == "runtime" {
-			lower, err := skills.Override(w.list[i], map[string]skills.Threshold{"runtime.cpu_used_pct": {Warn: skills.Level(50)}})
+			lower, err := skills.Override(w.list[i], map[string]skills.Threshold{"runtime.cpu_used_pct": {Warn: skills.Level(10)}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			w.list[i] = lower
 		}
 	}
-	d := w.until("runtime", "half of the processors is used", func(d skills.Data) bool { v, _ := d["cpu_used_pct"].(float64); return v >= 50 })
+	d := w.until("runtime", "a tenth of the processors is used", func(d skills.Data) bool { v, _ := d["cpu_used_pct"].(float64); return v >= 10 })
 	var checks []skills.Check
 	for _, s := range w.list {
 		if s.Name == "runtime" {
