@@ -76,22 +76,28 @@ const watchAtOnce = 16
 
 // tell stores a notification, unless another worker did. Each has a subject of its own,
 // so that it stays one however long the stream remembers ids.
-func (w *watcher) tell(ctx context.Context, n protocol.Notification) error {
+func (w *watcher) tell(ctx context.Context, n telling) error {
 	_, err := w.conn.PublishOnce(ctx, bus.Findings, bus.Outgoing{
-		Subject: protocol.NotificationSubject(n.Operator, n.Node, protocol.Watching+"-"+n.ID), Body: n, ID: n.ID,
+		Subject: watchSubject(n.Operator, n.Node, n.ID), Body: n.Notification, ID: n.ID,
 	})
 	if errors.Is(err, protocol.ErrTooLarge) {
 		w.log.Error("a notification cannot be written", "node", n.Node, "skill", n.Operator, "check", n.AnomalyType, "err", err)
 		err = nil
 	}
 	if err == nil {
-		w.sent.add(n.ID)
+		w.sent.add(n.ID, n.at)
 	}
 	return err
 }
 
+// A telling is a notification, and when the stream took in the snapshot that it is of.
+type telling struct {
+	protocol.Notification
+	at time.Time
+}
+
 // problems returns the notifications that a snapshot gives rise to.
-func (w *watcher) problems(ctx context.Context, m bus.Msg) ([]protocol.Notification, error) {
+func (w *watcher) problems(ctx context.Context, m bus.Msg) ([]telling, error) {
 	if time.Since(m.Time) > w.cooldown { // what it shows is no longer so, or is in a later one
 		return nil, nil
 	}
@@ -99,11 +105,13 @@ func (w *watcher) problems(ctx context.Context, m bus.Msg) ([]protocol.Notificat
 	if !ok {
 		return nil, nil
 	}
-	var out []protocol.Notification
+	var out []telling
 	var before []rules.Problem
 	for _, p := range rules.Problems(words.Checks, snap) {
-		id := protocol.EffectID("watch", snap.Node, snap.Target, snap.Skill, p.Resource(), string(p.Severity()), fmt.Sprint(m.Time.UnixNano()/int64(w.cooldown)))
-		if w.sent.has(id) {
+		// A cooldown of the stream's time has one id: workers that tell the same tell it once.
+		turn := m.Time.UnixNano() / int64(w.cooldown)
+		id, earlier := tellingID(p, turn), tellingID(p, turn-1)
+		if w.sent.has(id) || m.Time.Before(w.sent.at(earlier).Add(w.cooldown)) { // the turn may be a new one, and the cooldown not over
 			continue
 		}
 		if before == nil {
@@ -116,9 +124,40 @@ func (w *watcher) problems(ctx context.Context, m bus.Msg) ([]protocol.Notificat
 		if !slices.ContainsFunc(before, func(b rules.Problem) bool { return b.Resource() == p.Resource() }) {
 			continue
 		}
-		out = append(out, notification(id, p, words))
+		// Another worker may have told it.
+		told, err := w.toldAt(ctx, snap, earlier)
+		if err != nil {
+			return nil, err
+		}
+		if m.Time.Before(told.Add(w.cooldown)) {
+			continue
+		}
+		out = append(out, telling{notification(id, p, words), m.Time})
 	}
 	return out, nil
+}
+
+// tellingID is the id of what is told of a problem in a turn.
+func tellingID(p rules.Problem, turn int64) string {
+	s := p.Snapshot
+	return protocol.EffectID("watch", s.Node, s.Target, s.Skill, p.Resource(), string(p.Severity()), fmt.Sprint(turn))
+}
+
+func watchSubject(skill, node, id string) string {
+	return protocol.NotificationSubject(skill, node, protocol.Watching+"-"+id)
+}
+
+// toldAt says when the stream took a notification in; the zero time: it has none.
+func (w *watcher) toldAt(ctx context.Context, snap protocol.Snapshot, id string) (time.Time, error) {
+	m, err := w.conn.Last(ctx, bus.Findings, watchSubject(snap.Skill, snap.Node, id))
+	if errors.Is(err, bus.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	w.sent.add(id, m.Time)
+	return m.Time, nil
 }
 
 // before returns the problems in the snapshot before m, never nil.
@@ -172,27 +211,34 @@ func notification(id string, p rules.Problem, words protocol.Words) protocol.Not
 	return n
 }
 
-// recent remembers ids that the server has, so that a problem which lasts is not sent
-// with every snapshot. What it forgets the server drops. It is safe for concurrent use.
+// recent remembers when what was told came up, by its id, so that a problem which
+// lasts is not sent with every snapshot. What it forgets the server knows. It is safe
+// for concurrent use.
 type recent struct {
 	mu        sync.Mutex
-	now, past map[string]bool
+	now, past map[string]time.Time
 }
 
 // maxRecent is how many ids are remembered at least; twice as many at most.
 const maxRecent = 50_000
 
-func (r *recent) has(id string) bool {
+func (r *recent) has(id string) bool { return !r.at(id).IsZero() }
+
+// at returns the zero time for an id that is not known.
+func (r *recent) at(id string) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.now[id] || r.past[id]
+	if at, ok := r.now[id]; ok {
+		return at
+	}
+	return r.past[id]
 }
 
-func (r *recent) add(id string) {
+func (r *recent) add(id string, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.now == nil || len(r.now) >= maxRecent {
-		r.past, r.now = r.now, map[string]bool{}
+		r.past, r.now = r.now, map[string]time.Time{}
 	}
-	r.now[id] = true
+	r.now[id] = at
 }

@@ -101,6 +101,27 @@ func TestAProblemThatLastsIsToldAgainAfterTheCooldown(t *testing.T) {
 	t.Error("it was told once only")
 }
 
+func TestACooldownBeginsWhenAProblemIsTold(t *testing.T) {
+	const cooldown = 2 * time.Second
+	b := newBench(t)
+	for i := range 2 { // whoever sees a snapshot may not be who told of the one before
+		b.work(fmt.Sprintf("op-%d", i), nil, func(c *operator.Config) { c.Cooldown = cooldown })
+	}
+	for time.Now().UnixNano()%int64(cooldown) < int64(cooldown)*3/4 { // not with the clock's own turns
+		b.shelf("web-0", 50)
+	}
+	for begin := time.Now(); time.Since(begin) < patience; {
+		b.shelf("web-1", 97)
+		if list := b.told(0); len(list) > 1 {
+			if gap := list[1].DetectedAt.Sub(list[0].DetectedAt); gap < cooldown*3/4 {
+				t.Errorf("it was told again after %s, the cooldown is %s", gap, cooldown)
+			}
+			return
+		}
+	}
+	t.Error("it was told once only")
+}
+
 func TestWatchingWorkersShareTheSnapshotsAndTellOnce(t *testing.T) {
 	b := newBench(t)
 	for i := range 3 {
