@@ -8,6 +8,8 @@ import (
 	"github.com/anthropics/anthropic-sdk-go/option"
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // defaultClaudeTokens is how long an answer may be where the configuration does
@@ -86,11 +88,14 @@ func (c *claude) stream(ctx context.Context, params anthropic.MessageNewParams) 
 	stream := c.messages.NewStreaming(ctx, params)
 	defer stream.Close() //nolint:errcheck // it was read
 	var answer anthropic.Message
+	draft := agent.NewDraft(ctx)
 	for stream.Next() {
 		event := stream.Current()
 		if err := answer.Accumulate(event); err != nil {
 			return nil, fmt.Errorf("answer: %w", err)
 		}
+		draft.Text(event.Delta.Text)
+		draft.Args(int(event.Index), event.Delta.PartialJSON)
 		if event.Type == "message_stop" {
 			return &answer, nil
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
 	"google.golang.org/genai"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // gemini is a model of Google's, at Google AI or Google Cloud. Requests and
@@ -58,7 +60,11 @@ func (g *gemini) Generate(ctx context.Context, in []*schema.Message, opts ...mod
 		}
 	}
 	ctx, reading := noting(ctx)
-	answer := newGeminiAnswer(g.m.Model)
+	var draft *agent.Draft
+	if g.m.streams() {
+		draft = agent.NewDraft(ctx)
+	}
+	answer := newGeminiAnswer(g.m.Model, draft)
 	for part, err := range g.ask(ctx, contents, cfg) {
 		if err == nil {
 			err = answer.add(part)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cloudwego/eino/schema"
 	"google.golang.org/genai"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // geminiKey is where a message's Extra keeps what only Gemini understands.
@@ -93,6 +95,7 @@ func geminiParts(modelName string, m *schema.Message) []*genai.Part {
 
 // geminiAnswer puts an answer together from its parts.
 type geminiAnswer struct {
+	draft  *agent.Draft
 	text   strings.Builder
 	calls  []schema.ToolCall
 	extra  geminiExtra
@@ -101,8 +104,8 @@ type geminiAnswer struct {
 	usage  *schema.TokenUsage
 }
 
-func newGeminiAnswer(modelName string) *geminiAnswer {
-	return &geminiAnswer{extra: geminiExtra{Model: modelName}}
+func newGeminiAnswer(modelName string, draft *agent.Draft) *geminiAnswer {
+	return &geminiAnswer{draft: draft, extra: geminiExtra{Model: modelName}}
 }
 
 func (a *geminiAnswer) add(part *genai.GenerateContentResponse) error {
@@ -135,6 +138,7 @@ func (a *geminiAnswer) add(part *genai.GenerateContentResponse) error {
 			if p.FunctionCall.Args == nil {
 				args = []byte("{}")
 			}
+			a.draft.Args(len(a.calls), string(args))
 			a.calls = append(a.calls, schema.ToolCall{
 				ID: p.FunctionCall.ID, Type: "function", Function: schema.FunctionCall{Name: p.FunctionCall.Name, Arguments: string(args)},
 			})
@@ -142,6 +146,7 @@ func (a *geminiAnswer) add(part *genai.GenerateContentResponse) error {
 			a.signed = a.signed || len(p.ThoughtSignature) > 0
 		case !p.Thought:
 			a.text.WriteString(p.Text)
+			a.draft.Text(p.Text)
 		}
 	}
 	return nil

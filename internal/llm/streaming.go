@@ -8,6 +8,8 @@ import (
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // errCut says that a stream ended before its answer did.
@@ -30,6 +32,7 @@ func (s streaming) Generate(ctx context.Context, in []*schema.Message, opts ...m
 		return nil, err
 	}
 	defer stream.Close()
+	draft := agent.NewDraft(ctx)
 	var parts []*schema.Message
 	for {
 		part, err := stream.Recv()
@@ -40,6 +43,7 @@ func (s streaming) Generate(ctx context.Context, in []*schema.Message, opts ...m
 			return nil, fmt.Errorf("answer: %w", err)
 		}
 		parts = append(parts, part)
+		draft.Add(part)
 	}
 	if len(parts) == 0 {
 		return nil, errCut

@@ -8,6 +8,8 @@ import (
 
 	"github.com/cloudwego/eino/components/model"
 	"github.com/cloudwego/eino/schema"
+
+	"github.com/fleetlens/fleetlens/pkg/agent"
 )
 
 // inText is the value of Model.Tools for a model that cannot call tools.
@@ -32,7 +34,7 @@ func (t textual) Generate(ctx context.Context, in []*schema.Message, _ ...model.
 	if err != nil {
 		return nil, err
 	}
-	answer, err := t.inner.Generate(ctx, messages)
+	answer, err := t.inner.Generate(agent.Hear(ctx, nil), messages) // its text is no text: calls stand in it
 	if err != nil {
 		return nil, err
 	}

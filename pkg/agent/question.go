@@ -22,6 +22,8 @@ type Question struct {
 	Investigation string // that the run belongs to: the answer is paid from its budget
 	By            string // who asks: "the coordinator"
 	Text          string
+	// Hear, if not nil, gets the reply so far while a model writes it, see Hear.
+	Hear func(Reply)
 }
 
 // answerTool is the only tool of a question: the reply is its arguments.
@@ -64,6 +66,13 @@ func AskAbout(ctx context.Context, d Decider, run string, records []protocol.Rec
 		return r, protocol.Answer{}, errors.New("the run has not begun")
 	}
 	v.Records = append(settled(records, open), inputRecord(q.By+" asks: "+q.Text, "Answer with the tool answer."))
+	if q.Hear != nil {
+		ctx = Hear(ctx, func(text, args string) {
+			if r, ok := replySoFar(text, args); ok {
+				q.Hear(r)
+			}
+		})
+	}
 	a, err := d.Decide(ctx, v)
 	if err != nil {
 		return r, a, err
