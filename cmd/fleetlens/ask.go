@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,17 @@ func (p printer) reply(r protocol.AskReply) {
 	p.printf("%s\n", p.bold(clean(r.Summary)))
 	p.list("found", r.Findings)
 	p.list("concerns", r.Concerns)
-	p.printf("  %s\n", p.dim(fmt.Sprintf("investigation %s · answered by %s · %s · fleetlens run show %s", clean(r.InvestigationID), clean(r.Model), spending(r.Usage), clean(r.RunID))))
+	found, all := 0, 0
+	var unknown []string
+	for _, f := range slices.Concat(r.Figures...) {
+		if all++; f.Found {
+			found++
+		} else {
+			unknown = append(unknown, lost(f))
+		}
+	}
+	p.list("unverified", unknown)
+	p.printf("  %s\n", p.dim(fmt.Sprintf("investigation %s · answered by %s · %d of %d figures verified · %s · fleetlens run show %s", clean(r.InvestigationID), clean(r.Model), found, all, spending(r.Usage), clean(r.RunID))))
 }
 
 func (a *app) tell() *cobra.Command {

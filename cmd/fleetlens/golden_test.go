@@ -249,7 +249,8 @@ func TestSilencesAsATable(t *testing.T) {
 
 func TestAnAnswerToAQuestion(t *testing.T) {
 	golden(t, "ask", func(p printer) {
-		p.reply(protocol.AskReply{InvestigationID: "5be0c2a47f19d3e8", RunID: "run-1", Summary: "db-3 was first." + hostile, Findings: []string{"500 of 500 at 11:40"}, Concerns: []string{"one clock is off"}, Model: "haiku-4.5"})
+		p.reply(protocol.AskReply{InvestigationID: "5be0c2a47f19d3e8", RunID: "run-1", Summary: "db-3 was first." + hostile, Findings: []string{"500 of 500 at 11:40"}, Concerns: []string{"one clock is off"},
+			Figures: [][]protocol.Figure{{}, {{Text: "500", Value: 500, Found: true, Evidence: "aa#connections"}, {Text: "9 ms", Value: 9, Nearest: "1.1 ms at aa#latency_ms" + hostile}}, {}}, Model: "haiku-4.5"})
 	}, "terminal", "colour", "piped")
 }
 

@@ -63,6 +63,15 @@ func (p printer) story(i protocol.Insight) []string {
 	return out
 }
 
+// lost says of a figure that the evidence does not have it.
+func lost(f protocol.Figure) string {
+	line := fmt.Sprintf("%q is not in the evidence", f.Text)
+	if f.Nearest != "" {
+		line += ": nearest is " + f.Nearest
+	}
+	return line
+}
+
 // facts lists an insight's evidence with its addresses: what the summary cites first,
 // then the figures that the evidence does not have, then the rest.
 func facts(i protocol.Insight) []string {
@@ -73,11 +82,7 @@ func facts(i protocol.Insight) []string {
 			cited[f.Evidence] = true
 			continue
 		}
-		line := fmt.Sprintf("?  %q is not in the evidence", f.Text)
-		if f.Nearest != "" {
-			line += ": nearest is " + f.Nearest
-		}
-		unknown = append(unknown, line)
+		unknown = append(unknown, "?  "+lost(f))
 	}
 	var first, rest []string
 	for _, e := range i.Evidence {

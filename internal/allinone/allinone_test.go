@@ -335,6 +335,9 @@ func TestAPersonAsksAboutAnInvestigationThatHasEnded(t *testing.T) {
 	if got.InvestigationID != "inv-asked" || got.RunID == "inv-asked" || !slices.Contains(got.Findings, r.Insights[0].Summary) || got.Model != protocol.RulesModel {
 		t.Errorf("reply %+v, want the insight %q", got, r.Insights[0].Summary)
 	}
+	if len(got.Figures) != 1+len(got.Findings)+len(got.Concerns) {
+		t.Errorf("%d lists of figures of %d findings and %d concerns", len(got.Figures), len(got.Findings), len(got.Concerns))
+	}
 	records, err := journal.Read(t.Context(), conn, protocol.CoordinatorAgent, got.RunID)
 	if err != nil {
 		t.Fatal(err)

@@ -208,6 +208,14 @@ func TestServices(t *testing.T) {
 				panic("boom")
 			case `"refuse"`:
 				return nil, bus.Refuse(404, "no such thing:\n%s", "x")
+			case `"parts"`:
+				for _, so := range []string{"one", "one two"} {
+					if err := r.Part(protocol.AskPart{Summary: so}); err != nil {
+						return nil, err
+					}
+				}
+			case `"no part"`:
+				return nil, r.Part(protocol.AskPart{})
 			}
 			return map[string]int{"n": 1}, nil
 		}}},
@@ -225,6 +233,23 @@ func TestServices(t *testing.T) {
 	}
 	if _, err := c.Request(t.Context(), "probe.n.call", "panic"); err == nil {
 		t.Error("a panic gave no error")
+	}
+	var parts []string
+	part := func(body []byte) { parts = append(parts, string(body)) }
+	if got, err := c.RequestParts(t.Context(), "probe.n.call", "parts", part); err != nil || string(got) != `{"n":1}` || len(parts) != 2 || !strings.Contains(parts[1], `"one two"`) {
+		t.Errorf("an answer in parts: %s, %q, %v", got, parts, err)
+	}
+	if got, err := c.RequestParts(t.Context(), "probe.n.call", "ok", part); err != nil || string(got) != `{"n":1}` || len(parts) != 2 {
+		t.Errorf("an answer without parts: %s, %q, %v", got, parts, err)
+	}
+	if _, err := c.RequestParts(t.Context(), "probe.n.call", "refuse", part); !errors.As(err, &refusal) || refusal.Code != 404 {
+		t.Errorf("a refusal instead of parts: %v", err)
+	}
+	if _, err := c.RequestParts(t.Context(), "probe.n.call", "no part", part); err == nil || !strings.Contains(err.Error(), "summary") {
+		t.Errorf("a part that is not valid: %v", err)
+	}
+	if _, err := c.RequestParts(t.Context(), "probe.other.call", "x", part); !errors.Is(err, bus.ErrNobody) {
+		t.Errorf("nobody: %v", err)
 	}
 	if _, err := c.Request(t.Context(), "probe.other.call", "x"); !errors.Is(err, bus.ErrNobody) {
 		t.Errorf("nobody: %v", err)

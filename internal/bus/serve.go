@@ -40,6 +40,16 @@ type Req struct {
 	Subject string
 	Data    []byte
 	Header  map[string][]string
+	part    func(body []byte) error
+}
+
+// Part sends a part of the answer before it, to one who asked with RequestParts.
+func (r Req) Part(m protocol.Message) error {
+	body, err := protocol.Encode(m)
+	if err != nil {
+		return err
+	}
+	return r.part(body)
 }
 
 // A Refusal is an error with a code, as services give it: 400 for a request that
@@ -108,7 +118,10 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 		}
 	}()
 	ctx = WithTrace(ctx, r.Headers())
-	v, err := e.Handler(ctx, Req{Subject: r.Subject(), Data: r.Data(), Header: r.Headers()})
+	part := func(body []byte) error {
+		return r.Respond(body, micro.WithHeaders(micro.Headers{protocol.HeaderPart: {"1"}}))
+	}
+	v, err := e.Handler(ctx, Req{Subject: r.Subject(), Data: r.Data(), Header: r.Headers(), part: part})
 	if err != nil {
 		c.refuse(r, err)
 		return
@@ -167,20 +180,61 @@ var ErrNobody = errors.New("nobody answers")
 // Request asks and waits for the answer. A service's refusal is a Refusal, no
 // responder is ErrNobody.
 func (c *Conn) Request(ctx context.Context, subject string, body any) ([]byte, error) {
-	var data []byte
-	var err error
-	if m, ok := body.(protocol.Message); ok {
-		data, err = protocol.Encode(m)
-	} else if body != nil {
-		data, err = json.Marshal(body)
-	}
+	data, err := encoded(body)
 	if err != nil {
 		return nil, err
 	}
 	ctx, done := c.denied.watch(ctx, subject)
 	defer done()
 	m, err := c.nc.RequestMsgWithContext(ctx, question(ctx, subject, data))
+	return answered(ctx, subject, m, err)
+}
+
+// RequestParts is Request for an answer that comes in parts, if whoever answers gives
+// it so: part gets each that comes before the answer itself, in their order.
+func (c *Conn) RequestParts(ctx context.Context, subject string, body any, part func([]byte)) ([]byte, error) {
+	data, err := encoded(body)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := c.denied.watch(ctx, subject)
+	defer done()
+	q := question(ctx, subject, data)
+	q.Reply = c.nc.NewRespInbox()
+	sub, err := c.nc.SubscribeSync(q.Reply)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := c.nc.PublishMsg(q); err != nil {
+		return nil, fmt.Errorf("%s: %w", subject, err)
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil || m.Header.Get(protocol.HeaderPart) == "" {
+			return answered(ctx, subject, m, err)
+		}
+		part(m.Data)
+	}
+}
+
+// encoded is the body of a request.
+func encoded(body any) ([]byte, error) {
+	if m, ok := body.(protocol.Message); ok {
+		return protocol.Encode(m)
+	}
+	if body == nil {
+		return nil, nil
+	}
+	return json.Marshal(body)
+}
+
+// answered reads an answer.
+func answered(ctx context.Context, subject string, m *nats.Msg, err error) ([]byte, error) {
 	err = deniedCause(ctx, err)
+	if err == nil && len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+		err = nats.ErrNoResponders
+	}
 	if errors.Is(err, nats.ErrNoResponders) {
 		return nil, fmt.Errorf("%s: %w", subject, ErrNobody)
 	}

@@ -85,17 +85,40 @@ func (c *coordinator) askRequest(ctx context.Context, r bus.Req) (any, error) {
 	if _, err := j.Append(ctx, protocol.RecordStart, start); err != nil {
 		return nil, err
 	}
-	reply, answer, askErr := c.about(ctx, model, run, records, agent.Question{Investigation: q.ID, By: q.By, Text: q.Text})
+	question := agent.Question{Investigation: q.ID, By: q.By, Text: q.Text}
+	if q.Parts {
+		question.Hear = parts(r)
+	}
+	reply, answer, askErr := c.about(ctx, model, run, records, question)
 	if err := endAsk(ctx, j, reply, answer, askErr); err != nil {
 		return nil, err
 	}
 	if askErr != nil {
 		return nil, bus.Refuse(503, "no answer: %v", askErr)
 	}
+	figures, err := agent.CheckReply(records, reply)
+	if err != nil {
+		c.Log.Warn("the figures of an answer could not be checked", "run", run, "err", err)
+	}
 	return protocol.AskReply{
 		InvestigationID: q.ID, RunID: run, Summary: reply.Summary, Findings: listOf(reply.Findings), Concerns: listOf(reply.Concerns),
-		Model: answer.Model, Usage: answer.Usage,
+		Figures: figures, Model: answer.Model, Usage: answer.Usage,
 	}, nil
+}
+
+// partEvery is how often the answer so far is sent at most.
+const partEvery = 100 * time.Millisecond
+
+// parts sends a reply on while it is being written.
+func parts(r bus.Req) func(agent.Reply) {
+	var last time.Time
+	return func(so agent.Reply) {
+		if time.Since(last) < partEvery {
+			return // the next one has it too
+		}
+		last = time.Now()
+		_ = r.Part(protocol.AskPart{Summary: so.Summary, Findings: listOf(so.Findings), Concerns: listOf(so.Concerns)}) // the answer has it all
+	}
 }
 
 // endAsk writes the answer and the end of the run of a question, also when whoever

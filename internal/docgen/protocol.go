@@ -46,6 +46,7 @@ var routes = []route{
 	{protocol.DeadLetterSubject("STREAM"), protocol.DeadLetter{}, nil},
 	{protocol.RunSubject, protocol.Request{}, protocol.Result{}},
 	{protocol.AskSubject, protocol.Ask{}, protocol.AskReply{}},
+	{"_INBOX.ASKER", protocol.AskPart{}, nil},
 	{protocol.TellSubject, protocol.Ask{}, protocol.Told{}},
 	{protocol.ProbeSubject("NODE", "call"), protocol.Call{}, protocol.CallReply{}},
 	{protocol.ProbeSubject("NODE", "snapshot"), protocol.Call{}, protocol.Snapshot{}},
@@ -62,6 +63,7 @@ var headers = [][2]string{
 	{protocol.HeaderTraceParent, "W3C trace context, where there is a trace"},
 	{protocol.HeaderMsgID, "the id again where the stream drops repeated messages: not on snapshots and heartbeats"},
 	{protocol.HeaderReply, "on a request: the subject that the result is sent to"},
+	{protocol.HeaderPart, "on an answer: it is a part, and more comes"},
 }
 
 func protocolPage(s *schemas) string {

@@ -51,7 +51,11 @@ func typeOf(schema any) string {
 	case "boolean":
 		return "boolean"
 	case "array":
-		return typeOf(s["items"]) + "[] | null"
+		of := typeOf(s["items"])
+		if strings.Contains(of, " ") {
+			of = "(" + of + ")"
+		}
+		return of + "[] | null"
 	case "object":
 		return "{ [name: string]: " + typeOf(s["additionalProperties"]) + " } | null"
 	}

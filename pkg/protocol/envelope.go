@@ -20,6 +20,8 @@ const (
 	HeaderMsgID       = "Nats-Msg-Id"
 	// HeaderReply on a request names the subject that the result is sent to.
 	HeaderReply = "Fleetlens-Reply"
+	// HeaderPart on an answer says that it is a part, and that more comes.
+	HeaderPart = "Fleetlens-Part"
 )
 
 // TypePrefix is how every message's type begins.

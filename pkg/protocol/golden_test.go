@@ -73,6 +73,7 @@ func TestMain(m *testing.M) {
 	decoder[protocol.Alert]()
 	decoder[protocol.Anomaly]()
 	decoder[protocol.Ask]()
+	decoder[protocol.AskPart]()
 	decoder[protocol.AskReply]()
 	decoder[protocol.Call]()
 	decoder[protocol.CallReply]()

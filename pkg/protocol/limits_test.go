@@ -14,7 +14,7 @@ var padding = map[string]string{
 	"accepted": "Coordinator", "ack": "By", "alert": "Name", "anomaly": "Metric", "call": "Callback", "call_reply": "Error", "change": "Text",
 	"completion": "Error", "deadletter": "Reason", "feedback": "Comment", "heartbeat": "Version", "insight": "Summary", "links": "Node", "note": "Text",
 	"notification": "Observation", "operator_state": "Reason", "progress": "Text", "record": "Worker", "request": "Reason", "result": "Error",
-	"silence": "Reason", "snapshot": "Kind", "ask": "Text", "ask_reply": "Summary", "task": "Reason", "told": "Text", "words": "Prompt",
+	"silence": "Reason", "snapshot": "Kind", "ask": "Text", "ask_part": "Summary", "ask_reply": "Summary", "task": "Reason", "told": "Text", "words": "Prompt",
 }
 
 // sized returns a golden message whose body has exactly size bytes.

@@ -31,6 +31,7 @@ var limits = map[string]int{
 	"alert":          64 << 10,
 	"anomaly":        16 << 10,
 	"ask":            16 << 10,
+	"ask_part":       64 << 10,
 	"ask_reply":      64 << 10,
 	"call":           64 << 10,
 	"call_reply":     256 << 10,
@@ -61,7 +62,7 @@ func Limit(messageType string) int { return limits[messageType] }
 // Types returns one zero value of every message, for schemas and tests.
 func Types() []Message {
 	return []Message{
-		Accepted{}, Ack{}, Alert{}, Anomaly{}, Ask{}, AskReply{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
+		Accepted{}, Ack{}, Alert{}, Anomaly{}, Ask{}, AskPart{}, AskReply{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
 		Heartbeat{}, Insight{}, Links{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Result{}, Silence{},
 		Snapshot{}, Task{}, Told{}, Words{},
 	}

@@ -215,6 +215,9 @@ type Ask struct {
 	ID   string `json:"id"` // of the investigation
 	Text string `json:"text"`
 	By   string `json:"by,omitempty"`
+	// Parts asks for the answer to a question while a model writes it: AskParts, each
+	// with the header HeaderPart, come before the AskReply.
+	Parts bool `json:"parts,omitempty"`
 }
 
 // MessageType implements Message.
@@ -223,6 +226,21 @@ func (Ask) MessageType() string { return "ask" }
 // Validate implements Message.
 func (a Ask) Validate() error { return problems(required("id", a.ID), required("text", a.Text)) }
 
+// AskPart is as much of an AskReply as is written yet: it takes the place of the part
+// before it. Nothing of it is checked. It may be lost, or be another answer's when a
+// model was asked again.
+type AskPart struct {
+	Summary  string   `json:"summary"`
+	Findings []string `json:"findings"`
+	Concerns []string `json:"concerns"`
+}
+
+// MessageType implements Message.
+func (AskPart) MessageType() string { return "ask_part" }
+
+// Validate implements Message.
+func (p AskPart) Validate() error { return problems(required("summary", p.Summary)) }
+
 // AskReply answers a question. The investigation and its insights stay as they are.
 type AskReply struct {
 	InvestigationID string   `json:"investigation_id"`
@@ -230,8 +248,12 @@ type AskReply struct {
 	Summary         string   `json:"summary"`
 	Findings        []string `json:"findings"`
 	Concerns        []string `json:"concerns"`
-	Model           string   `json:"model"`
-	Usage           Usage    `json:"usage"`
+	// Figures are the numbers of the summary, of each finding and of each concern, in
+	// this order: a list for each text. They are looked up in what the investigation
+	// saw. Empty: they were not.
+	Figures [][]Figure `json:"figures,omitempty"`
+	Model   string     `json:"model"`
+	Usage   Usage      `json:"usage"`
 }
 
 // MessageType implements Message.
