@@ -31,6 +31,9 @@ type failure struct {
 // Error implements error.
 func (f failure) Error() string { return f.text }
 
+// errAway is what is said while NATS is.
+var errAway = failure{http.StatusServiceUnavailable, "not connected with NATS: what was read before is all there is until it is back"}
+
 // Problem is the body of every answer that is an error.
 type Problem struct {
 	Error string `json:"error"`

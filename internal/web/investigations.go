@@ -143,7 +143,7 @@ func (f *findings) runs() []Run {
 
 // investigationOf says where an investigation stands.
 func (f *findings) investigation(id string) Investigation {
-	i := Investigation{ID: id, State: "running"}
+	i := Investigation{ID: id, State: stateRunning}
 	if a := f.accepted; a != nil {
 		i.Request, i.RunID, i.Deadline, i.Accepted = &a.Request, a.RunID, a.Deadline, a.At
 	}
@@ -207,9 +207,45 @@ func (s *Server) investigation(ctx context.Context, q *query) (any, error) {
 	for _, x := range list {
 		v.Conclusions = append(v.Conclusions, x.value)
 	}
+	if v.Runs, err = s.begun(ctx, v.Runs, v.State); err != nil {
+		return nil, err
+	}
 	v.Said, err = s.said(ctx, id)
 	return v, err
 }
+
+// begun adds to the runs of an investigation those that its coordinator began and that
+// have said nothing yet, as its journal has them. Of one that has ended there are none.
+func (s *Server) begun(ctx context.Context, runs []Run, state string) ([]Run, error) {
+	if state != stateRunning || len(runs) == 0 {
+		return runs, nil
+	}
+	records, _, err := latest[protocol.Record](ctx, s, bus.Journal, protocol.JournalSubject(protocol.CoordinatorAgent, runs[0].ID))
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range records {
+		var result protocol.ToolResult
+		var effect struct {
+			Runs []Run `json:"runs"`
+		}
+		if rec.value.Kind != protocol.RecordResult || json.Unmarshal(rec.value.Data, &result) != nil || json.Unmarshal(result.Effect, &effect) != nil {
+			continue // another tool's, or one that a newer version wrote
+		}
+		for _, r := range effect.Runs {
+			k := slices.IndexFunc(runs, func(known Run) bool { return known.ID == r.ID })
+			if k < 0 {
+				runs = append(runs, r)
+			} else if len(runs[k].Targets) == 0 { // its states do not say which they are
+				runs[k].Targets = r.Targets
+			}
+		}
+	}
+	return runs, nil
+}
+
+// stateRunning is the state of an investigation that has not ended.
+const stateRunning = "running"
 
 func orEmpty[T any](list []T) []T {
 	if list == nil {
@@ -256,15 +292,6 @@ func (s *Server) question(q *query, what string) Question {
 		q.wrong = append(q.wrong, fmt.Errorf(`"text" is missing`))
 	}
 	return in
-}
-
-func (s *Server) ask(ctx context.Context, q *query) (any, error) {
-	id, in := q.id("id"), s.question(q, "text")
-	if q.err() != nil {
-		return nil, nil
-	}
-	raw, err := s.bus.Request(ctx, protocol.AskSubject, protocol.Ask{ID: id, Text: in.Text, By: by})
-	return json.RawMessage(raw), err
 }
 
 func (s *Server) tell(ctx context.Context, q *query) (any, error) {

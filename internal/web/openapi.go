@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // object is a JSON object of the document.
@@ -76,7 +78,11 @@ func (d schemas) operation(r route) object {
 		if reflect.TypeOf(r.Gives) == reflect.TypeFor[Asked]() {
 			status = "202"
 		}
-		ok = object{status: object{"description": "the answer", "content": object{"application/json": object{"schema": d.of(reflect.TypeOf(r.Gives))}}}}
+		as := object{"application/json": object{"schema": d.of(reflect.TypeOf(r.Gives))}}
+		if r.Path == askPath {
+			as["text/event-stream"] = object{"schema": d.of(reflect.TypeFor[protocol.AskPart]())}
+		}
+		ok = object{status: object{"description": "the answer", "content": as}}
 	}
 	ok["default"] = object{"$ref": "#/components/responses/Problem"}
 	out := object{"summary": r.Doc, "responses": ok}

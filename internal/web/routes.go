@@ -51,7 +51,7 @@ func (s *Server) routes() []route {
 		{"POST", "/investigations", "Ask why. The answer comes when the request is stored, not when it is investigated.", nil, protocol.Request{}, Asked{}, s.investigate},
 		{"GET", "/investigations/{id}", "One investigation: its request, phases, runs, findings and conclusions.", nil, nil, InvestigationView{}, s.investigation},
 		{"DELETE", "/investigations/{id}", "Cancel an investigation, with all its runs.", nil, nil, nil, s.cancel},
-		{"POST", "/investigations/{id}/ask", "Ask something of an investigation that has ended.", nil, Question{}, protocol.AskReply{}, s.ask},
+		{"POST", askPath, "Ask something of an investigation that has ended. Who accepts text/event-stream gets events: part, an AskPart, while a model writes, then answer, an AskReply, or problem.", nil, Question{}, protocol.AskReply{}, s.ask},
 		{"POST", "/investigations/{id}/tell", "Tell something to an investigation that runs.", nil, Question{}, nil, s.tell},
 		{"GET", "/runs/{run}", "The journal of a run of an agent, oldest first.", []parameter{{"from", "integer", "the first record, counted from 1"}, limitParameter}, nil, Page[protocol.Record]{}, s.run},
 		{"GET", "/nodes", "Hosts with a probe, by name.", []parameter{{"label", "string", "name=value that they have; may be given again"}, {"brief", "integer", "1: without their targets, skills, proposals and ids"}}, nil, Page[Node]{}, s.nodes},
@@ -79,7 +79,7 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 		defer cancel()
 		q := &query{Request: r}
 		if rt.Path != "/me" && !s.bus.Connected() { // it would be waited for in vain
-			s.answer(w, r, nil, failure{http.StatusServiceUnavailable, "not connected with NATS: what was read before is all there is until it is back"})
+			s.answer(w, r, nil, errAway)
 			return
 		}
 		v, err := rt.serve(ctx, q)

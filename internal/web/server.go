@@ -133,7 +133,11 @@ func (s *Server) allow(address string) {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
-		mux.HandleFunc(r.Method+" "+prefix+r.Path, s.serve(r))
+		h := s.serve(r)
+		if r.Path == askPath {
+			h = s.inParts(h)
+		}
+		mux.HandleFunc(r.Method+" "+prefix+r.Path, h)
 	}
 	mux.HandleFunc("POST "+prefix+"/session", s.signIn)
 	mux.HandleFunc("DELETE "+prefix+"/session", s.signOut)

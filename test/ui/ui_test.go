@@ -19,6 +19,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/fleetlens/fleetlens/internal/allinone"
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
@@ -113,6 +114,10 @@ type stage struct {
 	stop   func() // of the web server
 	listen string
 	web    *web.Server
+
+	stack    *allinone.Stack // of real agents, see agents
+	provider *provider
+	model    *httptest.Server
 }
 
 func newStage(t *testing.T) *stage {
@@ -123,6 +128,7 @@ func newStage(t *testing.T) *stage {
 		"/where": s.where, "/publish": s.publish, "/nats/stop": s.stopNATS, "/nats/start": s.startNATS,
 		"/web/stop": s.stopWeb, "/web/start": s.startWeb, "/purge": s.purge, "/messages": s.messages,
 		"/viewer": s.viewer, "/consumers": s.consumers, "/serve": s.serve,
+		"/agents": s.agents, "/release": s.release, "/asked": s.asked,
 	} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
@@ -169,6 +175,11 @@ func (s *stage) end() {
 		s.raw.Close()
 		s.conn.Close()
 		s.conn = nil
+	}
+	if s.stack != nil {
+		s.stack.Stop()
+		s.stack = nil
+		s.model.Close()
 	}
 	if s.server != nil {
 		s.server.Stop()

@@ -67,37 +67,4 @@ test("10: plots are drawn of what the insight kept, and the timeline says since 
   await page.context().close();
 });
 
-test("13: a follow-up is answered in place, and the insight stays as it is", async () => {
-  const answer = { investigation_id: "inv-1", run_id: "run-ask", summary: "The backup began at 14:02.", findings: ["disk_used_pct is 97.2 % on db-1"], concerns: ["the cron of db-2 was not read"], model: "haiku-4.5", usage: { input_tokens: 100, output_tokens: 20, cached_tokens: 0, llm_calls: 1, cost_usd: 0.001 } };
-  await control("/serve", { subject: "investigate.ask", answer });
-  await publish(finding(), insight());
-  const page = await open("/insights/c1f09a7be2d44510");
-  const read = () => page.evaluate(async () => JSON.stringify((await (await fetch("/api/v1/insights/c1f09a7be2d44510")).json()).insight));
-  await page.locator(".fact").first().waitFor();
-  const before = await read();
-  await page.getByLabel("Question").fill("When did the backup begin?");
-  await page.keyboard.press("Enter");
-  const said = page.locator(".answer");
-  await said.getByText(answer.summary).waitFor({ timeout: 1000 });
-  const text = await said.innerText();
-  for (const want of ["When did the backup begin?", answer.findings[0], answer.concerns[0], "haiku-4.5", "120 tokens", "$0.001"]) assert.ok(text.includes(want), `${want} in ${text}`);
-  assert.equal(await said.locator("a[href='/runs/run-ask']").count(), 1);
-  assert.equal(await read(), before);
-  await page.context().close();
-});
-
-test("15: cancelling asks once, says how far it reaches, and all runs read cancelled within two seconds", async () => {
-  const now = new Date().toISOString(), result = { investigation_id: "inv-2", state: "cancelled", insights: [], operator_results: [], started_at: now, ended_at: now };
-  const of = (subject, body) => ({ subject: subject.replace("inv-1", "inv-2"), body: { ...body, investigation_id: "inv-2" } });
-  await publish(of(accepted.subject, accepted.body), ...["a", "b"].map((r) => ({ subject: "operator.state.os.inv-2", body: { run_id: "run-" + r, investigation_id: "inv-2", skill: "os", state: "observing", at: now } })));
-  await control("/serve", { subject: "investigate.cancel", answer: {}, then: [...["a", "b"].map((r) => { const c = completion("run-" + r, "cancelled"); return of(c.subject, c.body); }), { subject: "investigations.inv-2.finished", body: result }] });
-  const page = await open("/investigations/inv-2");
-  await page.getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.getByText("Its 3 runs end with it.").waitFor();
-  await page.getByRole("button", { name: "Cancel it" }).click();
-  await page.waitForFunction(() => document.querySelectorAll(".lanes .mark-cancelled").length === 3, undefined, { timeout: 2000 });
-  assert.equal(await page.getByRole("button", { name: "Cancel", exact: true }).count(), 0);
-  await page.context().close();
-});
-
 test("no page complained", () => assert.deepEqual(wrong, []));

@@ -15,15 +15,18 @@ export const signedOut = signal(false);
 /** lost says since when the server does not answer; 0: it does. */
 export const lost = signal(0);
 
-export async function api<T>(path: string, init: RequestInit = {}): Promise<T> {
-  let answer: Response;
+async function reach(path: string, init: RequestInit): Promise<Response> {
   try {
-    answer = await fetch(prefix + path, { ...init, headers: init.body ? { "Content-Type": "application/json", ...init.headers } : { ...init.headers } });
+    const answer = await fetch(prefix + path, { ...init, headers: init.body ? { "Content-Type": "application/json", ...init.headers } : { ...init.headers } });
+    lost.value = 0;
+    return answer;
   } catch {
     if (!lost.value) lost.value = Date.now();
     throw new Problem("The server does not answer.", 0);
   }
-  lost.value = 0;
+}
+
+async function read<T>(answer: Response): Promise<T> {
   if (answer.status === 204) return undefined as T;
   const text = await answer.text();
   let body: unknown;
@@ -34,14 +37,39 @@ export async function api<T>(path: string, init: RequestInit = {}): Promise<T> {
   }
   if (answer.ok) return body as T;
   if (answer.status === 401) signedOut.value = true;
-  const p = body as { error?: string; role?: string };
-  throw new Problem(p.error ?? `status ${answer.status}`, answer.status, p.role);
+  throw problem(body, answer.status);
 }
+
+function problem(body: unknown, status: number): Problem {
+  const p = body as { error?: string; role?: string };
+  return new Problem(p.error ?? `status ${status}`, status, p.role);
+}
+
+export const api = async <T>(path: string, init: RequestInit = {}): Promise<T> => read<T>(await reach(path, init));
 
 export const get = <T>(path: string) => api<T>(path);
 
 export const post = <T = void>(path: string, body: unknown) =>
   api<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Idempotency-Key": crypto.randomUUID() } });
+
+/** postParts is post for an answer that comes while it is being made: part gets each event before it. */
+export async function postParts<P, T>(path: string, body: unknown, part: (p: P) => void): Promise<T> {
+  const answer = await reach(path, { method: "POST", body: JSON.stringify(body), headers: { Accept: "text/event-stream" } });
+  if (!answer.ok || !answer.body) return read<T>(answer);
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ""; ; ) {
+    const { value, done } = await reader.read().catch(() => ({ value: undefined, done: true }));
+    if (done) throw new Problem("The server broke off before the answer came.", 0);
+    const events = (text + value).split("\n\n");
+    text = events.pop()!;
+    for (const e of events) {
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(e) ?? [];
+      if (name === "part") part(JSON.parse(data!) as P);
+      if (name === "answer") return JSON.parse(data!) as T;
+      if (name === "problem") throw problem(JSON.parse(data!), 0);
+    }
+  }
+}
 
 /** signIn changes a token for a cookie. The token may stand behind the # of the address. */
 export async function signIn(token: string): Promise<void> {

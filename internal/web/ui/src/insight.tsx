@@ -5,11 +5,12 @@ import { list, number, plural, value, zone } from "./format";
 import { on } from "./live";
 import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
 import { Timeline } from "./timeline";
+import { FollowUp } from "./followup";
 import { byWhom, severityOf } from "./insights";
 import { to } from "./router";
 import { mayWrite, reader, why } from "./me";
 import { Similar } from "./similar";
-import type { AskReply, Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
+import type { Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
   const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
@@ -105,7 +106,7 @@ const Menu = ({ of }: { of: Insight }) => {
   return <details class="menu"><summary class="button">Export</summary><ul><li><a href={at + "/report.html"} download={of.id + ".html"}>A page (HTML)</a></li><li><a href={at + "/postmortem.md"} download={of.id + ".md"}>Postmortem (Markdown)</a></li><li><a href={at + "/bundle"} download={of.id + ".json"}>Everything (JSON)</a></li></ul></details>;
 };
 
-const cost = (u: Usage | null | undefined) => (u && u.llm_calls > 0 && typeof u.cost_usd === "number" ? ` · $${Number(u.cost_usd.toPrecision(3))}` : "");
+export const cost = (u: Usage | null | undefined) => (u && u.llm_calls > 0 && typeof u.cost_usd === "number" ? ` · $${Number(u.cost_usd.toPrecision(3))}` : "");
 
 /** who is what people call themselves; it is remembered in this browser. */
 export function who(): string {
@@ -115,27 +116,6 @@ export function who(): string {
     localStorage.setItem("who", name);
   }
   return name;
-}
-
-function FollowUp({ id }: { id: string }) {
-  const [text, write] = useState(""), [answers, add] = useState<{ q: string; a?: AskReply; wrong?: Problem }[]>([]), [busy, wait] = useState(false);
-  const ask = async (e: Event) => {
-    e.preventDefault();
-    if (!text.trim() || busy) return;
-    wait(true);
-    try {
-      const a = await post<AskReply>(`/investigations/${encodeURIComponent(id)}/ask`, { text });
-      add((l) => [...l, { q: text, a }]);
-      write("");
-    } catch (wrong) {
-      add((l) => [...l, { q: text, wrong: wrong as Problem }]);
-    }
-    wait(false);
-  };
-  return <section aria-labelledby="follow"><h2 id="follow">Ask a follow-up</h2>
-    {answers.map((x, k) => <article key={k} class="answer"><h3>{x.q}</h3>{x.a ? <><p>{x.a.summary}</p><ul>{list(x.a.findings).map((f, j) => <li key={j}>{f}</li>)}</ul>{list(x.a.concerns).length > 0 && <p>To be careful about: {list(x.a.concerns).join("; ")}</p>}<p class="quiet">{byWhom(x.a.model)}{x.a.usage.llm_calls > 0 && ` · ${number(x.a.usage.input_tokens + x.a.usage.output_tokens)} tokens`}{cost(x.a.usage)} · <a href={to("runs", x.a.run_id)}>its run</a> · not checked figure by figure; the insight stays as it is</p></> : <Wrong problem={x.wrong!} />}</article>)}
-    <form onSubmit={ask}><label class="wide">Question <input value={text} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value || busy}>{busy ? "Asking …" : "Ask"}</button><Needs /></form>
-  </section>;
 }
 
 const verdicts: [string, string][] = [["right", "Right"], ["not_quite", "Not quite"], ["wrong", "Wrong"]];

@@ -25,8 +25,15 @@ export interface Anomaly {
   value: number;
 }
 
+export interface AskPart {
+  concerns: string[] | null;
+  findings: string[] | null;
+  summary: string;
+}
+
 export interface AskReply {
   concerns: string[] | null;
+  figures?: (Figure[] | null)[] | null;
   findings: string[] | null;
   investigation_id: string;
   model: string;
