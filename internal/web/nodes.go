@@ -49,6 +49,10 @@ func (s *Server) nodes(ctx context.Context, q *query) (any, error) {
 	}
 	page := Page[Node]{Items: []Node{}, Unreadable: unreadable}
 	for _, x := range list {
+		if x.msg.Subject != protocol.NodeSubject(x.value.Node) { // a probe may write under its own name only, which the subject proves
+			page.Unreadable++
+			continue
+		}
 		if has(x.value.Labels, labels) {
 			n := nodeOf(x.value, x.msg.Time)
 			if brief { // of 10,000 nodes the rest is most of the answer

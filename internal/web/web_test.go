@@ -589,3 +589,13 @@ func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
 		t.Errorf("live: %s", data)
 	}
 }
+
+func TestANodeIsBelievedUnderItsOwnNameOnly(t *testing.T) {
+	s := newSite(t)
+	own := protocol.Heartbeat{Node: "db-1", MachineID: "m", SentAt: now, IntervalMS: 10_000, Targets: []protocol.HeartbeatTarget{}}
+	s.publish(protocol.NodeSubject("db-1"), own)
+	s.publish(protocol.NodeSubject("evil"), own)
+	if page := get[web.Page[web.Node]](s, "/nodes"); len(page.Items) != 1 || page.Unreadable != 1 {
+		t.Errorf("%+v", page)
+	}
+}

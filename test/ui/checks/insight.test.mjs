@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { finding, insight, open, publish, wrong } from "./stage.mjs";
+import { beat, finding, insight, open, publish, wrong } from "./stage.mjs";
 
 test("1: the headline of an open insight is the first heading, reached by Enter from the list", async () => {
   await publish(finding(), insight());
@@ -87,15 +87,26 @@ test("14: feedback survives a reload, is seen by others, and a double click is o
   await other.context().close();
 });
 
-test("30: hostile text is shown as text", async () => {
-  const evil = '<img src=x onerror="window.owned=1"> [x](javascript:alert(1)) ![](http://evil.example/x.png) \u202Egnp.exe ' + "x".repeat(2000);
-  await publish(finding({ id: "n-9", investigation_id: "inv-9", observation: evil, context: evil, figures: [] }), insight({ id: "eeee", investigation_id: "inv-9", summary: evil, notification_ids: ["n-9"], root_cause_hypothesis: evil, ruled_out: [evil], figures: [] }));
-  const page = await open("/insights/eeee");
-  await page.waitForSelector(".fact");
-  assert.match(await page.locator("h1").innerText(), /<img src=x/);
-  assert.equal(await page.evaluate(() => window.owned), undefined);
-  assert.equal(await page.locator("main img, main a[href^='javascript']").count(), 0);
-  await page.context().close();
+test("30: hostile text is shown as text, on every page and at any length that a message may have", async () => {
+  const evil = '<img src=x onerror="window.owned=1"> [x](javascript:alert(1)) ![](http://evil.example/x.png) \u202Egnp.exe ';
+  const long = evil + "x".repeat(100_000); // a finding has 128 KiB at most, an insight 256
+  await publish(
+    finding({ id: "n-9", investigation_id: "inv-9", observation: long, context: evil, figures: [] }),
+    insight({ id: "eeee", investigation_id: "inv-9", summary: evil + "y".repeat(2000), notification_ids: ["n-9"], root_cause_hypothesis: long, ruled_out: [evil], figures: [] }),
+    beat("web-9", { version: evil, labels: { role: evil } }), { subject: "nodes.evil", body: { ...beat("evil").body, node: evil } },
+    { subject: "snapshots.web-9.host.os", body: { id: "snap-9", node: "web-9", target: "host", kind: "host", skill: "os", captured_at: new Date().toISOString(), data: { [evil]: 1, line: evil + "z".repeat(50_000) }, errors: [evil] } },
+    { subject: "changes.web-9.probe", body: { id: "c-9", node: "web-9", what: "restart", text: evil, source: "probe", at: new Date().toISOString() } },
+    { subject: "insights.critical.causal.inv-mb", body: { ...insight({ id: "ffff", investigation_id: "inv-mb" }).body, summary: "m".repeat(900_000) } });
+  for (const [path, there] of [["/insights/eeee", ".fact"], ["/insights", "main .row"], ["/investigations/inv-9", "h1"], ["/nodes", ".window tbody a"], ["/nodes/web-9?open=host/os", ".snapshot td"], ["/system", "table"], ["/map", "main p"], ["/evidence?address=" + encodeURIComponent(evil), "main p"], ["/ask?reason=" + encodeURIComponent(evil), "textarea"]]) {
+    const page = await open(path);
+    await page.locator(there).first().waitFor();
+    if (path === "/insights/eeee") assert.match(await page.locator("h1").innerText(), /<img src=x/);
+    if (path === "/insights") await page.getByText("1 message cannot be read here").waitFor(); // of 900 kB: more than an insight may have
+    assert.equal(await page.evaluate(() => window.owned), undefined, path);
+    assert.equal(await page.evaluate(() => document.querySelectorAll("main img").length + [...document.links].filter((a) => a.origin !== location.origin).length), 0, path);
+    assert.deepEqual(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth ? [] : ["html", ...[...document.querySelectorAll("main *")].filter((e) => e.scrollWidth > innerWidth).map((e) => e.tagName + "." + e.className)]), [], `${path} scrolls sideways`);
+    await page.context().close();
+  }
 });
 
 test("no page complained, and none asked another host", () => assert.deepEqual(wrong, []));

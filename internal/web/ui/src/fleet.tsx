@@ -28,7 +28,7 @@ export function Fleet() {
   // Beats come by the hundred: they are taken in once a second.
   useEffect(() => {
     let news = false, idle = 0; // without a beat, what is shown grows old all the same
-    const off = on("nodes", (e) => { const h = e.message as Node; if (h.node) { beats.set(h.node, { node: { ...h, last_seen: e.at }, seen: Date.parse(e.at) }); news = true; } });
+    const off = on("nodes", (e) => { const h = e.message as Node; if (e.subject === "nodes." + h.node) { beats.set(h.node, { node: { ...h, last_seen: e.at }, seen: Date.parse(e.at) }); news = true; } });
     const tick = setInterval(() => { if (news || ++idle % 5 === 0) { news = false; hear((n) => n + 1); } }, 1000);
     return () => { off(); clearInterval(tick); };
   }, []);

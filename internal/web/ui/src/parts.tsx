@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, Problem } from "./api";
 import { onReset } from "./live";
-import { ago, date, list, number, time, value as written, zone } from "./format";
+import { ago, date, list, number, plural, time, value as written, zone } from "./format";
 import { why } from "./me";
 import { go, place, set } from "./router";
 import type { Evidence, Figure, Point } from "./types";
@@ -101,10 +101,17 @@ export function State<T>({ of, empty, children }: { of: Loaded<T>; empty?: (data
   const nothing = of.data !== undefined && empty ? empty(of.data) : false;
   return <>
     {of.error && !(of.data !== undefined && (of.error.status === 0 || of.error.status === 503)) && <Wrong problem={of.error} again={of.reload} stale={of.data !== undefined} />}
+    {leftOut(of.data) > 0 && <p class="banner">{plural(leftOut(of.data), "message")} cannot be read here, being broken or of a newer version than this server, and {leftOut(of.data) === 1 ? "is" : "are"} left out.</p>}
     {of.data === undefined && !of.error && <p class="loading" role="status">Loading …</p>}
     {nothing ? <div class="empty">{nothing}</div> : of.data !== undefined && children(of.data)}
   </>;
 }
+
+/** leftOut is how many messages of a list the server could not read. */
+const leftOut = (data: unknown): number => {
+  const n = (data as { unreadable?: unknown } | undefined)?.unreadable;
+  return typeof n === "number" ? n : 0;
+};
 
 export function Wrong({ problem, again, stale }: { problem: Problem; again?: () => void; stale?: boolean }) {
   return <div class="wrong" role="alert">
