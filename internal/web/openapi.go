@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -69,7 +70,11 @@ func (d schemas) operation(r route) object {
 	for _, m := range inPath.FindAllStringSubmatch(r.Path, -1) {
 		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
-	for _, p := range r.Query {
+	query := r.Query
+	if r.Method == http.MethodGet {
+		query = append(slices.Clone(query), fieldsParameter)
+	}
+	for _, p := range query {
 		parameters = append(parameters, object{"name": p.Name, "in": "query", "description": p.Doc, "schema": object{"type": p.Type}})
 	}
 	ok := object{"204": object{"description": "done"}}

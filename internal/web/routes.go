@@ -86,6 +86,9 @@ func (s *Server) serve(rt route) http.HandlerFunc {
 		if wrong := q.err(); wrong != nil {
 			v, err = nil, wrong
 		}
+		if names := q.text(fieldsParameter.Name); names != "" && err == nil && rt.Method == http.MethodGet {
+			v, err = only(v, names)
+		}
 		s.answer(w, r, v, err)
 	}
 }

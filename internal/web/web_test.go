@@ -599,3 +599,21 @@ func TestANodeIsBelievedUnderItsOwnNameOnly(t *testing.T) {
 		t.Errorf("%+v", page)
 	}
 }
+
+func TestOnlyTheFieldsThatAreWanted(t *testing.T) {
+	s := newSite(t)
+	s.conclude(insight("i-1", "inv-1", "warning"))
+	for path, want := range map[string]string{
+		"/insights?fields=id,severity":               `{"items":[{"id":"i-1","severity":"warning"}]}`,
+		"/insights?fields=id&limit=1":                `{"items":[{"id":"i-1"}]}`,
+		"/insights?node=none&fields=id":              `{"items":[]}`,
+		"/insights/i-1?fields=runs,superseded_by":    `{"runs":[]}`,
+		"/insights?fields=id,colour":                 `{"error":"fields=\"colour\": there are chain, confidence, correlation_type,`,
+		"/insights/i-1?fields=":                      `{"insight":{"id":"i-1"`,
+		"/evidence?address=snap-1%23x&fields=secret": `{"error":"fields=\"secret\": there are `,
+	} {
+		if _, body := s.do("GET", path, nil); !strings.HasPrefix(string(body), want) {
+			t.Errorf("%s: %s, want %s", path, body, want)
+		}
+	}
+}

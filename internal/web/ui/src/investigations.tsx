@@ -8,6 +8,7 @@ import { Copy, Fold, Fresh, Mark, Needs, Page, Raw, State, useData, useList, Whe
 import { pageOfSteps, Timeline } from "./timeline";
 import { place, set, to } from "./router";
 import { mayWrite, reader } from "./me";
+import { cost } from "./insight";
 import type { Investigation, InvestigationView, PageOfRecord, Record as Step } from "./types";
 
 export function Investigations() {
@@ -34,7 +35,8 @@ export function InvestigationPage({ id }: { id: string }) {
     {wrong && <Wrong problem={wrong} />}
     <State of={v}>{(d) => <>
       <ul class="chips"><li><Mark of={d.state} /></li>{d.accepted_at && <li>asked <When at={d.accepted_at} /> {zone()}</li>}{d.ended_at && d.accepted_at && <li>took {span(Date.parse(d.ended_at) - Date.parse(d.accepted_at))}</li>}
-        {d.state === "running" && d.deadline && <li>until <When at={d.deadline} /></li>}{d.usage && <li>{number(d.usage.input_tokens + d.usage.output_tokens)} tokens</li>}{d.error && <li>{d.error}</li>}</ul>
+        {d.state === "running" && d.deadline && <Left from={d.accepted_at} to={d.deadline} />}{d.request?.strategy && <li>{d.request.strategy}</li>}{step(d) > 0 && <li>step {step(d)}{d.request?.max_iterations ? ` of ${d.request.max_iterations}` : ""}</li>}
+        {d.usage && <li>{number(d.usage.input_tokens + d.usage.output_tokens)} tokens{d.request?.max_tokens ? ` of ${number(d.request.max_tokens)}` : ""}{cost(d.usage)}</li>}{d.error && <li>{d.error}</li>}</ul>
       <section aria-labelledby="concl"><h2 id="concl">Conclusions</h2>{list(d.conclusions).length ? <ul class="rows">{list(d.conclusions).map((i) => <li key={i.id} class="row"><Mark of={i.correlation_type === "none" ? "none" : i.severity} short /><a class="title" href={to("insights", i.id)}>{i.summary}</a></li>)}</ul> : <p class="quiet">None yet.</p>}</section>
       <section aria-labelledby="runs"><h2 id="runs">Runs</h2><Timeline runs={list(d.runs)} since={d.accepted_at} /></section>
       <section aria-labelledby="found"><h2 id="found">Findings</h2>{list(d.notifications).length ? <ul class="rows">{list(d.notifications).map((n) => <li key={n.id} class="row"><Mark of={n.severity} short /><div>{n.observation} <p class="quiet">{n.verified ? "✓ verified" : "? not verified"} · {n.operator} · <a href={to("nodes", n.node)}>{n.node}</a>/{n.target} · <When at={n.detected_at} /></p></div></li>)}</ul> : <p class="quiet">None.</p>}</section>
@@ -43,6 +45,17 @@ export function InvestigationPage({ id }: { id: string }) {
       <Raw of={d.request} />
     </>}</State>
   </Page>;
+}
+
+/** step is how far its coordinator is. */
+const step = (v: InvestigationView) => Math.max(0, ...list(v.progress).filter((p) => p.agent === "coordinator").map((p) => p.step));
+
+/** Left is how long an investigation may still take, as a bar that shrinks. */
+function Left({ from, to }: { from: string | undefined; to: string }) {
+  const [now, turn] = useState(Date.now());
+  useEffect(() => { const t = setInterval(() => turn(Date.now()), 1000); return () => clearInterval(t); }, []);
+  const left = Math.max(0, Date.parse(to) - now), whole = Date.parse(to) - Date.parse(from ?? to);
+  return <li><label>{span(left)} left, until <When at={to} short /> <progress max={whole || 1} value={left} /></label></li>;
 }
 
 /** Tell says something to an investigation that runs. */
@@ -64,7 +77,7 @@ export function RunPage({ run }: { run: string }) {
   const v = useData<PageOfRecord>("/runs/" + encodeURIComponent(run) + query({ from, limit: pageOfSteps }));
   const records = list(v.data?.items), began = records[0]?.at;
   const pages = (next?: string) => (from > 1 || next) && <p class="pages">{from > 1 && <a href={to("runs", run) + query({ from: Math.max(1, from - pageOfSteps) })}>the {pageOfSteps} before</a>} {next && <a href={to("runs", run) + query({ from: next })}>the {pageOfSteps} after</a>}</p>;
-  return <Page title={"Run " + run} actions={<Copy text={run} what="the run's id">Copy id</Copy>}>
+  return <Page title={"Run " + run} actions={<><Copy text={run} what="the run's id">Copy id</Copy> <Copy text={"fleetlens run replay " + run} what="the command that replays it">Copy replay</Copy></>}>
     <State of={v} empty={(d) => !list(d.items).length && <p>No records from {from} on.</p>}>{(d) => <>
       <p class="quiet">{from > 1 && "From record " + from + ". "}Times count from <When at={began} /> {zone()}.</p>
       {pages(d.next)}
@@ -81,8 +94,11 @@ export function RunPage({ run }: { run: string }) {
 function Record({ of, began, before }: { of: Step; began: string | undefined; before: Step | undefined }) {
   const id = String(of.n), open = place.value.hash === id || (place.value.query.get("open") ?? "").split(",").includes(id);
   return <li class={"step step-" + of.kind}><Fold id={id}><summary><span class="n">{of.n}</span> <span class="quiet">{began ? "+" + span(Date.parse(of.at) - Date.parse(began)) : ""}</span> <strong>{of.kind}</strong> {gist(of, before)}</summary>
-    {open && <><p class="quiet">{of.worker} · <When at={of.at} /> · <a href={"#" + of.n}>link</a> · <Copy text={JSON.stringify(of, null, 2)} what={"record " + of.n} /></p><pre tabIndex={0}>{JSON.stringify(of.data, null, 2)}</pre></>}</Fold></li>;
+    {open && <><p class="quiet">{of.worker} · <When at={of.at} /> · <a href={"#" + of.n}>link</a> · <Copy text={JSON.stringify(of, null, 2)} what={"record " + of.n} />{of.kind === "start" && <> <Copy text={prompt(of)} what="the prompt">Copy prompt</Copy></>}</p><pre tabIndex={0}>{JSON.stringify(of.data, null, 2)}</pre></>}</Fold></li>;
 }
+
+/** prompt is what the agent was told at its beginning. */
+const prompt = (of: Step) => { const d = (of.data ?? {}) as { system?: string; user?: string }; return `${d.system ?? ""}\n\n${d.user ?? ""}`.trim(); };
 
 const cut = (s: unknown, n = 160) => { const t = String(s ?? ""); return t.length > n ? t.slice(0, n) + "…" : t; };
 

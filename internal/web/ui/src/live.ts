@@ -7,11 +7,20 @@ type Listener = (e: Told) => void;
 const listeners = new Map<string, Set<Listener>>();
 let resets = new Set<() => void>();
 
+// What was read before events came may be old: something may have happened in between.
+let early = false, hears: () => void;
+const heard = new Promise<void>((f) => (hears = f));
+
+/** listening waits until events come, but not for long: what is read then need not be read again. */
+export async function listening(): Promise<void> {
+  begin();
+  await Promise.race([heard, new Promise((f) => setTimeout(f, 100))]);
+  early = true;
+}
+
 function pass(topic: string, data: string): void {
-  if (topic === "reset") {
-    resets.forEach((f) => f());
-    return;
-  }
+  if (topic === "ready") hears();
+  if (topic === "reset" || (topic === "ready" && early)) resets.forEach((f) => f());
   const all = listeners.get(topic);
   if (!all?.size) return;
   const e = JSON.parse(data) as Told;

@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, Problem } from "./api";
-import { onReset } from "./live";
+import { listening, onReset } from "./live";
 import { ago, date, list, number, plural, time, value as written, zone } from "./format";
 import { why } from "./me";
 import { go, place, set } from "./router";
@@ -50,7 +50,7 @@ export function useData<T>(path: string): Loaded<T> {
   const reload = useRef(() => { clearTimeout(soon.current); soon.current = setTimeout(() => again((n) => n + 1), 150); }).current;
   useEffect(() => {
     let over = false;
-    if (path) get<T>(path).then((data) => {
+    if (path) listening().then(() => get<T>(path)).then((data) => {
       seen.delete(path);
       seen.set(path, data);
       if (seen.size > 20) seen.delete(seen.keys().next().value!);

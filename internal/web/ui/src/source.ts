@@ -1,18 +1,17 @@
 // The connection that events come by.
 const topics = ["insights", "investigations", "findings", "anomalies", "changes", "nodes", "people", "reset"];
 
-/** open listens until what it returns is called. A browser tries again by itself when the
- * connection breaks, but not when it was refused: that is done here. */
+/** open listens until what it returns is called; the topic ready says that it does, again
+ * after each break. A browser tries again by itself when the connection breaks, but not when
+ * it was refused: that is done here. */
 export function open(take: (topic: string, data: string) => void): () => void {
-  let source: EventSource, again: ReturnType<typeof setTimeout> | undefined, refused = false;
+  let source: EventSource, again: ReturnType<typeof setTimeout> | undefined;
   const begin = () => {
     source = new EventSource("/api/v1/events");
-    if (refused) source.addEventListener("open", () => take("reset", "{}"), { once: true }); // it knows no last event
+    source.addEventListener("open", () => take("ready", "{}"));
     for (const t of topics) source.addEventListener(t, (m) => take(t, (m as MessageEvent<string>).data));
     source.addEventListener("error", () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      refused = true;
-      again = setTimeout(begin, 3000);
+      if (source.readyState === EventSource.CLOSED) again = setTimeout(begin, 3000);
     });
   };
   begin();

@@ -2,11 +2,15 @@
 import { open } from "./source";
 
 const ports = new Set<MessagePort>();
-let close: (() => void) | undefined;
+let close: (() => void) | undefined, ready = false;
 
 function enter(port: MessagePort): void {
   ports.add(port);
-  close ??= open((topic, data) => ports.forEach((p) => p.postMessage({ topic, data })));
+  if (ready) port.postMessage({ topic: "ready", data: "{}" });
+  close ??= open((topic, data) => {
+    ready ||= topic === "ready";
+    ports.forEach((p) => p.postMessage({ topic, data }));
+  });
 }
 
 addEventListener("connect", (e) => {
@@ -17,6 +21,7 @@ addEventListener("connect", (e) => {
     if (ports.size) return;
     close?.();
     close = undefined;
+    ready = false;
   };
   port.start();
   enter(port);
