@@ -54,12 +54,13 @@ func (c *Config) Validate() error {
 
 // A Server answers over HTTP from one connection to NATS.
 type Server struct {
-	bus    *bus.Conn
-	log    *slog.Logger
-	token  string
-	hosts  []string
-	events *hub
-	rights rights
+	bus      *bus.Conn
+	log      *slog.Logger
+	token    string
+	hosts    []string
+	events   *hub
+	rights   rights
+	standOut sharedOutliers
 }
 
 // New returns a server. Run makes its events live.
