@@ -56,6 +56,7 @@ func (s *Server) routes() []route {
 		{"GET", "/runs/{run}", "The journal of a run of an agent, oldest first.", []parameter{{"from", "integer", "the first record, counted from 1"}, limitParameter}, nil, Page[protocol.Record]{}, s.run},
 		{"GET", "/nodes", "Hosts with a probe, by name.", []parameter{{"label", "string", "name=value that they have; may be given again"}, {"brief", "integer", "1: without their targets, skills, proposals and ids"}}, nil, Page[Node]{}, s.nodes},
 		{"GET", "/nodes/{node}", "One host: what it is, and its newest snapshot of each skill.", nil, nil, NodeView{}, s.node},
+		{"GET", "/nodes/{node}/{target}/{skill}", "What the fields of a skill's snapshots mean, as the probe says, and how fast its counters grow.", nil, nil, SkillView{}, s.skill},
 		{"GET", "/nodes/{node}/{target}/{skill}/peers", "The medians of a skill's metrics on other nodes that are for the same: by the label role, app or service, where it makes a group.", nil, nil, Peers{}, s.peers},
 		{"GET", "/nodes/{node}/{target}/{skill}/series", "What a metric was, oldest first, as far as snapshots are kept.", []parameter{{"metric", "string", "which one"}}, nil, Series{}, s.series},
 		{"POST", "/calls", "Ask a host one read-only question.", nil, Question{}, protocol.CallReply{}, s.call},

@@ -570,8 +570,11 @@ func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
 	if v := get[web.InsightView](s, "/insights/i-1"); v.Insight.ID != "i-1" {
 		t.Errorf("%+v", v)
 	}
-	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/system", "/evidence?address=a%23b"} {
+	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/system", "/outliers", "/evidence?address=a%23b"} {
 		get[map[string]any](s, path)
+	}
+	if v := get[web.SkillView](s, "/nodes/web-1/host/os"); v.Words != nil || !strings.Contains(v.Unknown, "may not ask probes") {
+		t.Errorf("%+v", v)
 	}
 	if me := get[web.Me](s, "/me"); me.CanWrite || me.Role != bus.ClientRole || me.Why == "" {
 		t.Errorf("%+v", me)
