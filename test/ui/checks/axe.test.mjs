@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { axe, beat, control, finding, insight, open, publish } from "./stage.mjs";
 
 const script = readFileSync(axe, "utf8");
-const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes/db-1", "/map", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
+const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes?group=role", "/nodes/db-1", "/nodes/db-1?open=host%2Fos", "/nodes/db-1?with=web-1", "/map", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
 // The dark look differs in its colours alone.
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const looks = { light: { rules }, dark: { dark: true, rules: ["color-contrast"] }, small: { viewport: { width: 320, height: 640 }, rules } };
@@ -27,6 +27,7 @@ const full = () => {
   return [
     beat("db-1", { labels: { role: "db" } }), ...Array.from({ length: 40 }, (_, k) => beat("web-" + k, { labels: { role: "web" } })),
     { subject: "snapshots.db-1.host.os", body: { id: "snap-1", node: "db-1", target: "host", kind: "host", skill: "os", captured_at: now, data: { disk_used_pct: 97.2, note: "a".repeat(120) } } },
+    { subject: "snapshots.web-1.host.os", body: { id: "snap-2", node: "web-1", target: "host", kind: "host", skill: "os", captured_at: now, errors: ["io of other users: permission denied"], data: { disk_used_pct: 12, note: "b".repeat(120) } } },
     { subject: "anomalies.db-1.host.os", body: { id: "a-1", node: "db-1", target: "host", kind: "host", skill: "os", metric: "disk_used_pct", value: 97, baseline: 40, score: 12, severity: "warning", since: now, detected_at: now, series: [{ t: 1, v: 2 }, { t: 2, v: 3 }] } },
     { subject: "changes.db-1.ci", body: { id: "ch-1", node: "db-1", source: "ci", what: "deploy", text: "backup v2", at: now } },
     { subject: "links.web-1", body: { node: "web-1", addresses: ["10.0.0.1"], listens: [], peers: [{ address: "10.0.0.2", port: 5432, connections: 3 }], at: now } },

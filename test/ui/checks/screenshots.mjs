@@ -1,7 +1,7 @@
 // Pictures of all pages, for people to look at what no rule sees.
 import { mkdirSync } from "node:fs";
 import { test } from "node:test";
-import { beat, evidence, finding, insight, open, publish } from "./stage.mjs";
+import { beat, control, evidence, finding, insight, open, publish } from "./stage.mjs";
 
 const now = Date.now(), at = (s) => new Date(now + s * 1000).toISOString();
 const series = (from, to, turn = 40) => Array.from({ length: 60 }, (_, k) => ({ t: now - (60 - k) * 30_000, v: k < turn ? from + (k % 3) : Math.min(to, from + (k - turn) * ((to - from) / 6)) }));
@@ -31,6 +31,8 @@ async function seed() {
     { subject: "snapshots.db-3.pg-main.postgres", body: { id: "9f3c21a0b7d1e655", node: "db-3", target: "pg-main", kind: "postgres", skill: "postgres", captured_at: at(-5), data: { connections_used: 500, connections_max: 500, locks_waiting: 0, replication_lag_seconds: 0.2, version: "17.2" } } },
     { subject: "snapshots.db-3.host.os", body: { id: "aa01", node: "db-3", target: "host", kind: "host", skill: "os", captured_at: at(-4), errors: ["io of other users: permission denied, needs CAP_DAC_READ_SEARCH"], data: { cpu_used_pct: 41.3, memory_used_pct: 63, load1: 5.2, disk_used_pct: 71 } } },
     { subject: "anomalies.db-3.pg-main.postgres", body: { id: "a-1", node: "db-3", target: "pg-main", kind: "postgres", skill: "postgres", metric: "connections_used", value: 500, baseline: 118, score: 95, severity: "critical", since: at(-355), detected_at: at(-340), series: series(116, 500) } },
+    ...Array.from({ length: 400 }, (_, k) => ({ subject: `snapshots.${name(k)}.host.os`, body: { id: "os-" + k, node: name(k), target: "host", kind: "host", skill: "os", captured_at: at(-4), data: { cpu_used_pct: 20 + (k % 40), memory_used_pct: 50 + (k % 3), load1: 1 + (k % 40) / 10, kernel: k ? "6.12.1" : "6.11.9", pool_wait_p95_ms: k < 12 ? 3902 - k : 2 } } })),
+    ...state.critical.map((node, k) => ({ subject: `anomalies.${node}.host.os`, body: { id: "a-os-" + k, node, target: "host", kind: "host", skill: "os", metric: "pool_wait_p95_ms", unit: "milliseconds", value: 3902 - k, baseline: 2, score: 90, severity: "critical", since: at(-300), detected_at: at(-290) } })),
     { subject: "changes.db-3.config", body: { id: "ch-1", node: "db-3", source: "config", what: "configuration", text: "postgresql.conf: work_mem 4MB → 8MB", at: at(-86_000) } },
     { subject: "links.db-3", body: { node: "db-3", addresses: ["10.0.0.3"], listens: [{ port: 5432, process: "postgres" }], peers: [], at: at(-5) } },
     { subject: "links.log-2", body: { node: "log-2", addresses: ["10.0.0.9"], listens: [{ port: 5044 }], peers: [{ address: "192.0.2.7", port: 443, connections: 2 }], at: at(-5) } },
@@ -50,10 +52,11 @@ async function seed() {
   );
 }
 
-const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", map: "/map", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
+const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", compare: "/nodes/web-000?with=web-030", map: "/map", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
 
 test("pictures", async () => {
   await seed();
+  await control("/serve", { subject: "probe.db-3.words", answer: { skill: "postgres", kind: "postgres", title: "PostgreSQL", summary: "", prompt: "", metrics: [["connections_used", "count", "gauge"], ["connections_max", "count", "info"], ["locks_waiting", "count", "gauge"], ["replication_lag_seconds", "seconds", "gauge"], ["version", "text", "info"]].map(([name, unit, kind]) => ({ name, unit, kind, doc: "" })), checks: [{ metric: "connections_used", op: "above", warn: 400, critical: 475, says: "" }, { metric: "replication_lag_seconds", op: "above", warn: 30, says: "" }] } });
   mkdirSync(process.env.UI_OUT, { recursive: true });
   for (const dark of [false, true])
     for (const width of [1100, 320]) {
@@ -63,7 +66,7 @@ test("pictures", async () => {
         await page.goto(base + path);
         await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".loading"));
         await page.waitForTimeout(400);
-        const clip = name === "fleet" && width > 320 ? { clip: { x: 0, y: 0, width, height: 620 } } : {};
+        const clip = name === "fleet" && width > 320 ? { clip: { x: 0, y: 0, width, height: 900 } } : {};
         await page.screenshot({ ...clip, path: `${process.env.UI_OUT}/${name}-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: name !== "fleet" && !(name === "insight" && width > 320) });
         if (name === "insight") await page.screenshot({ path: `${process.env.UI_OUT}/insight-whole-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: true });
       }

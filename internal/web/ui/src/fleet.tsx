@@ -1,12 +1,10 @@
 // Which of many hosts differ, and by what.
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { get, post, Problem } from "./api";
-import { ago, list, number, plural, value } from "./format";
+import { ago, list, number, plural } from "./format";
 import { on } from "./live";
-import { mayWrite } from "./me";
-import { Fold, Mark, Needs, Page, Raw, Spark, State, useData, When, Wrong } from "./parts";
+import { Mark, Page, State, useData } from "./parts";
 import { place, set, to } from "./router";
-import type { CallReply, Insight, Node, NodeView, PageOfAnomaly, PageOfChange, PageOfInsight, PageOfNode, Series } from "./types";
+import type { Insight, Node, PageOfInsight, PageOfNode } from "./types";
 
 /** What there is to say of a node, the worst first. */
 interface Row { node: Node; state: string; why: string; rank: number }
@@ -145,51 +143,4 @@ function Window({ rows, filter }: { rows: Row[]; filter: string }) {
     </table>
     </div>
   </>;
-}
-
-export function NodePage({ node }: { node: string }) {
-  const v = useData<NodeView>("/nodes/" + encodeURIComponent(node));
-  const anomalies = useData<PageOfAnomaly>("/anomalies?since=24h&limit=50&node=" + encodeURIComponent(node));
-  const changes = useData<PageOfChange>("/changes?since=168h&limit=50&node=" + encodeURIComponent(node));
-  const insights = useData<PageOfInsight>("/insights?since=168h&limit=20&node=" + encodeURIComponent(node));
-  useEffect(() => on("nodes", (e) => e.subject === "nodes." + node && v.reload()), [node]);
-  useEffect(() => on("insights", insights.reload), [node]);
-  return <Page title={node}>
-    <State of={v}>{(d) => <>
-      <ul class="chips"><li><Mark of={d.state} /></li><li>seen {ago(d.last_seen)}</li><li>probe {d.version}</li>{Math.abs(d.skew_ms) > 2000 && <li>its clock is {Math.abs(Math.round(d.skew_ms / 1000))} s {d.skew_ms > 0 ? "ahead" : "behind"}</li>}{Object.entries(d.labels ?? {}).map(([k, l]) => <li key={k}>{k}={l}</li>)}</ul>
-      <section aria-labelledby="ins"><h2 id="ins">Insights</h2><ul class="rows">{list(insights.data?.items).map((i) => <li key={i.id} class="row"><Mark of={i.correlation_type === "none" ? "none" : i.severity} short /><a href={to("insights", i.id)}>{i.summary}</a></li>)}</ul>{!list(insights.data?.items).length && <p class="quiet">None in a week.</p>}</section>
-      <div class="columns">
-        <section aria-labelledby="an"><h2 id="an">Anomalies</h2><ul>{list(anomalies.data?.items).map((a) => <li key={a.id}><When at={a.detected_at} short /> {a.skill}.{a.metric} {value(a.value, a.unit)}, usually {value(a.baseline, a.unit)} <Spark points={a.series} label={a.metric} /></li>)}</ul>{!list(anomalies.data?.items).length && <p class="quiet">None in a day.</p>}</section>
-        <section aria-labelledby="ch"><h2 id="ch">Changes</h2><ul>{list(changes.data?.items).map((c) => <li key={c.id}><When at={c.at} /> {c.what}: {c.text}</li>)}</ul>{!list(changes.data?.items).length && <p class="quiet">None in a week.</p>}</section>
-      </div>
-      {list(d.snapshots).map((s) => <Fold key={s.target + "/" + s.skill} id={s.target + "/" + s.skill} cls="snapshot"><summary>{s.skill} <span class="quiet">{s.target} · {ago(s.captured_at)}</span>{list(s.errors).length > 0 && <span class="quiet"> · not whole</span>}</summary>
-        {list(s.errors).map((e, k) => <p key={k} class="wrong">{e}</p>)}
-        <table><thead><tr><th scope="col">field</th><th scope="col">value</th><th scope="col">lately</th></tr></thead><tbody>{Object.entries(s.data ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, x]) => <tr key={name}><th scope="row">{name}</th><td class={typeof x === "number" ? "n" : ""}>{value(x)}</td><td>{typeof x === "number" && <Lately node={s.node} target={s.target} skill={s.skill} metric={name} />}</td></tr>)}</tbody></table></Fold>)}
-      <Console node={node} targets={list(d.targets).map((t) => t.name)} />
-      <Raw of={d.links} />
-    </>}</State>
-  </Page>;
-}
-
-/** Lately reads a series when it is asked for: a page of hundreds would ask for hundreds. */
-function Lately({ node, target, skill, metric }: { node: string; target: string; skill: string; metric: string }) {
-  const [s, put] = useState<Series>();
-  if (s) return <Spark points={s.points} label={metric} />;
-  return <button type="button" class="copy" aria-label={`Show how ${metric} went`} onClick={() => void get<Series>(`/nodes/${[node, target, skill].map(encodeURIComponent).join("/")}/series?metric=${encodeURIComponent(metric)}`).then(put, () => undefined)}>show</button>;
-}
-
-/** Console asks a host one of its read-only questions. */
-function Console({ node, targets }: { node: string; targets: string[] }) {
-  const [callback, name] = useState("system_top_processes"), [args, give] = useState("[5]"), [target, of] = useState("host"), [answer, put] = useState<CallReply>(), [wrong, fail] = useState<Problem>();
-  const ask = (e: Event) => {
-    e.preventDefault();
-    let values: unknown;
-    try { values = args.trim() ? JSON.parse(args) : undefined; } catch { fail(new Problem("The arguments are no JSON: a list as [5, \"memory\"], or names and values.", 400)); return; }
-    post<CallReply>("/calls", { node, target, callback, args: values }).then((a) => { put(a); fail(undefined); }, fail);
-  };
-  return <section aria-labelledby="console"><h2 id="console">Ask this host</h2>
-    <form onSubmit={ask} class="filters"><label>Target <select value={target} onChange={(e) => of(e.currentTarget.value)}>{targets.map((t) => <option key={t}>{t}</option>)}</select></label><label>Question <input value={callback} onInput={(e) => name(e.currentTarget.value)} /></label><label>Arguments (JSON) <input value={args} onInput={(e) => give(e.currentTarget.value)} /></label><button disabled={!mayWrite.value}>Ask</button><Needs /></form>
-    {wrong && <Wrong problem={wrong} />}
-    {answer && <><pre tabIndex={0}>{JSON.stringify(answer.value, null, 2)}</pre>{answer.truncated && <p class="quiet">The answer was cut to fit.</p>}</>}
-  </section>;
 }

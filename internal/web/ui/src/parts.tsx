@@ -11,6 +11,7 @@ import type { Evidence, Figure, Point } from "./types";
 export const shapes: Record<string, [string, string]> = {
   critical: ["▲", "critical"], warning: ["◆", "warning"], info: ["■", "info"], none: ["●", "nothing wrong"],
   healthy: ["●", "healthy"], observing: ["◇", "observing"], alive: ["●", "alive"], silent: ["✕", "silent"],
+  read: ["●", "read"], incomplete: ["◇", "not whole"], missing: ["✕", "no snapshot"],
   running: ["▷", "running"], done: ["●", "done"], failed: ["✕", "failed"], cancelled: ["✕", "cancelled"], deadline_exceeded: ["✕", "out of time"], deadline: ["✕", "out of time"], max_iterations: ["◆", "at its limit of steps"],
 };
 
@@ -82,9 +83,14 @@ export function useList<T extends { id: string }>(path: string): List<T> {
 /** Fresh says how many there are that are not shown yet. */
 export const Fresh = ({ of }: { of: List<any> }) => <div class="polite" aria-live="polite">{of.fresh > 0 && <button type="button" class="fresh" onClick={() => { of.show(); document.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true }); scrollTo(0, 0); }}>{of.fresh} new</button>}</div>;
 
+const unfolded = (name: string) => (place.value.query.get(name) ?? "").split(",").filter(Boolean);
+
+/** isOpen is whether the fold of an id is open. */
+export const isOpen = (id: string, name = "open", inverse = false) => unfolded(name).includes(id) !== inverse || place.value.hash === id;
+
 /** Fold is a part that opens in place; which ones are open stands in the address. */
 export function Fold({ id, name = "open", cls, inverse = false, children }: { id: string; name?: string; cls?: string | undefined; inverse?: boolean; children: ComponentChildren }) {
-  const all = (place.value.query.get(name) ?? "").split(",").filter(Boolean), open = all.includes(id) !== inverse || place.value.hash === id;
+  const all = unfolded(name), open = isOpen(id, name, inverse);
   const toggle = (e: Event) => {
     const is = (e.currentTarget as HTMLDetailsElement).open;
     if (is !== open) set(name, [...all.filter((x) => x !== id), ...(is !== inverse ? [id] : [])].join(","));
