@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"internal/topology":        {"pkg/protocol", "internal/keys"},
 	"internal/similar":         {"pkg/protocol"},
 	"internal/reading":         {"pkg/protocol", "internal/bus"},
-	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar", "internal/reading"},
+	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar", "internal/reading", "internal/topology"},
 	"internal/web/bundle":      {},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},

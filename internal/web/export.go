@@ -22,7 +22,18 @@ import (
 // are within its facts.
 type Bundle struct {
 	InsightView
-	Journals map[string][]protocol.Record `json:"journals"` // by run
+	Radius   *Radius                      `json:"radius,omitempty"` // as it was when it was exported
+	Journals map[string][]protocol.Record `json:"journals"`         // by run
+}
+
+// exported reads what every export has.
+func (s *Server) exported(ctx context.Context, id string) (*Bundle, error) {
+	v, err := s.viewInsight(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.radiusOf(ctx, v.Insight)
+	return &Bundle{InsightView: *v, Radius: r, Journals: map[string][]protocol.Record{}}, err
 }
 
 func (s *Server) bundle(ctx context.Context, q *query) (any, error) {
@@ -30,12 +41,11 @@ func (s *Server) bundle(ctx context.Context, q *query) (any, error) {
 	if q.err() != nil {
 		return nil, nil
 	}
-	v, err := s.viewInsight(ctx, id)
+	b, err := s.exported(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	b := Bundle{InsightView: *v, Journals: map[string][]protocol.Record{}}
-	for _, r := range v.Runs {
+	for _, r := range b.Runs {
 		agent := protocol.OperatorAgent
 		if r.Skill == "" {
 			agent = protocol.CoordinatorAgent
@@ -52,7 +62,7 @@ func (s *Server) bundle(ctx context.Context, q *query) (any, error) {
 }
 
 // export answers with a file that a browser saves.
-func (s *Server) export(kind string, to func(io.Writer, *InsightView) error) http.HandlerFunc {
+func (s *Server) export(kind string, to func(io.Writer, *Bundle) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 		defer cancel()
@@ -62,7 +72,7 @@ func (s *Server) export(kind string, to func(io.Writer, *InsightView) error) htt
 			s.answer(w, r, nil, err)
 			return
 		}
-		v, err := s.viewInsight(ctx, id)
+		v, err := s.exported(ctx, id)
 		var b bytes.Buffer
 		if err == nil {
 			err = to(&b, v)
@@ -88,8 +98,8 @@ var (
 	postmortem = texttemplate.Must(texttemplate.New("postmortem").Funcs(inReports).Parse(postmortemText))
 )
 
-func writeReport(w io.Writer, v *InsightView) error     { return report.Execute(w, v) }
-func writePostmortem(w io.Writer, v *InsightView) error { return postmortem.Execute(w, v) }
+func writeReport(w io.Writer, v *Bundle) error     { return report.Execute(w, v) }
+func writePostmortem(w io.Writer, v *Bundle) error { return postmortem.Execute(w, v) }
 
 // A span is a part of a text: a figure of it, or what is between them.
 type span struct {

@@ -45,15 +45,20 @@ func (s *Server) insight(ctx context.Context, q *query) (any, error) {
 	return s.viewInsight(ctx, id)
 }
 
-func (s *Server) viewInsight(ctx context.Context, id string) (*InsightView, error) {
-	all, _, err := reading.Insights(ctx, s.bus)
-	if err != nil {
-		return nil, err
+// findInsight returns the insight of an id, or of the beginning of one, and all there are.
+func (s *Server) findInsight(ctx context.Context, id string) (i protocol.Insight, all []protocol.Insight, err error) {
+	if all, _, err = reading.Insights(ctx, s.bus); err != nil {
+		return i, nil, err
 	}
-	i, err := reading.Among(all, id)
+	i, err = reading.Among(all, id)
 	if errors.Is(err, bus.ErrNotFound) {
-		return nil, failure{http.StatusNotFound, fmt.Sprintf("no insight %q in the last 30 days", id)}
+		err = failure{http.StatusNotFound, fmt.Sprintf("no insight %q in the last 30 days", id)}
 	}
+	return i, all, err
+}
+
+func (s *Server) viewInsight(ctx context.Context, id string) (*InsightView, error) {
+	i, all, err := s.findInsight(ctx, id)
 	if err != nil {
 		return nil, err
 	}

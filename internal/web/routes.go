@@ -46,6 +46,7 @@ func (s *Server) routes() []route {
 			sinceParameter, limitParameter, cursorParameter, nodeParameter, {"severity", "string", "info, warning or critical"}, {"skill", "string", "with this skill only"},
 		}, nil, Page[protocol.Insight]{}, s.insights},
 		{"GET", "/insights/{id}", "One conclusion, with what was found and what people said of it. The id may be the beginning of one.", nil, nil, InsightView{}, s.insight},
+		{"GET", "/insights/{id}/radius", "What a conclusion hits: its nodes by the label that tells them from the others, and whom they are connected with.", nil, nil, Radius{}, s.radius},
 		{"GET", "/insights/{id}/bundle", "All of one conclusion: with the journals of its runs and the snapshots of its findings. The UI opens it at /open.", nil, nil, Bundle{}, s.bundle},
 		{"GET", "/investigations", "Investigations, the newest first, with where they stand.", []parameter{sinceParameter, limitParameter}, nil, Page[Investigation]{}, s.investigations},
 		{"POST", "/investigations", "Ask why. The answer comes when the request is stored, not when it is investigated.", nil, protocol.Request{}, Asked{}, s.investigate},

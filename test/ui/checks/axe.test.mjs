@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { axe, beat, control, finding, insight, open, publish } from "./stage.mjs";
 
 const script = readFileSync(axe, "utf8");
-const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes?group=role", "/nodes/db-1", "/nodes/db-1?open=host%2Fos", "/nodes/db-1?with=web-1", "/map", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
+const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes?group=role", "/nodes/db-1", "/nodes/db-1?open=host%2Fos", "/nodes/db-1?with=web-1", "/map", "/map?insight=c1f09a7be2d44510", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
 // The dark look differs in its colours alone.
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const looks = { light: { rules }, dark: { dark: true, rules: ["color-contrast"] }, small: { viewport: { width: 320, height: 640 }, rules } };

@@ -52,7 +52,7 @@ async function seed() {
   );
 }
 
-const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", compare: "/nodes/web-000?with=web-030", map: "/map", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
+const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", compare: "/nodes/web-000?with=web-030", map: "/map", radius: "/map?insight=c1f09a7be2d44510", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
 
 test("pictures", async () => {
   await seed();

@@ -7,10 +7,11 @@ import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData
 import { Timeline } from "./timeline";
 import { FollowUp } from "./followup";
 import { byWhom, severityOf } from "./insights";
+import { Where } from "./radius";
 import { to } from "./router";
 import { mayWrite, reader, why } from "./me";
 import { Similar } from "./similar";
-import type { Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
+import type { Bundle, Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
   const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
@@ -23,7 +24,7 @@ export function InsightPage({ id }: { id: string }) {
 }
 
 /** Whole is a conclusion with all that stands behind it; offline it is one that was brought along. */
-export function Whole({ v, changed, offline }: { v: InsightView; changed: () => void; offline?: boolean }) {
+export function Whole({ v, changed, offline }: { v: InsightView & Pick<Bundle, "radius">; changed: () => void; offline?: boolean }) {
   const i = v.insight;
   const figures = [...list(i.figures), ...list(v.facts).flatMap((f) => list(f.figures))];
   const found = figures.filter((f) => f.found).length;
@@ -52,7 +53,7 @@ export function Whole({ v, changed, offline }: { v: InsightView; changed: () => 
       <section aria-labelledby="out"><h2 id="out">Ruled out</h2>{list(i.ruled_out).length ? <ul>{list(i.ruled_out).map((t, k) => <li key={k}>{t}</li>)}</ul> : <p class="quiet">Nothing was.</p>}</section>
       <section aria-labelledby="not"><h2 id="not">Not looked at</h2>{list(i.not_checked).length ? <ul>{list(i.not_checked).map((t, k) => <li key={k}>{t}</li>)}</ul> : <p class="quiet">All that was asked for was looked at.</p>}</section>
     </div>
-    <section aria-labelledby="where"><h2 id="where">Where</h2><p>{plural(list(i.nodes).length, "node")}: {list(i.nodes).slice(0, 50).map((n) => <><a href={to("nodes", n)}>{n}</a>{" "}</>)}{list(i.nodes).length > 50 && `and ${list(i.nodes).length - 50} more`}</p></section>
+    <Where of={i} kept={v.radius} offline={offline} />
     {list(i.suggested_actions).length > 0 && <section aria-labelledby="do"><h2 id="do">What a person could do</h2><ul>{list(i.suggested_actions).map((t, k) => <li key={k}>{t}</li>)}</ul></section>}
     {!offline && <>
       <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><a href={to("investigations", i.investigation_id)}>The investigation</a>: {i.trigger}</p><Timeline runs={list(v.runs)} since={i.created_at} /></section>

@@ -1,12 +1,12 @@
-// Ask, Map, System, and what stands behind an address of evidence.
-import { useMemo, useState } from "preact/hooks";
+// Ask, System, an exported insight, and what stands behind an address of evidence.
+import { useState } from "preact/hooks";
 import { post, Problem } from "./api";
 import { list, number, plural, value } from "./format";
 import { Marked, Needs, Page, Raw, State, useData, When, Wrong } from "./parts";
-import { go, place, set, to } from "./router";
+import { go, place, to } from "./router";
 import { me, mayWrite, reader } from "./me";
 import { Proof, Whole } from "./insight";
-import type { Asked, EvidenceView, InsightView, Links, PageOfLinks, PageOfNode, System } from "./types";
+import type { Asked, EvidenceView, InsightView, PageOfNode, System } from "./types";
 
 export function Ask() {
   const nodes = useData<PageOfNode>("/nodes?brief=1");
@@ -57,52 +57,6 @@ export function EvidencePage() {
       <Raw of={d} />
     </>}</State>
   </Page>;
-}
-
-/** Map shows whom nodes talk to: from left to right, callers first, and the same as a table. */
-export function MapPage() {
-  const of = place.value.query.get("node") ?? "";
-  const v = useData<PageOfLinks>("/links");
-  const edges = useMemo(() => edgesOf(list(v.data?.items)), [v.data]);
-  const shown = of ? edges.filter((e) => e.from === of || e.to === of) : edges;
-  return <Page title="Map">
-    <State of={v} empty={(d) => !list(d.items).length && <p>No probe has said yet whom its host talks to: it does so within a minute.</p>}>{() => <>
-      <form class="filters" onSubmit={(e) => e.preventDefault()}><label>Around <input id="filter" value={of} placeholder="any node" onChange={(e) => set("node", e.currentTarget.value.trim(), false)} /></label></form>
-      {shown.length <= 60 && shown.length > 0 && <Drawing edges={shown} />}
-      <div class="scroll" tabIndex={0} role="region" aria-label="Connections"><table><thead><tr><th scope="col">from</th><th scope="col">to</th><th scope="col">port</th><th scope="col">connections</th></tr></thead><tbody>{shown.slice(0, 500).map((e, k) => <tr key={k}><th scope="row"><a href={to("nodes", e.from)}>{e.from}</a></th><td>{e.known ? <a href={to("nodes", e.to)}>{e.to}</a> : e.to}</td><td class="n">{e.port}</td><td class="n">{e.n}</td></tr>)}</tbody></table></div>
-      {shown.length > 500 && <p class="quiet">{shown.length - 500} more: choose a node.</p>}
-      {shown.length === 0 && <p class="quiet">No connections{of && " of " + of}.</p>}
-    </>}</State>
-  </Page>;
-}
-
-interface Edge { from: string; to: string; port: number; n: number; known: boolean }
-
-/** edgesOf finds the node that has the address of each peer. */
-function edgesOf(all: Links[]): Edge[] {
-  const owner = new Map<string, string>();
-  for (const l of all) for (const a of list((l as { addresses?: string[] | null }).addresses)) owner.set(a, owner.has(a) && owner.get(a) !== l.node ? "" : l.node);
-  const out: Edge[] = [];
-  for (const l of all) for (const p of list((l as { peers?: { address: string; port: number; connections?: number }[] | null }).peers)) {
-    const to = owner.get(p.address) || p.address;
-    if (to !== l.node) out.push({ from: l.node, to, port: p.port, n: p.connections ?? 1, known: !!owner.get(p.address) });
-  }
-  return out.sort((a, b) => b.n - a.n);
-}
-
-function Drawing({ edges }: { edges: Edge[] }) {
-  const level = new Map<string, number>();
-  for (const e of edges) { level.set(e.from, level.get(e.from) ?? 0); level.set(e.to, level.get(e.to) ?? 0); }
-  for (let turn = 0; turn < 6; turn++) for (const e of edges) if (level.get(e.to)! <= level.get(e.from)! && level.get(e.from)! < 5) level.set(e.to, level.get(e.from)! + 1);
-  const columns: string[][] = [];
-  for (const [name, l] of level) (columns[l] ??= []).push(name);
-  const at = new Map<string, [number, number]>();
-  columns.forEach((c, x) => c?.sort().forEach((name, y) => at.set(name, [x * 220 + 10, y * 34 + 10])));
-  const w = columns.length * 220, h = Math.max(...columns.map((c) => c?.length ?? 0)) * 34 + 20;
-  return <div class="scroll" tabIndex={0} role="region" aria-label="Drawing of the connections; the table below says the same"><svg class="map" viewBox={`0 0 ${w} ${h}`} style={{ minWidth: w + "px" }} aria-hidden="true">
-    {edges.map((e, k) => { const [x1, y1] = at.get(e.from)!, [x2, y2] = at.get(e.to)!; return <path key={k} class={e.known ? "edge" : "edge out"} d={`M${x1 + 180} ${y1 + 12}C${x1 + 205} ${y1 + 12} ${x2 - 25} ${y2 + 12} ${x2} ${y2 + 12}`} />; })}
-    {[...at].map(([name, [x, y]]) => <g key={name}><rect x={x} y={y} width="180" height="24" rx="4" /><text x={x + 8} y={y + 16}>{name.length > 24 ? name.slice(0, 23) + "…" : name}</text></g>)}
-  </svg></div>;
 }
 
 /** Opened shows a conclusion that was exported, with nothing but this page. */
