@@ -15,6 +15,9 @@ import (
 // BudgetKeys matches the keys of StateBucket that operators may write.
 const BudgetKeys = "budget.>"
 
+// TriageLedger is the key of StateBucket under which triage keeps what it counts.
+const TriageLedger = "triage.ledger"
+
 // stateSubject is where a key of StateBucket lies. A key is made of tokens and dots.
 func stateSubject(key string) string { return "$KV." + StateBucket + "." + key }
 

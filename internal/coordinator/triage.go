@@ -21,7 +21,7 @@ import (
 // Keys of the state bucket that triage uses.
 const (
 	triageLease  = "triage.leader"
-	triageLedger = "triage.ledger"
+	triageLedger = bus.TriageLedger
 	triageGroups = "triage.group."
 )
 

@@ -25,3 +25,12 @@ func Silences(ctx context.Context, conn *bus.Conn) (list []protocol.Silence, unr
 	}
 	return list, unreadable, nil
 }
+
+// KeptOut returns how many signals each silence kept out, by its id, as triage counts them.
+func KeptOut(ctx context.Context, conn *bus.Conn) (map[string]int, error) {
+	var ledger struct {
+		Silenced map[string]int `json:"silenced"`
+	}
+	_, err := conn.ReadState(ctx, bus.TriageLedger, &ledger)
+	return ledger.Silenced, err
+}

@@ -50,16 +50,26 @@ func (s *Server) said(ctx context.Context, id string) (Said, error) {
 	return out, nil
 }
 
+// A SilenceView is a silence that holds.
+type SilenceView struct {
+	protocol.Silence
+	Kept int `json:"kept_out"` // signals that it kept out
+}
+
 // silences lists those that hold, the newest word about each.
 func (s *Server) silences(ctx context.Context, _ *query) (any, error) {
 	list, unreadable, err := reading.Silences(ctx, s.bus)
 	if err != nil {
 		return nil, err
 	}
-	page := Page[protocol.Silence]{Items: []protocol.Silence{}, Unreadable: unreadable}
+	kept, err := reading.KeptOut(ctx, s.bus)
+	if err != nil {
+		return nil, err
+	}
+	page := Page[SilenceView]{Items: []SilenceView{}, Unreadable: unreadable}
 	for _, q := range list {
 		if time.Now().Before(q.Until) {
-			page.Items = append(page.Items, q)
+			page.Items = append(page.Items, SilenceView{q, kept[q.ID]})
 		}
 	}
 	return page, nil

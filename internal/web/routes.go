@@ -70,7 +70,7 @@ func (s *Server) routes() []route {
 		{"POST", "/feedback", "Say whether an insight was right.", nil, protocol.Feedback{}, nil, writes[protocol.Feedback](s, "feedback")},
 		{"POST", "/acks", "Say that one looks after an insight.", nil, protocol.Ack{}, nil, writes[protocol.Ack](s, "ack")},
 		{"POST", "/notes", "Add a note to an insight or an investigation.", nil, protocol.Note{}, nil, writes[protocol.Note](s, "note")},
-		{"GET", "/silences", "What triage is kept from asking about.", nil, nil, Page[protocol.Silence]{}, s.silences},
+		{"GET", "/silences", "What triage is kept from asking about.", nil, nil, Page[SilenceView]{}, s.silences},
 		{"POST", "/silences", "Keep triage from asking about nodes, labels or skills for a time.", nil, protocol.Silence{}, nil, writes[protocol.Silence](s, "silence")},
 		{"GET", "/system", "Streams against their limits, and what nobody could handle.", nil, nil, System{}, s.system},
 	}

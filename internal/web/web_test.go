@@ -527,7 +527,10 @@ func TestSilencesThatHoldAreListed(t *testing.T) {
 			t.Fatalf("%s %s", resp.Status, b)
 		}
 	}
-	if p := get[web.Page[protocol.Silence]](s, "/silences"); len(p.Items) != 1 || p.Items[0].Nodes[0] != "web-2" {
+	if _, err := s.conn.WriteState(t.Context(), bus.TriageLedger, map[string]any{"silenced": map[string]int{"s-1": 7}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if p := get[web.Page[web.SilenceView]](s, "/silences"); len(p.Items) != 1 || p.Items[0].Nodes[0] != "web-2" || p.Items[0].Kept != 7 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -570,7 +573,7 @@ func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
 	if v := get[web.InsightView](s, "/insights/i-1"); v.Insight.ID != "i-1" {
 		t.Errorf("%+v", v)
 	}
-	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/system", "/outliers", "/evidence?address=a%23b"} {
+	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/system", "/outliers", "/insights/i-1/radius", "/evidence?address=a%23b"} {
 		get[map[string]any](s, path)
 	}
 	if v := get[web.SkillView](s, "/nodes/web-1/host/os"); v.Words != nil || !strings.Contains(v.Unknown, "may not ask probes") {

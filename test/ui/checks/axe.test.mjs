@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { axe, beat, control, finding, insight, open, publish } from "./stage.mjs";
 
 const script = readFileSync(axe, "utf8");
-const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes?group=role", "/nodes/db-1", "/nodes/db-1?open=host%2Fos", "/nodes/db-1?with=web-1", "/map", "/map?insight=c1f09a7be2d44510", "/ask", "/system", "/evidence?address=snap-1%23disk_used_pct"];
+const screens = ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/runs/run-os", "/nodes", "/nodes?group=role", "/nodes/db-1", "/nodes/db-1?open=host%2Fos", "/nodes/db-1?with=web-1", "/map", "/map?insight=c1f09a7be2d44510", "/ask", "/system", "/silences", "/evidence?address=snap-1%23disk_used_pct"];
 // The dark look differs in its colours alone.
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const looks = { light: { rules }, dark: { dark: true, rules: ["color-contrast"] }, small: { viewport: { width: 320, height: 640 }, rules } };
@@ -32,6 +32,7 @@ const full = () => {
     { subject: "changes.db-1.ci", body: { id: "ch-1", node: "db-1", source: "ci", what: "deploy", text: "backup v2", at: now } },
     { subject: "links.web-1", body: { node: "web-1", addresses: ["10.0.0.1"], listens: [], peers: [{ address: "10.0.0.2", port: 5432, connections: 3 }], at: now } },
     { subject: "links.db-1", body: { node: "db-1", addresses: ["10.0.0.2"], listens: [{ port: 5432 }], peers: [], at: now } },
+    { subject: "people.silence.s-1", body: { id: "s-1", nodes: ["db-1"], labels: { role: "db" }, skills: ["os"], reason: "move to new disks", by: "ann", at: now, until: new Date(Date.now() + 3_600_000).toISOString() } },
     { subject: "investigations.inv-1.accepted", body: { investigation_id: "inv-1", run_id: "run-co", coordinator: "c", request: { reason: "db-1 is slow" }, deadline: now, at: now } },
     { subject: "operator.completion.os.inv-1", body: { run_id: "run-os", investigation_id: "inv-1", skill: "os", targets: [{ node: "db-1", target: "host", kind: "host" }], state: "critical", outcome: "done", notification_ids: [], snapshot_ids: [], usage: {} } },
     ...["start", "claim", "answer", "result", "finished"].map((kind, k) => ({ subject: "journal.operator.run-os", body: { run_id: "run-os", n: k + 1, kind, worker: "op-1", at: now, data: { text: "x", tool: "notify", content: "done", worker: "op-1", attempt: 1, outcome: "done" } } })),

@@ -48,11 +48,12 @@ async function seed() {
     ...[["start", 1.3], ["claim", 1.5], ["answer", 3], ["result", 3.1, { tool: "notify", content: "n-90c4" }], ["finished", 3.4, { outcome: "done" }]].map(([kind, s, data], k) => record("run-rt", "operator", k + 1, kind, s - 20, { worker: "op-2", attempt: 1, ...data })),
     ...[["start", 1.3], ["claim", 1.6], ["answer", 2.8], ["result", 2.9, { tool: "notify", invalid: true, content: '"9 ms" is not in the evidence; the nearest is 1.1 ms' }], ["finished", 3.9, { outcome: "failed", error: "the step limit" }]].map(([kind, s, data], k) => record("run-os", "operator", k + 1, kind, s - 20, { worker: "op-3", attempt: 1, ...data }, "op-3")),
     { subject: "people.note.c1f09a7be2d44510", body: { id: "c1f09a7be2d44510", text: "rolled back at 14:12", by: "the night shift", at: at(-1) } },
+    { subject: "people.silence.s-1", body: { id: "s-1", labels: { role: "log" }, skills: ["os"], reason: "new disks are put in", by: "the night shift", at: at(-600), until: at(6600) } },
     { subject: "deadletters.FL_WORK", body: { stream: "FL_WORK", subject: "operator.task.os", reason: "it cannot be decoded: unexpected end of JSON input", by: "op-1", sequence: 7, at: at(-900), body: "" } },
   );
 }
 
-const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", compare: "/nodes/web-000?with=web-030", map: "/map", radius: "/map?insight=c1f09a7be2d44510", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
+const pages = { insights: "/insights", insight: "/insights/c1f09a7be2d44510?fact=n-77a1", investigations: "/investigations", investigation: "/investigations/inv-1", run: "/runs/run-pg", fleet: "/nodes", node: "/nodes/db-3?open=pg-main%2Fpostgres", compare: "/nodes/web-000?with=web-030", map: "/map", radius: "/map?insight=c1f09a7be2d44510", silences: "/silences?insight=c1f09a7be2d44510", ask: "/ask?reason=checkout%20is%20slow", system: "/system" };
 
 test("pictures", async () => {
   await seed();

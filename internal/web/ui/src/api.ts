@@ -49,8 +49,9 @@ export const api = async <T>(path: string, init: RequestInit = {}): Promise<T> =
 
 export const get = <T>(path: string) => api<T>(path);
 
-export const post = <T = void>(path: string, body: unknown) =>
-  api<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Idempotency-Key": crypto.randomUUID() } });
+/** post says something; said twice under one key it is said once. */
+export const post = <T = void>(path: string, body: unknown, key: string = crypto.randomUUID()) =>
+  api<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Idempotency-Key": key } });
 
 /** postParts is post for an answer that comes while it is being made: part gets each event before it. */
 export async function postParts<P, T>(path: string, body: unknown, part: (p: P) => void): Promise<T> {

@@ -95,7 +95,7 @@ function Actions({ of, said, changed }: { of: Insight; said: Said; changed: () =
   const acks = list(said.acks);
   return <>
     {acks.length > 0 ? <span class="quiet">{acks[acks.length - 1]!.by} looks after it</span> : <button type="button" disabled={!mayWrite.value} title={why.value} onClick={() => void post("/acks", { id: of.id, by: who() }).then(changed)}>Acknowledge</button>}
-    <a class="button" href="#follow">Ask</a>
+    <a class="button" href="#follow">Ask</a> <a class="button" href={"/silences?insight=" + encodeURIComponent(of.id)}>Silence</a>
     <Menu of={of} /> <Copy text={location.origin + to("insights", of.id)} what="the link">Copy link</Copy>
     {acks.length === 0 && <Needs />}
   </>;

@@ -19,7 +19,7 @@ export function Insights() {
   useEffect(() => on("insights", page.reload), []);
   useEffect(() => on("investigations", going.reload), []);
   const running = list(going.data?.items).filter((i) => i.state === "running");
-  return <Page title="Insights">
+  return <Page title="Insights" actions={<a class="button" href="/silences">Silences</a>}>
     <form class="filters" role="search" onSubmit={(e) => e.preventDefault()}>
       <label>Severity <select value={severity} onChange={(e) => set("severity", e.currentTarget.value, false)}><option value="">all</option><option>critical</option><option>warning</option><option>info</option></select></label>
       <label>Node <input id="filter" value={node} placeholder="any" onChange={(e) => set("node", e.currentTarget.value.trim(), false)} /></label>

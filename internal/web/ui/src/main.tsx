@@ -13,6 +13,7 @@ import { NodePage } from "./node";
 import { Ask, EvidencePage, Opened, System } from "./others";
 import { Page, Wrong } from "./parts";
 import { go, place, returned, to } from "./router";
+import { Silences } from "./silences";
 import type { PageOfInsight } from "./types";
 
 const pages: [string, string, string][] = [["/insights", "Insights", "i"], ["/investigations", "Investigations", "v"], ["/nodes", "Fleet", "n"], ["/map", "Map", "m"], ["/ask", "Ask", "a"], ["/system", "System", "s"]];
@@ -28,6 +29,7 @@ function Body() {
     case "map": return <MapPage />;
     case "ask": return <Ask />;
     case "system": return <System />;
+    case "silences": return <Silences />;
     case "open": return <Opened />;
     case "evidence": return <EvidencePage />;
   }
