@@ -13,6 +13,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
+	"github.com/fleetlens/fleetlens/internal/health"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -162,6 +163,21 @@ func TestASilenceFromBeginningToEnd(t *testing.T) {
 	var v silenceView
 	if err := json.Unmarshal([]byte(stdout), &v); err != nil || v.ID != "db-move" || v.Holds || v.Kept != 7 {
 		t.Errorf("all: %q, %v", stdout, err)
+	}
+}
+
+func TestTheDoctorExitsByWhatItFinds(t *testing.T) {
+	c := newCLI(t)
+	stdout, code, _ := c.run("doctor")
+	if code != 0 || !strings.HasPrefix(stdout, "warning\tnodes\tno probe reports\t") || !strings.Contains(stdout, "healthy\tFL_SNAPSHOTS\t0 % full\t2 GiB\t\n") {
+		t.Errorf("nothing is critical: %d, %q", code, stdout)
+	}
+	c.publish(protocol.TaskSubject("os"), protocol.Task{RunID: "r-1", InvestigationID: "inv-1", Skill: "os", Reason: "why", Deadline: time.Now().Add(time.Hour), Targets: []protocol.TargetRef{{Node: "web-1", Target: "host", Kind: "host"}}})
+	stdout, code, stderr := c.run("doctor", "--json")
+	first, _, _ := strings.Cut(stdout, "\n")
+	var check health.Check
+	if err := json.Unmarshal([]byte(first), &check); err != nil || code != 4 || stderr != "" || check.Name != "skill os" || check.Says != "1 waiting, 0 workers" || check.Fix != "operator --skills os" {
+		t.Errorf("work without a worker: %d, %q, %v, %+v", code, stderr, err, check)
 	}
 }
 

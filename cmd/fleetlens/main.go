@@ -36,7 +36,7 @@ Run everything in one process, then ask from another terminal:
   nats pub investigate.request '{"reason":"checkout is slow"}'; nats sub 'insights.>'
 
 Exit codes: 0 done, 1 could not do its work, 2 wrong use, 3 the investigation failed or ran out of time,
-4 an insight is as severe as --exit-severity says.
+4 an insight is as severe as --exit-severity says, or doctor found something critical.
 
 Tables have a frame on a terminal; piped they are a line a record, fields apart by tabs, times
 in UTC. NATS_TABLE_FORMAT (md, csv, tsv) writes them otherwise; NO_COLOR takes the colour away,
@@ -66,7 +66,7 @@ func root() *cobra.Command {
 	cmd.PersistentFlags().Lookup("log-level").Changed = false
 	cmd.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on standard output, and nothing else there")
 	cmd.PersistentFlags().Bool("local-time", false, "tell times in this machine's zone, not in UTC")
-	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.question(), a.tell(), a.operate(), a.schedules(), a.triage(), a.insights(), a.evidence(), a.feedback(), a.ack(), a.note(), a.silence(), a.changes(), a.anomalies(), a.nodes(), a.topology(), a.skills(), a.models(), a.budget(), a.streams(), a.setup(), a.creds(), a.call(), a.lua(), a.run(), a.ui(), a.version())
+	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.question(), a.tell(), a.operate(), a.schedules(), a.triage(), a.insights(), a.evidence(), a.feedback(), a.ack(), a.note(), a.silence(), a.changes(), a.anomalies(), a.nodes(), a.topology(), a.skills(), a.models(), a.budget(), a.doctor(), a.streams(), a.setup(), a.creds(), a.call(), a.lua(), a.run(), a.ui(), a.version())
 	return cmd
 }
 

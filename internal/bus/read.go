@@ -97,9 +97,12 @@ func (c *Conn) get(ctx context.Context, stream string, query map[string]any) (Ms
 }
 
 func (c *Conn) apiRequest(ctx context.Context, verb string, query, reply any) error {
-	body, err := json.Marshal(query)
-	if err != nil {
-		return err
+	var body []byte
+	if query != nil {
+		var err error
+		if body, err = json.Marshal(query); err != nil {
+			return err
+		}
 	}
 	ctx, done := c.denied.watch(ctx, c.api+verb)
 	defer done()
@@ -278,6 +281,8 @@ type StreamState struct {
 	LastTime time.Time `json:"last_ts"`
 	// Consumers are those that the stream has, durable or not.
 	Consumers int `json:"consumer_count"`
+	// MaxBytes is how much it may hold; -1: there is no limit.
+	MaxBytes int64 `json:"max_bytes"`
 }
 
 // StreamState returns what a stream holds now.
@@ -293,6 +298,10 @@ func (c *Conn) streamInfo(ctx context.Context, name string) (StreamState, error)
 	var reply struct {
 		Error *jetstream.APIError `json:"error"`
 		State StreamState         `json:"state"`
+
+		Config struct {
+			MaxBytes int64 `json:"max_bytes"`
+		} `json:"config"`
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -311,7 +320,53 @@ func (c *Conn) streamInfo(ctx context.Context, name string) (StreamState, error)
 		}
 		return StreamState{}, reply.Error
 	}
+	reply.State.MaxBytes = reply.Config.MaxBytes
 	return reply.State, nil
+}
+
+// CountBySubject returns how many messages a stream holds of each subject that matches a
+// filter, which must be less than 100,000 subjects.
+func (c *Conn) CountBySubject(ctx context.Context, stream, filter string) (map[string]int, error) {
+	var reply struct {
+		Error *jetstream.APIError `json:"error"`
+		State struct {
+			Subjects map[string]int `json:"subjects"`
+		} `json:"state"`
+	}
+	if err := c.apiRequest(ctx, "STREAM.INFO."+stream, map[string]any{"subjects_filter": filter}, &reply); err != nil {
+		return nil, fmt.Errorf("stream %s: %w", stream, err)
+	}
+	if reply.Error != nil {
+		return nil, fmt.Errorf("stream %s: %w", stream, reply.Error)
+	}
+	return reply.State.Subjects, nil
+}
+
+// A ConsumerState is how the workers of a durable keep up.
+type ConsumerState struct {
+	Waiting int `json:"num_pending"`     // messages that nobody took yet
+	Working int `json:"num_ack_pending"` // messages that somebody took
+	Free    int `json:"num_waiting"`     // workers that wait for a message
+}
+
+// ConsumerState returns how the workers of a durable keep up; ErrNotFound: it was never
+// made. Only those who take messages of the stream and administrators may ask.
+func (c *Conn) ConsumerState(ctx context.Context, con Consumer) (ConsumerState, error) {
+	var reply struct {
+		Error *jetstream.APIError `json:"error"`
+		ConsumerState
+	}
+	name := con.Stream + "." + con.Name
+	if err := c.apiRequest(ctx, "CONSUMER.INFO."+name, nil, &reply); err != nil {
+		return ConsumerState{}, fmt.Errorf("consumer %s: %w", name, err)
+	}
+	if reply.Error != nil {
+		if reply.Error.ErrorCode == jetstream.JSErrCodeConsumerNotFound {
+			return ConsumerState{}, ErrNotFound
+		}
+		return ConsumerState{}, fmt.Errorf("consumer %s: %w", name, reply.Error)
+	}
+	return reply.ConsumerState, nil
 }
 
 // Subscribe calls handler for every message of a subject on core NATS, one at a

@@ -28,7 +28,8 @@ const (
 	ExitFailed = 1 // the program could not do its work
 	ExitUsage  = 2 // wrong flags or settings
 	ExitResult = 3 // the investigation failed or ran out of time
-	// ExitSeverity is for a caller who asked for it: an insight is as severe as it said.
+	// ExitSeverity is for a caller who asked for it: an insight is as severe as it said, or
+	// Fleetlens itself is in a critical state.
 	ExitSeverity = 4
 )
 

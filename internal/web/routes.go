@@ -72,7 +72,7 @@ func (s *Server) routes() []route {
 		{"POST", "/notes", "Add a note to an insight or an investigation.", nil, protocol.Note{}, nil, writes[protocol.Note](s, "note")},
 		{"GET", "/silences", "What triage is kept from asking about.", nil, nil, Page[SilenceView]{}, s.silences},
 		{"POST", "/silences", "Keep triage from asking about nodes, labels or skills for a time.", nil, protocol.Silence{}, nil, writes[protocol.Silence](s, "silence")},
-		{"GET", "/system", "Streams against their limits, and what nobody could handle.", nil, nil, System{}, s.system},
+		{"GET", "/system", "Whether the tool itself can be trusted: checks, streams against their limits, and what nobody could handle.", nil, nil, System{}, s.system},
 	}
 }
 

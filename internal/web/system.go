@@ -3,10 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/health"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -61,6 +63,7 @@ func (s *Server) me(ctx context.Context, _ *query) (any, error) {
 // System says whether the tool itself can be trusted.
 type System struct {
 	Me          Me                    `json:"me"`
+	Checks      []health.Check        `json:"checks"` // the worst first, as `fleetlens doctor` prints them
 	Streams     []Stream              `json:"streams"`
 	DeadLetters []protocol.DeadLetter `json:"dead_letters"` // the newest 20, without their bodies
 	Dead        int                   `json:"dead"`         // how many there are
@@ -83,27 +86,18 @@ func (s *Server) system(ctx context.Context, q *query) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := System{Me: me.(Me), DeadLetters: []protocol.DeadLetter{}, Listeners: s.events.count()}
-	for _, row := range bus.Streams() {
-		st := Stream{Name: row.Name, Doc: row.Doc, MaxBytes: row.MaxBytes}
-		state, err := s.bus.StreamState(ctx, row.Name)
-		if err != nil {
-			st.Error = err.Error()
-		} else {
-			st.Messages, st.Bytes = state.Messages, state.Bytes
-			st.UsedPct = float64(int(1000*float64(state.Bytes)/float64(row.MaxBytes))) / 10
+	state := health.Read(ctx, s.bus)
+	out := System{Me: me.(Me), Checks: health.Judge(state, time.Now()), DeadLetters: []protocol.DeadLetter{}, Dead: state.Dead, Listeners: s.events.count()}
+	for _, of := range state.Streams {
+		st := Stream{Name: of.Row.Name, Doc: of.Row.Doc, Messages: of.Holds.Messages, Bytes: of.Holds.Bytes, MaxBytes: of.Holds.MaxBytes}
+		if of.Err != nil {
+			st.Error = of.Err.Error()
+		} else if st.MaxBytes > 0 {
+			st.UsedPct = float64(int(1000*float64(st.Bytes)/float64(st.MaxBytes))) / 10
 		}
 		out.Streams = append(out.Streams, st)
 	}
-	list, _, err := latest[protocol.DeadLetter](ctx, s, bus.DeadLetters, protocol.DeadLetterSubject(protocol.Any))
-	if err != nil {
-		return nil, err
-	}
-	out.Dead = len(list)
-	for i := len(list) - 1; i >= max(0, len(list)-20); i-- {
-		d := list[i].value
-		d.Body = nil
-		out.DeadLetters = append(out.DeadLetters, d)
-	}
+	out.DeadLetters = append(out.DeadLetters, state.Letters...)
+	slices.Reverse(out.DeadLetters)
 	return out, nil
 }

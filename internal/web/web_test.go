@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
+	"github.com/fleetlens/fleetlens/internal/health"
 	"github.com/fleetlens/fleetlens/internal/web"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -511,6 +513,9 @@ func TestTheSystemTellsItsStreams(t *testing.T) {
 	s := newSite(t)
 	s.publish(protocol.DeadLetterSubject(bus.Work), protocol.DeadLetter{Stream: bus.Work, Subject: "x", Reason: "broken", At: now, Body: []byte("secret")})
 	v := get[web.System](s, "/system")
+	if at := slices.IndexFunc(v.Checks, func(c health.Check) bool { return c.Name == "dead letters" }); at < 0 || v.Checks[at].Verdict != health.Warning {
+		t.Errorf("checks: %+v", v.Checks)
+	}
 	if !v.Me.Connected || !v.Me.CanWrite || len(v.Streams) != len(bus.Streams()) || v.Dead != 1 || v.DeadLetters[0].Reason != "broken" || len(v.DeadLetters[0].Body) > 0 {
 		t.Errorf("%+v", v)
 	}
@@ -573,11 +578,18 @@ func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
 	if v := get[web.InsightView](s, "/insights/i-1"); v.Insight.ID != "i-1" {
 		t.Errorf("%+v", v)
 	}
-	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/system", "/outliers", "/insights/i-1/radius", "/evidence?address=a%23b"} {
+	for _, path := range []string{"/nodes", "/changes", "/investigations", "/silences", "/outliers", "/insights/i-1/radius", "/evidence?address=a%23b"} {
 		get[map[string]any](s, path)
 	}
 	if v := get[web.SkillView](s, "/nodes/web-1/host/os"); v.Words != nil || !strings.Contains(v.Unknown, "may not ask probes") {
 		t.Errorf("%+v", v)
+	}
+	// That work waits a viewer may know, who works may not be asked.
+	s.publish(protocol.TaskSubject("os"), protocol.Task{RunID: "r-1", InvestigationID: "inv-1", Skill: "os", Reason: "why", Deadline: now.Add(time.Hour), Targets: []protocol.TargetRef{{Node: "web-1", Target: "host", Kind: "host"}}})
+	if checks := get[web.System](s, "/system").Checks; !slices.ContainsFunc(checks, func(c health.Check) bool {
+		return c.Name == "skill os" && c.Verdict == health.Unknown && strings.HasPrefix(c.Says, "1 waiting or worked on")
+	}) || slices.ContainsFunc(checks, func(c health.Check) bool { return c.Verdict == health.Critical }) {
+		t.Errorf("checks: %+v", checks)
 	}
 	if me := get[web.Me](s, "/me"); me.CanWrite || me.Role != bus.ClientRole || me.Why == "" {
 		t.Errorf("%+v", me)

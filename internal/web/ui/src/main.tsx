@@ -10,10 +10,11 @@ import { InvestigationPage, Investigations, RunPage } from "./investigations";
 import { away, learn, me } from "./me";
 import { MapPage } from "./map";
 import { NodePage } from "./node";
-import { Ask, EvidencePage, Opened, System } from "./others";
+import { Ask, EvidencePage, Opened } from "./others";
 import { Page, Wrong } from "./parts";
 import { go, place, returned, to } from "./router";
 import { Silences } from "./silences";
+import { SystemPage } from "./system";
 import type { PageOfInsight } from "./types";
 
 const pages: [string, string, string][] = [["/insights", "Insights", "i"], ["/investigations", "Investigations", "v"], ["/nodes", "Fleet", "n"], ["/map", "Map", "m"], ["/ask", "Ask", "a"], ["/system", "System", "s"]];
@@ -28,7 +29,7 @@ function Body() {
     case "nodes": return second ? <NodePage node={second} /> : <Fleet />;
     case "map": return <MapPage />;
     case "ask": return <Ask />;
-    case "system": return <System />;
+    case "system": return <SystemPage />;
     case "silences": return <Silences />;
     case "open": return <Opened />;
     case "evidence": return <EvidencePage />;

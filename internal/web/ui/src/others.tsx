@@ -1,12 +1,12 @@
-// Ask, System, an exported insight, and what stands behind an address of evidence.
+// Ask, an exported insight, and what stands behind an address of evidence.
 import { useState } from "preact/hooks";
 import { post, Problem } from "./api";
-import { list, number, plural, value } from "./format";
-import { Marked, Needs, Page, Raw, State, useData, When, Wrong } from "./parts";
+import { list, plural, value } from "./format";
+import { Marked, Needs, Page, Raw, State, useData, Wrong } from "./parts";
 import { go, place, to } from "./router";
 import { me, mayWrite, reader } from "./me";
 import { Proof, Whole } from "./insight";
-import type { Asked, EvidenceView, InsightView, PageOfNode, System } from "./types";
+import type { Asked, EvidenceView, InsightView, PageOfNode } from "./types";
 
 export function Ask() {
   const nodes = useData<PageOfNode>("/nodes?brief=1");
@@ -27,18 +27,6 @@ export function Ask() {
       <label>Tokens it may use (empty: no limit) <input disabled={reader.value} type="number" min="0" value={tokens} onInput={(e) => most(e.currentTarget.value)} /></label>
       <button disabled={!mayWrite.value || !reason.trim()}>Investigate</button><Needs />
     </form>
-  </Page>;
-}
-
-export function System() {
-  const v = useData<System>("/system");
-  return <Page title="System">
-    <State of={v}>{(d) => <>
-      <ul class="chips"><li>{d.me.connected ? "● connected" : "✕ not connected"} to {d.me.url}</li><li>{d.me.can_write ? "may ask and write" : "may only read"}</li><li>{plural(d.listeners, "live connection")}</li></ul>
-      <section aria-labelledby="streams"><h2 id="streams">Streams</h2><div class="scroll" tabIndex={0} role="region" aria-label="Table of the streams"><table class="streams"><thead><tr><th scope="col">stream</th><th scope="col">messages</th><th scope="col">of its limit</th><th scope="col">what</th></tr></thead><tbody>{list(d.streams).map((s) => <tr key={s.name}><th scope="row">{s.name}</th><td class="n">{s.error ?? number(s.messages)}</td><td class="n">{s.used_pct} %</td><td>{s.doc}</td></tr>)}</tbody></table></div></section>
-      <section aria-labelledby="dead"><h2 id="dead">{plural(d.dead, "dead letter")}</h2>{d.dead === 0 && <p class="quiet">Everything could be handled.</p>}<ul>{list(d.dead_letters).map((l, k) => <li key={k}><When at={l.at} /> <code>{l.subject}</code> of {l.stream}: {l.reason}</li>)}</ul></section>
-      <p><a href="/open">Open an exported insight</a></p>
-    </>}</State>
   </Page>;
 }
 
