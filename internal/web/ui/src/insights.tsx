@@ -30,6 +30,7 @@ export function Insights() {
     <State of={page} empty={(d) => list(d.items).length === 0 && <Nothing last={list(going.data?.items)[0]} />}>{(d) => {
       const wrong = page.shown.filter((i) => severityOf(i) !== "none").sort((a, b) => order.indexOf(a.severity) - order.indexOf(b.severity)), fine = page.shown.filter((i) => severityOf(i) === "none");
       return <>
+        {wrong.length === 0 && fine[0] && !severity && !node && <p class="sentence">Nothing is open. The last investigation, <When at={fine[0].created_at} />, found nothing wrong; it looked at {plural(list(fine[0].nodes).length, "node")} with {list(fine[0].skills).join(", ")}.</p>}
         {wrong.length > 0 && <section aria-labelledby="open"><h2 id="open">{plural(wrong.length, "finding")}</h2><Rows of={wrong} /></section>}
         {d.next && <p class="quiet">Only the newest {list(d.items).length} are shown: choose a severity or a node.</p>}
         {fine.length > 0 && <section aria-labelledby="fine"><h2 id="fine">Nothing was wrong</h2><Rows of={fine} /></section>}
@@ -50,7 +51,7 @@ const Running = ({ of }: { of: Investigation }) => <li class="row"><Mark of="run
   <p class="quiet">for {of.accepted_at ? span(Date.now() - new Date(of.accepted_at).getTime()) : "a moment"}</p></div></li>;
 
 const Nothing = ({ last }: { last: Investigation | undefined }) => <>
-  <p>Nothing was concluded in this time.</p>
-  {last ? <p>The last investigation was <a href={to("investigations", last.id)}>{last.request?.reason ?? last.id}</a>.</p>
+  <p>Nothing is open: nothing was concluded in this time.</p>
+  {last ? <p>The last investigation, <When at={last.accepted_at} />, was <a href={to("investigations", last.id)}>{last.request?.reason ?? last.id}</a>.</p>
     : <p>Start a probe on each host and ask: <code>fleetlens investigate "is this host healthy?"</code>, or <a href="/ask">ask here</a>.</p>}
 </>;
