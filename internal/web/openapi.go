@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -100,6 +101,18 @@ func (d schemas) operation(r route) object {
 	return out
 }
 
+// nameOf is the name of a struct's schema. Two packages may call types the same: those of
+// messages and of the API itself have their names alone.
+func nameOf(t reflect.Type) string {
+	name := generic.ReplaceAllString(t.Name(), "Of$1")
+	switch of := path.Base(t.PkgPath()); of {
+	case "web", "protocol", "reading":
+		return name
+	default:
+		return strings.ToUpper(of[:1]) + of[1:] + name
+	}
+}
+
 var generic = regexp.MustCompile(`\[.*[./]([A-Za-z]+)\]`)
 
 // of returns the schema of a type; that of a struct stands in d, by its name.
@@ -126,7 +139,7 @@ func (d schemas) of(t reflect.Type) object {
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": d.of(t.Elem())}
 	case reflect.Struct:
-		name := generic.ReplaceAllString(t.Name(), "Of$1")
+		name := nameOf(t)
 		if _, known := d[name]; !known {
 			d[name] = object{} // it may hold itself
 			properties, required := object{}, []string{}

@@ -34,15 +34,15 @@ type Outlier struct {
 type Outliers struct {
 	Items []Outlier `json:"items"`
 	// Uncompared is how many stand out without a median: peers are read for the strongest,
-	// of at most mostGroups groups.
+	// of at most mostPeerGroups groups.
 	Uncompared int `json:"uncompared,omitempty"`
 	Unreadable int `json:"unreadable,omitempty"`
 }
 
 // Bounds of what is read: how far back, and how many groups of peers.
 const (
-	outliersSince = time.Hour
-	mostGroups    = 20
+	outliersSince  = time.Hour
+	mostPeerGroups = 20
 )
 
 // sharedOutliers are those that were read last. Any number of pages ask when anomalies
@@ -91,7 +91,7 @@ func (s *Server) readOutliers(ctx context.Context) (Outliers, error) {
 		o := Outlier{Node: a.Node, Target: a.Target, Skill: a.Skill, Metric: a.Metric, Value: a.Value, Baseline: a.Baseline, Unit: a.Unit, Severity: a.Severity, DetectedAt: a.DetectedAt}
 		g := p.of(a.Node, a.Kind, a.Skill)
 		snapshots, known := read[g]
-		if !known && len(read) < mostGroups {
+		if !known && len(read) < mostPeerGroups {
 			if snapshots, err = p.read(ctx, s, g); err != nil {
 				return Outliers{}, err
 			}

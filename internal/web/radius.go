@@ -98,7 +98,7 @@ func (s *Server) radiusOf(ctx context.Context, i protocol.Insight) (*Radius, err
 			return nil, err
 		}
 		h := decoded[protocol.Heartbeat](m.Data)
-		if h == nil {
+		if h == nil || m.Subject != protocol.NodeSubject(h.Node) {
 			continue
 		}
 		labels[h.Node] = h.Labels

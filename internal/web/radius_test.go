@@ -12,8 +12,8 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// beat says that a node lives, and that it does so again within an hour.
-func (s *site) beat(node string, labels map[string]string) {
+// lives says that a node lives, and that it does so again within an hour.
+func (s *site) lives(node string, labels map[string]string) {
 	s.t.Helper()
 	s.publish(protocol.NodeSubject(node), protocol.Heartbeat{Node: node, MachineID: node, SentAt: now, IntervalMS: 3_600_000, Labels: labels})
 }
@@ -40,14 +40,14 @@ func TestTheRadiusTellsWhatAnInsightHits(t *testing.T) {
 		if k < 4 {
 			hit, version = append(hit, node), "3"
 		}
-		s.beat(node, map[string]string{"app": "checkout", "version": version})
+		s.lives(node, map[string]string{"app": "checkout", "version": version})
 		s.talks(node, fmt.Sprint("10.0.1.", k), "10.0.0.1")
 	}
 	s.publish(protocol.NodeSubject("db-1"), protocol.Heartbeat{Node: "db-1", MachineID: "db-1", SentAt: now, IntervalMS: 1, Labels: map[string]string{"app": "db"}})
 	s.talks("db-1", "10.0.0.1", "10.0.0.2")
-	s.beat("disk-1", nil)
+	s.lives("disk-1", nil)
 	s.talks("disk-1", "10.0.0.2")
-	s.beat("far-1", nil)
+	s.lives("far-1", nil)
 	s.talks("far-1", "10.0.0.3", "10.0.0.2")
 	s.conclude(insight("i-1", "inv-1", "critical", on(hit...)))
 	for state := ""; state != "silent"; { // it will be within milliseconds
@@ -88,8 +88,8 @@ func TestTheRadiusTellsWhatAnInsightHits(t *testing.T) {
 
 func TestOneNodeHasNoGroupAndWhatIsWellHitsNothing(t *testing.T) {
 	s := newSite(t)
-	s.beat("db-1", map[string]string{"role": "db"})
-	s.beat("web-1", nil)
+	s.lives("db-1", map[string]string{"role": "db"})
+	s.lives("web-1", nil)
 	s.conclude(insight("i-1", "inv-1", "critical"))
 	s.conclude(insight("i-2", "inv-2", "info", func(i *protocol.Insight) { i.CorrelationType = protocol.None }))
 	one := get[web.Radius](s, "/insights/i-1/radius")
@@ -112,7 +112,7 @@ func TestARadiusOfManyNodesIsBounded(t *testing.T) {
 	var hit []string
 	for k := range 120 {
 		node := fmt.Sprintf("web-%03d", k)
-		s.beat(node, map[string]string{"rack": fmt.Sprint("r-", k/6)})
+		s.lives(node, map[string]string{"rack": fmt.Sprint("r-", k/6)})
 		s.talks(node, fmt.Sprint("10.0.1.", k), "10.0.2.1", fmt.Sprint("10.0.1.", (k+60)%120))
 		if k < 90 {
 			hit = append(hit, node)

@@ -1,7 +1,7 @@
 // Whether the tool itself can be trusted.
 import { list, number, plural } from "./format";
 import { Mark, Page, State, useData, When } from "./parts";
-import type { Check, System } from "./types";
+import type { HealthCheck, System } from "./types";
 
 export function SystemPage() {
   const v = useData<System>("/system");
@@ -17,7 +17,7 @@ export function SystemPage() {
 }
 
 /** Checks is the list that `fleetlens doctor` prints. */
-function Checks({ of }: { of: Check[] }) {
+function Checks({ of }: { of: HealthCheck[] }) {
   const ill = of.filter((c) => c.verdict === "critical" || c.verdict === "warning").length;
   return <section aria-labelledby="checks"><h2 id="checks">{ill ? `${ill} of ${plural(of.length, "check")} ${ill === 1 ? "needs" : "need"} somebody` : `None of ${plural(of.length, "check")} needs somebody`}</h2>
     <div class="scroll" tabIndex={0} role="region" aria-label="Table of the checks"><table class="checks"><thead><tr><th scope="col">check</th><th scope="col">verdict</th><th scope="col">says</th><th scope="col">limit</th><th scope="col">what to do</th></tr></thead><tbody>{of.map((c) => <tr key={c.name}><th scope="row">{c.name}</th><td><Mark of={c.verdict} /></td><td>{c.says}</td><td>{c.limit}</td><td>{c.fix}</td></tr>)}</tbody></table></div>

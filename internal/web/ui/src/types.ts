@@ -51,10 +51,20 @@ export interface Bundle {
   facts: Notification[] | null;
   insight: Insight;
   journals: { [name: string]: Record[] | null } | null;
+  radius?: Radius;
   runs: Run[] | null;
   said: Said;
   similar: SimilarInsight[] | null;
   superseded_by?: string;
+}
+
+export interface CallDoc {
+  aliases?: string[] | null;
+  doc: string;
+  example: string;
+  level?: string;
+  name: string;
+  params?: Param[] | null;
 }
 
 export interface CallReply {
@@ -85,6 +95,17 @@ export interface Change {
   text: string;
   to?: string;
   what: string;
+}
+
+export interface Check {
+  advice?: string;
+  ask?: string;
+  critical?: number;
+  metric: string;
+  op: string;
+  resource?: string;
+  says: string;
+  warn?: number;
 }
 
 export interface CitingFinding {
@@ -152,6 +173,14 @@ export interface Figure {
   text: string;
   unit?: string;
   value: number;
+}
+
+export interface HealthCheck {
+  fix?: string;
+  limit?: string;
+  name: string;
+  says: string;
+  verdict: string;
 }
 
 export interface HeartbeatSkill {
@@ -263,6 +292,18 @@ export interface Me {
   why?: string;
 }
 
+export interface Metric {
+  doc: string;
+  kind: string;
+  name: string;
+  unit: string;
+}
+
+export interface Names {
+  count: number;
+  first: string[] | null;
+}
+
 export interface Node {
   boot_id: string;
   buffered?: number;
@@ -332,6 +373,27 @@ export interface Notification {
   verified: boolean;
 }
 
+export interface Outlier {
+  among?: string;
+  baseline: number;
+  detected_at: string;
+  metric: string;
+  node: string;
+  peers: number;
+  peers_median?: number;
+  severity: string;
+  skill: string;
+  target: string;
+  unit?: string;
+  value: number;
+}
+
+export interface Outliers {
+  items: Outlier[] | null;
+  uncompared?: number;
+  unreadable?: number;
+}
+
 export interface PageOfAnomaly {
   items: Anomaly[] | null;
   next?: string;
@@ -374,10 +436,27 @@ export interface PageOfRecord {
   unreadable?: number;
 }
 
-export interface PageOfSilence {
-  items: Silence[] | null;
+export interface PageOfSilenceView {
+  items: SilenceView[] | null;
   next?: string;
   unreadable?: number;
+}
+
+export interface Param {
+  default?: unknown;
+  doc?: string;
+  enum?: string[] | null;
+  max?: number;
+  min?: number;
+  name: string;
+  type: string;
+}
+
+export interface Peers {
+  among?: string;
+  medians: { [name: string]: number } | null;
+  read: number;
+  targets: number;
 }
 
 export interface Point {
@@ -414,6 +493,36 @@ export interface Question {
   node?: string;
   target?: string;
   text?: string;
+}
+
+export interface Radius {
+  affected: Names;
+  boxes: RadiusBox[] | null;
+  edges: RadiusEdge[] | null;
+  groups: RadiusGroup[] | null;
+  nodes: number;
+  rest: RadiusGroup;
+  silent: Names;
+  unknown: Names;
+}
+
+export interface RadiusBox {
+  affected: boolean;
+  id: string;
+  name: string;
+  nodes: number;
+}
+
+export interface RadiusEdge {
+  connections: number;
+  from: string;
+  to: string;
+}
+
+export interface RadiusGroup {
+  affected: number;
+  label?: string;
+  total: number;
 }
 
 export interface Record {
@@ -478,12 +587,30 @@ export interface Silence {
   until: string;
 }
 
+export interface SilenceView {
+  at: string;
+  by: string;
+  id: string;
+  kept_out: number;
+  labels?: { [name: string]: string } | null;
+  nodes?: string[] | null;
+  reason: string;
+  skills?: string[] | null;
+  until: string;
+}
+
 export interface SimilarInsight {
   created_at: string;
   id: string;
   severity: string;
   summary: string;
   verdicts: string[] | null;
+}
+
+export interface SkillView {
+  rates: { [name: string]: number } | null;
+  unknown?: string;
+  words?: Words;
 }
 
 export interface Snapshot {
@@ -508,6 +635,7 @@ export interface Stream {
 }
 
 export interface System {
+  checks: HealthCheck[] | null;
   dead: number;
   dead_letters: DeadLetter[] | null;
   listeners: number;
@@ -538,4 +666,15 @@ export interface Usage {
   input_tokens: number;
   llm_calls: number;
   output_tokens: number;
+}
+
+export interface Words {
+  calls?: CallDoc[] | null;
+  checks?: Check[] | null;
+  kind: string;
+  metrics: Metric[] | null;
+  prompt: string;
+  skill: string;
+  summary: string;
+  title: string;
 }
