@@ -19,8 +19,7 @@ func (a *app) doctor() *cobra.Command {
 		Long: `Say whether Fleetlens itself can be trusted: streams against their limits, work that
 nobody takes, what nobody could handle, hosts that fell silent, what models used. Each
 check has what it is held against and what can be done. It exits with 4 when one is
-critical. How many workers there are is told to the roles coordinator and admin alone;
-to others such a check is unknown.`,
+critical. What the role may not read is said to be unknown.`,
 		Example: "  fleetlens doctor\n  fleetlens doctor --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			conn, err := a.dial(cmd)

@@ -584,11 +584,11 @@ func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
 	if v := get[web.SkillView](s, "/nodes/web-1/host/os"); v.Words != nil || !strings.Contains(v.Unknown, "may not ask probes") {
 		t.Errorf("%+v", v)
 	}
-	// That work waits a viewer may know, who works may not be asked.
+	// A viewer may know that work waits and nobody takes it.
 	s.publish(protocol.TaskSubject("os"), protocol.Task{RunID: "r-1", InvestigationID: "inv-1", Skill: "os", Reason: "why", Deadline: now.Add(time.Hour), Targets: []protocol.TargetRef{{Node: "web-1", Target: "host", Kind: "host"}}})
 	if checks := get[web.System](s, "/system").Checks; !slices.ContainsFunc(checks, func(c health.Check) bool {
-		return c.Name == "skill os" && c.Verdict == health.Unknown && strings.HasPrefix(c.Says, "1 waiting or worked on")
-	}) || slices.ContainsFunc(checks, func(c health.Check) bool { return c.Verdict == health.Critical }) {
+		return c.Name == "skill os" && c.Verdict == health.Critical && c.Says == "1 waiting, 0 workers"
+	}) || slices.ContainsFunc(checks, func(c health.Check) bool { return c.Verdict == health.Unknown }) {
 		t.Errorf("checks: %+v", checks)
 	}
 	if me := get[web.Me](s, "/me"); me.CanWrite || me.Role != bus.ClientRole || me.Why == "" {
