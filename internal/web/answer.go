@@ -70,12 +70,12 @@ func statusOf(err error) (int, Problem) {
 }
 
 // answer writes a value, or an error.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any, err error) {
+func (f *front) answer(w http.ResponseWriter, r *http.Request, v any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status, v = statusOf(err)
 		if status >= 500 {
-			s.log.Warn("a question of the API failed", "path", r.URL.Path, "status", status, "err", err)
+			f.log.Warn("a question of the API failed", "path", r.URL.Path, "status", status, "err", err)
 		}
 	} else if a, ok := v.(accepted); ok {
 		status, v = http.StatusAccepted, a.value
@@ -87,7 +87,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v any, err error
 	body, wrong := encode(v)
 	if wrong != nil {
 		status, body = http.StatusInternalServerError, []byte(`{"error":"the answer cannot be written"}`)
-		s.log.Error("an answer of the API cannot be written", "path", r.URL.Path, "err", wrong)
+		f.log.Error("an answer of the API cannot be written", "path", r.URL.Path, "err", wrong)
 	}
 	write(w, r, status, "application/json", body)
 }

@@ -15,9 +15,6 @@ import (
 	"strings"
 )
 
-// cookieName is of the cookie that a browser has once it is signed in.
-const cookieName = "fleetlens"
-
 // minToken is how short a token may be, in characters.
 const minToken = 16
 
@@ -49,7 +46,7 @@ func session(token string) string {
 
 // guard refuses what no browser of ours and no client with the token sends, and says to
 // browsers what they may do with the answer.
-func (s *Server) guard(next http.Handler) http.Handler {
+func (f *front) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -59,8 +56,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		if err := s.admit(r); err != nil {
-			s.answer(w, r, nil, err)
+		if err := f.admit(r); err != nil {
+			f.answer(w, r, nil, err)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -68,8 +65,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 }
 
 // admit says why a request is not served.
-func (s *Server) admit(r *http.Request) error {
-	if !s.known(r.Host) {
+func (f *front) admit(r *http.Request) error {
+	if !f.known(r.Host) {
 		return failure{http.StatusMisdirectedRequest, fmt.Sprintf("this server is not %q: ask by its address, or name the host with --ui-host", r.Host)}
 	}
 	writes := r.Method != http.MethodGet && r.Method != http.MethodHead
@@ -86,7 +83,7 @@ func (s *Server) admit(r *http.Request) error {
 	if r.URL.Path == prefix+"/session" || !strings.HasPrefix(r.URL.Path, prefix) {
 		return nil
 	}
-	if !s.signedIn(r) {
+	if !f.signedIn(r) {
 		return failure{http.StatusUnauthorized, "sign in: send Authorization: Bearer TOKEN, or open the address that the server printed"}
 	}
 	return nil
@@ -94,42 +91,42 @@ func (s *Server) admit(r *http.Request) error {
 
 // known reports whether a Host header names this server: another name that leads here
 // is how a page of another site would reach it (DNS rebinding).
-func (s *Server) known(host string) bool {
+func (f *front) known(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = strings.Trim(host, "[]")
 	}
-	return slices.Contains(s.hosts, name)
+	return slices.Contains(f.hosts, name)
 }
 
-func (s *Server) signedIn(r *http.Request) bool {
+func (f *front) signedIn(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return equal(token, s.token)
+		return equal(token, f.token)
 	}
-	c, err := r.Cookie(cookieName)
-	return err == nil && equal(c.Value, session(s.token))
+	c, err := r.Cookie(f.cookie)
+	return err == nil && equal(c.Value, session(f.token))
 }
 
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // signIn takes the token and gives a cookie that scripts cannot read.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
+func (f *front) signIn(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Token string `json:"token"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		s.answer(w, r, nil, failure{http.StatusBadRequest, `send {"token":"…"}`})
+		f.answer(w, r, nil, failure{http.StatusBadRequest, `send {"token":"…"}`})
 		return
 	}
-	if !equal(in.Token, s.token) {
-		s.answer(w, r, nil, failure{http.StatusUnauthorized, "the token is wrong: open the address that the server printed"})
+	if !equal(in.Token, f.token) {
+		f.answer(w, r, nil, failure{http.StatusUnauthorized, "the token is wrong: open the address that the server printed"})
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: session(s.token), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil, MaxAge: 30 * 24 * 3600})
+	http.SetCookie(w, &http.Cookie{Name: f.cookie, Value: session(f.token), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil, MaxAge: 30 * 24 * 3600})
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) signOut(w http.ResponseWriter, _ *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+func (f *front) signOut(w http.ResponseWriter, _ *http.Request) {
+	http.SetCookie(w, &http.Cookie{Name: f.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -76,24 +76,13 @@ func (s *Server) routes() []route {
 	}
 }
 
-// serve answers a route.
-func (s *Server) serve(rt route) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
-		defer cancel()
-		q := &query{Request: r}
-		if rt.Path != "/me" && !s.bus.Connected() { // it would be waited for in vain
-			s.answer(w, r, nil, errAway)
-			return
+// whileConnected refuses at once what would be waited for in vain.
+func (s *Server) whileConnected(serve func(context.Context, *query) (any, error)) func(context.Context, *query) (any, error) {
+	return func(ctx context.Context, q *query) (any, error) {
+		if !s.bus.Connected() {
+			return nil, errAway
 		}
-		v, err := rt.serve(ctx, q)
-		if wrong := q.err(); wrong != nil {
-			v, err = nil, wrong
-		}
-		if names := q.text(fieldsParameter.Name); names != "" && err == nil && rt.Method == http.MethodGet {
-			v, err = only(v, names)
-		}
-		s.answer(w, r, v, err)
+		return serve(ctx, q)
 	}
 }
 
