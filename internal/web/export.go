@@ -18,9 +18,13 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
+// bundleType is the version of a bundle, by which a later one tells what it reads.
+const bundleType = protocol.TypePrefix + "bundle"
+
 // A Bundle is a conclusion with all that it stands on, to be kept or sent. The snapshots
 // are within its facts.
 type Bundle struct {
+	Type string `json:"type"` // bundleType; empty: it was exported before bundles had one
 	InsightView
 	Radius   *Radius                      `json:"radius,omitempty"` // as it was when it was exported
 	Journals map[string][]protocol.Record `json:"journals"`         // by run
@@ -33,7 +37,7 @@ func (s *Server) exported(ctx context.Context, id string) (*Bundle, error) {
 		return nil, err
 	}
 	r, err := s.radiusOf(ctx, v.Insight)
-	return &Bundle{InsightView: *v, Radius: r, Journals: map[string][]protocol.Record{}}, err
+	return &Bundle{Type: bundleType, InsightView: *v, Radius: r, Journals: map[string][]protocol.Record{}}, err
 }
 
 func (s *Server) bundle(ctx context.Context, q *query) (any, error) {

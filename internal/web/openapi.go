@@ -24,7 +24,8 @@ var inPath = regexp.MustCompile(`\{([a-z]+)\}`)
 func OpenAPI() map[string]any {
 	d := schemas{}
 	paths := map[string]object{}
-	for _, r := range (&Server{}).routes() {
+	// What both servers answer is described as the fleet's.
+	for _, r := range slices.Concat((&Opened{}).routes(), (&Server{}).routes()) {
 		if paths[prefix+r.Path] == nil {
 			paths[prefix+r.Path] = object{}
 		}

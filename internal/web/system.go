@@ -19,6 +19,8 @@ type Me struct {
 	CanWrite  bool   `json:"can_write"`      // whether requests and what people say are taken
 	Role      string `json:"role,omitempty"` // that could, when it cannot
 	Why       string `json:"why,omitempty"`
+	// Opened is whether the server has no fleet, and shows an exported insight instead.
+	Opened bool `json:"opened,omitempty"`
 }
 
 // rights remembers what the NATS user may do: the server tells only when it is tried.

@@ -45,6 +45,20 @@ func serve(t *testing.T, conn *bus.Conn) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	site := listening(t, s)
+	site.conn = conn
+	return site
+}
+
+// A server is one of the API: of a fleet, or of a file.
+type server interface {
+	Token() string
+	Run(ctx context.Context, listen string, ready func(address string)) error
+}
+
+// listening runs a server until the test ends.
+func listening(t *testing.T, s server) *site {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, "127.0.0.1:0", func(at string) { ready <- at }) }()
@@ -56,7 +70,7 @@ func serve(t *testing.T, conn *bus.Conn) *site {
 	})
 	select {
 	case at := <-ready:
-		return &site{t, conn, "http://" + at + "/api/v1", at, s.Token()}
+		return &site{t: t, url: "http://" + at + "/api/v1", at: at, tok: s.Token()}
 	case err := <-ended:
 		ended <- nil
 		t.Fatal(err)
