@@ -1,9 +1,9 @@
 // Why, how sure, and who says so: answer first, then proof, then process.
-import { useEffect, useState } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { post, Problem } from "./api";
 import { list, number, plural, value, zone } from "./format";
 import { on } from "./live";
-import { Copy, Fold, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
+import { Copy, Export, Fold, Link, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
 import { Timeline } from "./timeline";
 import { FollowUp } from "./followup";
 import { byWhom, severityOf } from "./insights";
@@ -11,7 +11,7 @@ import { Where } from "./radius";
 import { to } from "./router";
 import { mayWrite, reader, why } from "./me";
 import { Similar } from "./similar";
-import type { Bundle, Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
+import type { Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
 
 export function InsightPage({ id }: { id: string }) {
   const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
@@ -23,14 +23,14 @@ export function InsightPage({ id }: { id: string }) {
   </Page>;
 }
 
-/** Whole is a conclusion with all that stands behind it; offline it is one that was brought along. */
-export function Whole({ v, changed, offline }: { v: InsightView & Pick<Bundle, "radius">; changed: () => void; offline?: boolean }) {
-  const i = v.insight;
+/** Whole is a conclusion with all that stands behind it. */
+export function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
+  const i = v.insight, exported = useContext(Export);
   const figures = [...list(i.figures), ...list(v.facts).flatMap((f) => list(f.figures))];
   const found = figures.filter((f) => f.found).length;
   const verified = figures.length > 0 && found === figures.length;
   return <>
-    {v.superseded_by && <p class="banner">A later conclusion takes its place: <a href={to("insights", v.superseded_by)}>{v.superseded_by}</a></p>}
+    {v.superseded_by && <p class="banner">A later conclusion takes its place: <Link href={to("insights", v.superseded_by)}>{v.superseded_by}</Link></p>}
     <ul class="chips">
       <li><Mark of={severityOf(i)} /></li>
       <li class={verified ? "good" : ""} data-verified={found} data-figures={figures.length}>{verified ? "✓ " : ""}{found} of {plural(figures.length, "figure")} verified</li>
@@ -42,7 +42,7 @@ export function Whole({ v, changed, offline }: { v: InsightView & Pick<Bundle, "
     </ul>
     {i.root_cause_hypothesis && <section class="hypothesis" aria-label="Hypothesis"><p><strong>Not a fact:</strong> {i.root_cause_hypothesis}</p>
       {list(i.supporting_ids).length > 0 && <p class="quiet">supported by {list(i.supporting_ids).map((n) => <a key={n} href={"#" + n}>{n} </a>)}</p>}</section>}
-    {list(i.chain).length > 0 && <section aria-labelledby="chain"><h2 id="chain">How it came about</h2><ol class="chain">{list(i.chain).map((c, k) => <li key={k}><span class="role">{c.role}</span> <When at={c.at} short /> {c.what} <span class="quiet">{c.node}</span>{c.evidence && <> <a class="quiet" href={"/evidence?address=" + encodeURIComponent(c.evidence)}>evidence</a></>}</li>)}</ol></section>}
+    {list(i.chain).length > 0 && <section aria-labelledby="chain"><h2 id="chain">How it came about</h2><ol class="chain">{list(i.chain).map((c, k) => <li key={k}><span class="role">{c.role}</span> <When at={c.at} short /> {c.what} <span class="quiet">{c.node}</span>{c.evidence && <> <Link cls="quiet" href={"/evidence?address=" + encodeURIComponent(c.evidence)}>{exported ? c.evidence : "evidence"}</Link></>}</li>)}</ol></section>}
     <section aria-labelledby="facts"><h2 id="facts">Facts</h2>
       {list(v.facts).map((f) => <Fact key={f.id} of={f} kept={list(i.evidence)} />)}
       {list(v.facts).length === 0 && list(i.matched_observations).map((text, k) => <p key={k} class="fact">{text}</p>)}
@@ -53,14 +53,12 @@ export function Whole({ v, changed, offline }: { v: InsightView & Pick<Bundle, "
       <section aria-labelledby="out"><h2 id="out">Ruled out</h2>{list(i.ruled_out).length ? <ul>{list(i.ruled_out).map((t, k) => <li key={k}>{t}</li>)}</ul> : <p class="quiet">Nothing was.</p>}</section>
       <section aria-labelledby="not"><h2 id="not">Not looked at</h2>{list(i.not_checked).length ? <ul>{list(i.not_checked).map((t, k) => <li key={k}>{t}</li>)}</ul> : <p class="quiet">All that was asked for was looked at.</p>}</section>
     </div>
-    <Where of={i} kept={v.radius} offline={offline} />
+    <Where of={i} />
     {list(i.suggested_actions).length > 0 && <section aria-labelledby="do"><h2 id="do">What a person could do</h2><ul>{list(i.suggested_actions).map((t, k) => <li key={k}>{t}</li>)}</ul></section>}
-    {!offline && <>
-      <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><a href={to("investigations", i.investigation_id)}>The investigation</a>: {i.trigger}</p><Timeline runs={list(v.runs)} since={i.created_at} /></section>
-      <Similar of={v.similar} />
-      <FollowUp id={i.investigation_id} />
-      <People id={i.id} said={v.said} changed={changed} />
-    </>}
+    <section aria-labelledby="runs"><h2 id="runs">Who looked</h2><p><Link href={to("investigations", i.investigation_id)}>The investigation</Link>: {i.trigger}</p><Timeline runs={list(v.runs)} since={i.created_at} /></section>
+    <Similar of={v.similar} />
+    {!exported && <FollowUp id={i.investigation_id} />}
+    <People id={i.id} said={v.said} changed={changed} />
     <Raw of={i} />
   </>;
 }
@@ -86,7 +84,7 @@ function Fact({ of, kept }: { of: Notification; kept: Evidence[] }) {
 
 export function Proof({ of }: { of: Evidence }) {
   return <article class="proof"><h3>{of.name} {value(of.value, of.unit)}</h3>
-    <p class="quiet">{of.node}{of.target && "/" + of.target} · <a href={"/evidence?address=" + encodeURIComponent(of.address)}><code>{of.address}</code></a> <Copy text={of.address} what="the address of the evidence" />
+    <p class="quiet">{of.node}{of.target && "/" + of.target} · <Link href={"/evidence?address=" + encodeURIComponent(of.address)}><code>{of.address}</code></Link> <Copy text={of.address} what="the address of the evidence" />
       {typeof of.threshold === "number" && <> · threshold {value(of.threshold, of.unit)}</>}{typeof of.baseline === "number" && <> · usually {value(of.baseline, of.unit)}</>}</p>
     <Plot of={of} /></article>;
 }
@@ -122,14 +120,16 @@ export function who(): string {
 const verdicts: [string, string][] = [["right", "Right"], ["not_quite", "Not quite"], ["wrong", "Wrong"]];
 
 function People({ id, said, changed }: { id: string; said: Said; changed: () => void }) {
-  const [comment, write] = useState(""), [note, jot] = useState(""), [wrong, fail] = useState<Problem>();
+  const [comment, write] = useState(""), [note, jot] = useState(""), [wrong, fail] = useState<Problem>(), exported = useContext(Export);
   const say = (path: string, body: object, clear: () => void) => void post(path, { id, by: who(), ...body }).then(() => { clear(); fail(undefined); changed(); }, fail);
   return <section aria-labelledby="people"><h2 id="people">Was this right?</h2>
     {wrong && <Wrong problem={wrong} />}
-    <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label>
-      <div class="buttons">{verdicts.map(([verdict, word]) => <button key={verdict} type="button" disabled={!mayWrite.value} onClick={() => say("/feedback", { verdict, comment }, () => write(""))}>{word}</button>)}</div><Needs /></form>
+    {exported && !list(said.feedback).length && <p class="quiet">Nobody had said when it was exported.</p>}
+    {!exported && <form onSubmit={(e) => e.preventDefault()}><label class="wide">What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label>
+      <div class="buttons">{verdicts.map(([verdict, word]) => <button key={verdict} type="button" disabled={!mayWrite.value} onClick={() => say("/feedback", { verdict, comment }, () => write(""))}>{word}</button>)}</div><Needs /></form>}
     <ul>{list(said.feedback).map((f, k) => <li key={k}>{verdicts.find(([v]) => v === f.verdict)?.[1]}{f.comment && ": " + f.comment} <span class="quiet">{f.by}, <When at={f.at} /></span></li>)}</ul>
+    {exported && list(said.acks).map((a, k) => <p key={k}>{a.by} looks after it <span class="quiet"><When at={a.at} /></span></p>)}
     <h3>Notes</h3><ul>{list(said.notes).map((n, k) => <li key={k}>{n.text} <span class="quiet">{n.by}, <When at={n.at} /></span></li>)}</ul>
-    <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Add</button><Needs /></form>
+    {!exported && <form onSubmit={(e) => { e.preventDefault(); if (note.trim()) say("/notes", { text: note }, () => jot("")); }}><label class="wide">Note <input value={note} onInput={(e) => jot(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Add</button><Needs /></form>}
   </section>;
 }

@@ -1,15 +1,15 @@
 // What is being done, and what was: investigations, and the journals of their runs.
-import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, post, Problem, query } from "./api";
 import { ago, list, number, plural, span, time, zone } from "./format";
+import { pageOfSteps, Steps } from "./journal";
 import { on } from "./live";
-import { Copy, Fold, Fresh, Mark, Needs, Page, Raw, State, useData, useList, When, Wrong } from "./parts";
-import { pageOfSteps, Timeline } from "./timeline";
+import { Copy, Fresh, Mark, Needs, Page, Raw, State, useData, useList, When, Wrong } from "./parts";
+import { Timeline } from "./timeline";
 import { place, set, to } from "./router";
 import { mayWrite, reader } from "./me";
 import { cost } from "./insight";
-import type { Investigation, InvestigationView, PageOfRecord, Record as Step } from "./types";
+import type { Investigation, InvestigationView, PageOfRecord } from "./types";
 
 export function Investigations() {
   const since = place.value.query.get("since") ?? "24h";
@@ -69,9 +69,6 @@ function Tell({ id }: { id: string }) {
     <form onSubmit={tell}><label class="wide">What it should know <input value={text} placeholder="leave db-2 out, it is being drained" onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label> <button disabled={!mayWrite.value}>Tell</button><Needs /></form></section>;
 }
 
-/** idle is from how long on a pause between two records is told. */
-const idle = 10_000;
-
 export function RunPage({ run }: { run: string }) {
   const from = Number(place.value.query.get("from") ?? "1") || 1;
   const v = useData<PageOfRecord>("/runs/" + encodeURIComponent(run) + query({ from, limit: pageOfSteps }));
@@ -81,38 +78,8 @@ export function RunPage({ run }: { run: string }) {
     <State of={v} empty={(d) => !list(d.items).length && <p>No records from {from} on.</p>}>{(d) => <>
       <p class="quiet">{from > 1 && "From record " + from + ". "}Times count from <When at={began} /> {zone()}.</p>
       {pages(d.next)}
-      <ol class="steps">{records.map((r, k) => {
-        const before = records[k - 1], pause = before ? Date.parse(r.at) - Date.parse(before.at) : 0;
-        return <Fragment key={r.n}>{pause >= idle && <li class="pause quiet">nothing for {span(pause)}</li>}<Record of={r} began={began} before={before} /></Fragment>;
-      })}</ol>
+      <Steps records={records} />
       {pages(d.next)}
     </>}</State>
   </Page>;
-}
-
-/** One record of a journal, in a line, and whole when it is opened. */
-function Record({ of, began, before }: { of: Step; began: string | undefined; before: Step | undefined }) {
-  const id = String(of.n), open = place.value.hash === id || (place.value.query.get("open") ?? "").split(",").includes(id);
-  return <li class={"step step-" + of.kind}><Fold id={id}><summary><span class="n">{of.n}</span> <span class="quiet">{began ? "+" + span(Date.parse(of.at) - Date.parse(began)) : ""}</span> <strong>{of.kind}</strong> {gist(of, before)}</summary>
-    {open && <><p class="quiet">{of.worker} · <When at={of.at} /> · <a href={"#" + of.n}>link</a> · <Copy text={JSON.stringify(of, null, 2)} what={"record " + of.n} />{of.kind === "start" && <> <Copy text={prompt(of)} what="the prompt">Copy prompt</Copy></>}</p><pre tabIndex={0}>{JSON.stringify(of.data, null, 2)}</pre></>}</Fold></li>;
-}
-
-/** prompt is what the agent was told at its beginning. */
-const prompt = (of: Step) => { const d = (of.data ?? {}) as { system?: string; user?: string }; return `${d.system ?? ""}\n\n${d.user ?? ""}`.trim(); };
-
-const cut = (s: unknown, n = 160) => { const t = String(s ?? ""); return t.length > n ? t.slice(0, n) + "…" : t; };
-
-function gist(r: Step, before?: Step): string {
-  const d = (r.data ?? {}) as { [key: string]: any };
-  switch (r.kind) {
-    case "start": return cut(`${d.agent ?? ""} ${d.user ?? ""}`);
-    case "claim": return d.attempt > 1 ? `worker ${before && before.worker !== d.worker ? before.worker : "before"} was lost, ${d.worker} went on (attempt ${d.attempt})` : `worker ${d.worker}`;
-    case "answer": return cut(`${d.model ?? ""} ${d.text ?? ""} ${list<any>(d.calls).map((c) => c.tool + " " + c.args).join(" · ")}`);
-    case "result": return cut(`${d.tool} ${d.failed ? "failed: " : d.invalid ? "refused: " : ""}${d.content ?? ""}`);
-    case "retry": return cut(`attempt ${d.attempt}: ${d.error}`);
-    case "finished": return cut(`${d.outcome} ${d.error ?? ""}`);
-    case "input": return cut(d.text);
-    case "cancel": return cut(`${d.by} ${d.reason ?? ""}`);
-  }
-  return "";
 }

@@ -7,10 +7,11 @@ import { Fleet } from "./fleet";
 import { InsightPage } from "./insight";
 import { Insights } from "./insights";
 import { InvestigationPage, Investigations, RunPage } from "./investigations";
-import { away, learn, me } from "./me";
+import { away, exported, learn, me } from "./me";
 import { MapPage } from "./map";
 import { NodePage } from "./node";
-import { Ask, EvidencePage, Opened } from "./others";
+import { Opened } from "./opened";
+import { Ask, EvidencePage } from "./others";
 import { Page, Wrong } from "./parts";
 import { go, place, returned, to } from "./router";
 import { Silences } from "./silences";
@@ -55,14 +56,14 @@ function App() {
   const here = "/" + (place.value.path[0] ?? "insights");
   return <>
     <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>("h1")?.focus(); }}>Skip to the page</a>
-    <header class="top"><a class="brand" href="/insights">Fleetlens</a>
-      <nav aria-label="Pages"><ul>{pages.map(([to, name]) => <li key={to}><a href={to} aria-current={here === to ? "page" : undefined}>{name}</a></li>)}</ul></nav>
+    <header class="top"><a class="brand" href={exported.value ? "/open" : "/insights"}>Fleetlens</a>
+      {!exported.value && <nav aria-label="Pages"><ul>{pages.map(([to, name]) => <li key={to}><a href={to} aria-current={here === to ? "page" : undefined}>{name}</a></li>)}</ul></nav>}
       <button type="button" class="zone" onClick={toggleZone} aria-label={`Times are in ${zone()}: change`}>{utc.value ? "UTC" : "local"}</button>
       <button type="button" class="help" aria-label="Keys" onClick={() => keys.current?.showModal()}>?</button></header>
     {lost.value > 0 && <p class="banner" role="status">The server does not answer since {time(lost.value)} {zone()} (<Age of={lost.value} />). What is shown was read before; trying again.</p>}
     {away.value > 0 && !lost.value && <p class="banner" role="status">The server is not connected with NATS{me.value?.url && " at " + me.value.url} since {time(away.value)} {zone()} (<Age of={away.value} />). What is shown was read before; nothing can be asked until it is back.</p>}
     {signedOut.value ? <SignIn /> : <Body key={opened} />}
-    <dialog ref={keys} aria-labelledby="keys"><h2 id="keys">Keys</h2><dl>{list(help).map(([k, what]) => <><dt><kbd>{k}</kbd></dt><dd>{what}</dd></>)}</dl><form method="dialog"><button>Close</button></form></dialog>
+    <dialog ref={keys} aria-labelledby="keys"><h2 id="keys">Keys</h2><dl>{help.filter(([, , fleet]) => !exported.value || !fleet).map(([k, what]) => <><dt><kbd>{k}</kbd></dt><dd>{what}</dd></>)}</dl><form method="dialog"><button>Close</button></form></dialog>
   </>;
 }
 
@@ -73,7 +74,8 @@ function Age({ of }: { of: number }) {
   return <>{ago(of)}</>;
 }
 
-const help: [string, string][] = [["j k", "next, previous row"], ["Enter", "open it"], ["e", "open the first fact"], ["c", "copy the address of its evidence"], ["[ ]", "previous, next insight"], ["/", "filter"], ["g i, v, n, m, a, s", "insights, investigations, fleet, map, ask, system"], ["z", "UTC or local time"], ["?", "this list"], ["Esc", "back"]];
+/** help are the keys, and which of them need a fleet. */
+const help: [string, string, "fleet"?][] = [["j k", "next, previous row", "fleet"], ["Enter", "open it"], ["e", "open the first fact"], ["c", "copy the address of its evidence"], ["[ ]", "previous, next insight", "fleet"], ["/", "filter", "fleet"], ["g i, v, n, m, a, s", "insights, investigations, fleet, map, ask, system", "fleet"], ["z", "UTC or local time"], ["?", "this list"], ["Esc", "back", "fleet"]];
 
 /** useKeys listens to single keys, but not while somebody types. */
 function useKeys(showHelp: () => void): void {
@@ -82,7 +84,7 @@ function useKeys(showHelp: () => void): void {
     const press = (e: KeyboardEvent) => {
       const typing = (e.target as Element).closest("input, textarea, select, dialog");
       if (typing || e.metaKey || e.ctrlKey || e.altKey || localStorage.getItem("keys") === "off") return;
-      const page = before === "g" && pages.find(([, , k]) => k === e.key);
+      const page = !exported.value && before === "g" && pages.find(([, , k]) => k === e.key);
       before = e.key;
       if (page) return go(page[0]);
       switch (e.key) {

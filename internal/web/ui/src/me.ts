@@ -1,6 +1,7 @@
 // What may be done here.
 import { signal } from "@preact/signals";
 import { get, lost } from "./api";
+import { go, place } from "./router";
 import type { Me } from "./types";
 
 export const me = signal<Me | undefined>(undefined);
@@ -12,10 +13,18 @@ export const why = signal("");
 /** away says since when the server is not connected with NATS; 0: it is. */
 export const away = signal(0);
 
+/** exported is whether the server has no fleet, and shows an exported insight instead. */
+export const exported = signal(false);
+
 export async function learn(): Promise<void> {
   try {
     const m = await get<Me>("/me");
     me.value = m;
+    exported.value = !!m.opened;
+    if (m.opened) {
+      if (place.value.path[0] !== "open") go("/open", true);
+      return;
+    }
     away.value = m.connected ? 0 : away.value || Date.now();
     mayWrite.value = m.can_write && m.connected;
     if (m.connected) reader.value = !m.can_write;

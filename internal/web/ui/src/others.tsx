@@ -2,11 +2,11 @@
 import { useState } from "preact/hooks";
 import { post, Problem } from "./api";
 import { list, plural, value } from "./format";
-import { Marked, Needs, Page, Raw, State, useData, Wrong } from "./parts";
+import { Needs, Page, Raw, State, useData, Wrong } from "./parts";
 import { go, place, to } from "./router";
 import { me, mayWrite, reader } from "./me";
-import { Proof, Whole } from "./insight";
-import type { Asked, EvidenceView, InsightView, PageOfNode } from "./types";
+import { Proof } from "./insight";
+import type { Asked, EvidenceView, PageOfNode } from "./types";
 
 export function Ask() {
   const nodes = useData<PageOfNode>("/nodes?brief=1");
@@ -47,20 +47,3 @@ export function EvidencePage() {
   </Page>;
 }
 
-/** Opened shows a conclusion that was exported, with nothing but this page. */
-export function Opened() {
-  const [v, put] = useState<InsightView>(), [wrong, fail] = useState<Problem>();
-  const open = async (e: Event) => {
-    try {
-      const b = JSON.parse(await (e.target as HTMLInputElement).files![0]!.text()) as InsightView;
-      if (!b.insight?.id) throw new Error("it holds no insight");
-      put(b);
-      fail(undefined);
-    } catch (err) { fail(new Problem("This is no export of an insight: " + (err as Error).message, 400)); }
-  };
-  return <Page title={v?.insight.summary ?? "Open an export"} heading={v && <Marked text={v.insight.summary} figures={v.insight.figures} />}>
-    <form class="filters"><label>Export (JSON) <input type="file" accept=".json,application/json" onChange={open} /></label></form>
-    {wrong && <Wrong problem={wrong} />}
-    {v && <><p class="banner">This is read from a file, as it was exported.</p><Whole v={v} changed={() => undefined} offline /></>}
-  </Page>;
-}

@@ -1,12 +1,12 @@
 // Small parts that pages share.
-import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { createContext, type ComponentChildren, type VNode } from "preact";
+import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { get, Problem } from "./api";
 import { listening, onReset } from "./live";
 import { ago, date, list, number, plural, time, value as written, zone } from "./format";
 import { why } from "./me";
 import { go, place, set } from "./router";
-import type { Evidence, Figure, Point } from "./types";
+import type { Bundle, Evidence, Figure, Point } from "./types";
 
 export const shapes: Record<string, [string, string]> = {
   critical: ["▲", "critical"], warning: ["◆", "warning"], info: ["■", "info"], none: ["●", "nothing wrong"],
@@ -33,6 +33,12 @@ export function Page({ title, heading, children, actions }: { title: string; hea
     {children}
   </main>;
 }
+
+/** Export is the file that a page is read from; undefined: it is read from the server. */
+export const Export = createContext<Bundle | undefined>(undefined);
+
+/** Link leads to a page that the server answers; in a page that is read from a file it is its text. */
+export const Link = ({ href, cls, children }: { href: string; cls?: string; children: ComponentChildren }) => (useContext(Export) ? <span class={cls}>{children}</span> : <a class={cls} href={href}>{children}</a>);
 
 export interface Loaded<T> {
   data?: T | undefined;
@@ -85,8 +91,11 @@ export const Fresh = ({ of }: { of: List<any> }) => <div class="polite" aria-liv
 
 const unfolded = (name: string) => (place.value.query.get(name) ?? "").split(",").filter(Boolean);
 
-/** isOpen is whether the fold of an id is open. */
-export const isOpen = (id: string, name = "open", inverse = false) => unfolded(name).includes(id) !== inverse || place.value.hash === id;
+/** ledTo is whether the address leads to a fold, or into it. */
+const ledTo = (id: string) => place.value.hash === id || place.value.hash.startsWith(id + ".");
+
+/** isOpen is whether the fold of an id is open: the address names it, or leads to it. */
+export const isOpen = (id: string, name = "open", inverse = false) => unfolded(name).includes(id) !== inverse || ledTo(id);
 
 /** Fold is a part that opens in place; which ones are open stands in the address. */
 export function Fold({ id, name = "open", cls, inverse = false, children }: { id: string; name?: string; cls?: string | undefined; inverse?: boolean; children: ComponentChildren }) {
@@ -94,7 +103,7 @@ export function Fold({ id, name = "open", cls, inverse = false, children }: { id
   const toggle = (e: Event) => {
     const is = (e.currentTarget as HTMLDetailsElement).open;
     if (is !== open) set(name, [...all.filter((x) => x !== id), ...(is !== inverse ? [id] : [])].join(","));
-    if (!is && location.hash.slice(1) === id) go(location.pathname + location.search, true);
+    if (!is && ledTo(id)) go(location.pathname + location.search, true);
   };
   return <details class={cls} id={id} open={open} onToggle={toggle}>{children}</details>;
 }

@@ -1,20 +1,21 @@
 // What an insight hits: its nodes by the label that tells them from the others, and whom
 // they are connected with.
+import { useContext } from "preact/hooks";
 import { Drawing } from "./drawing";
 import { list, number, plural } from "./format";
 import { severityOf } from "./insights";
-import { Fold, Mark, State, useData } from "./parts";
+import { Export, Fold, Link, Mark, State, useData } from "./parts";
 import { to } from "./router";
 import type { Insight, Names, Radius, RadiusBox } from "./types";
 
-/** Where shows the radius of an insight as it is now, or as it was kept with one that was brought along. */
-export function Where({ of, kept, offline }: { of: Insight; kept?: Radius | undefined; offline?: boolean | undefined }) {
-  const well = severityOf(of) === "none", nodes = list(of.nodes);
-  const now = useData<Radius>(well || offline ? "" : `/insights/${encodeURIComponent(of.id)}/radius`);
+/** Where shows the radius of an insight as it is now; of one that is read from a file, as it was exported with it. */
+export function Where({ of }: { of: Insight }) {
+  const well = severityOf(of) === "none", nodes = list(of.nodes), exported = useContext(Export);
+  const now = useData<Radius>(well || exported ? "" : `/insights/${encodeURIComponent(of.id)}/radius`);
   return <section aria-labelledby="where"><h2 id="where">{well ? "Where" : "Blast radius"}</h2>
-    {kept ? !well && <Hit of={kept} /> : !well && !offline && <State of={now}>{(r) => <Hit of={r} />}</State>}
+    {!well && (exported ? exported.radius && <Hit of={exported.radius} /> : <State of={now}>{(r) => <Hit of={r} />}</State>)}
     <p>{plural(nodes.length, "node")}: <Links of={{ count: nodes.length, first: nodes.slice(0, 50) }} /></p>
-    {!well && !offline && <p><a href={"/map?insight=" + encodeURIComponent(of.id)}>Show it on the map</a></p>}
+    {!well && !exported && <p><a href={"/map?insight=" + encodeURIComponent(of.id)}>Show it on the map</a></p>}
   </section>;
 }
 
@@ -39,4 +40,4 @@ export const Sketch = ({ of, label }: { of: Radius; label: string }) => <div cla
   boxes={list(of.boxes).map((b) => ({ id: b.id, name: b.name, note: note(b), look: b.affected ? "lit" : "dim" }))}
   lines={list(of.edges).map((e) => ({ from: e.from, to: e.to, look: e.from[0] === "a" && e.to[0] === "a" ? "lit" : "" }))} /></div>;
 
-const Links = ({ of }: { of: Names }) => <>{list(of.first).map((n) => <><a href={to("nodes", n)}>{n}</a>{" "}</>)}{of.count > list(of.first).length && `and ${number(of.count - list(of.first).length)} more`}</>;
+const Links = ({ of }: { of: Names }) => <>{list(of.first).map((n) => <><Link href={to("nodes", n)}>{n}</Link>{" "}</>)}{of.count > list(of.first).length && `and ${number(of.count - list(of.first).length)} more`}</>;

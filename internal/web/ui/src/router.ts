@@ -96,6 +96,6 @@ document.addEventListener("click", (e) => {
   const part = a.hash && document.getElementById(decodeURIComponent(a.hash.slice(1)));
   if (part) {
     part.scrollIntoView();
-    (part.closest("section")?.querySelector<HTMLElement>("input, summary, a, button") ?? part).focus({ preventScroll: true });
+    ((part instanceof HTMLDetailsElement ? part : part.closest("section"))?.querySelector<HTMLElement>("input, summary, a, button") ?? part).focus({ preventScroll: true });
   }
 });

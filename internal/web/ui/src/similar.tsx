@@ -1,6 +1,6 @@
 // What was concluded before about the same, and whether people called it right.
 import { list } from "./format";
-import { Mark, When } from "./parts";
+import { Link, Mark, When } from "./parts";
 import { to } from "./router";
 import type { SimilarInsight } from "./types";
 
@@ -10,7 +10,7 @@ export function Similar({ of }: { of: SimilarInsight[] | null }) {
   if (list(of).length === 0) return null;
   return <section aria-labelledby="similar"><h2 id="similar">Seen before</h2>
     <p class="quiet">Earlier insights about the same metrics. They are the past: nothing on this page rests on them.</p>
-    <ul class="rows">{list(of).map((s) => <li key={s.id} class="row"><Mark of={s.severity} short /><div><a href={to("insights", s.id)}>{s.summary}</a> <span class="quiet"><When at={s.created_at} /> · {judged(list(s.verdicts))}</span></div></li>)}</ul>
+    <ul class="rows">{list(of).map((s) => <li key={s.id} class="row"><Mark of={s.severity} short /><div><Link href={to("insights", s.id)}>{s.summary}</Link> <span class="quiet"><When at={s.created_at} /> · {judged(list(s.verdicts))}</span></div></li>)}</ul>
   </section>;
 }
 

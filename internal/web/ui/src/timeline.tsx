@@ -1,40 +1,58 @@
 // When the runs of an investigation did what: a lane for each, from their journals.
-import { useEffect, useState } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { get } from "./api";
 import { date, list, plural, span, time, zone } from "./format";
-import { Mark } from "./parts";
+import { firstOf, Journal, pageOfSteps } from "./journal";
+import { Export, Link, Mark } from "./parts";
 import { query, type Problem } from "./api";
 import { to } from "./router";
 import type { PageOfRecord, Record as Step, Run } from "./types";
 
-/** pageOfSteps is how many records of a journal are read and shown at a time. */
-export const pageOfSteps = 200;
-
 const mostLanes = 12, longest = 20_000; // a pause is drawn no longer than this, in ms
 
-interface Lane { run: Run; steps: Step[]; gone?: boolean; wrong?: string; more?: boolean }
+/** A Lane is a run with the beginning of its journal; missing is why that is not there. */
+interface Lane { run: Run; steps: Step[]; more?: boolean; missing?: string }
 
-/** Timeline reads the journals of the runs; since is when they were written. */
-export function Timeline({ runs, since }: { runs: Run[]; since: string | undefined }) {
+/** Timeline draws the runs; since is when their journals were written. */
+export const Timeline = (of: { runs: Run[]; since: string | undefined }) => (useContext(Export) ? <Exported {...of} /> : <Kept {...of} />);
+
+/** Kept reads the journals of the runs. */
+function Kept({ runs, since }: { runs: Run[]; since: string | undefined }) {
   const [lanes, put] = useState<Lane[]>();
   const key = runs.map((r) => r.run_id + r.outcome + r.state).join();
   useEffect(() => {
     let over = false;
     void Promise.all(runs.slice(0, mostLanes).map((run): Promise<Lane> => get<PageOfRecord>("/runs/" + encodeURIComponent(run.run_id) + query({ limit: pageOfSteps }))
-      .then((p) => ({ run, steps: list(p.items), more: !!p.next }), (e: Problem) => ({ run, steps: [], gone: e.status === 404, wrong: e.message })))).then((l) => over || put(l));
+      .then((p) => ({ run, steps: list(p.items), more: !!p.next }), (e: Problem) => ({ run, steps: [], missing: e.status === 404 ? expired(since) ?? "Its journal is not kept any more." : "Its journal cannot be read: " + e.message })))).then((l) => over || put(l));
     return () => void (over = true);
   }, [key]);
   if (!runs.length) return <p class="quiet">{expired(since) ?? "No run is known."}</p>;
-  const scale = scaleOf(list(lanes).flatMap((l) => l.steps));
   return <>
-    <ul class="lanes">{(lanes ?? runs.map((run): Lane => ({ run, steps: [] }))).map((l) => <li key={l.run.run_id}>
-      <p><Mark of={l.run.outcome || "running"} /> <a href={to("runs", l.run.run_id)}>{l.run.skill || "coordinator"}</a> <span class="quiet">{list(l.run.targets).slice(0, 3).map((t) => t.node + "/" + t.target).join(", ")}{list(l.run.targets).length > 3 && ` and ${list(l.run.targets).length - 3} more`} {l.run.state} {l.run.error}{l.steps.length > 0 && " · " + (l.more ? "more than " : "") + plural(l.steps.length, "record")}</span></p>
-      {l.steps.length > 0 && <Bar of={l} at={scale.at} />}
-      {l.gone && <p class="quiet">{expired(since) ?? "Its journal is not kept any more."}</p>}
-      {!l.gone && l.wrong && <p class="quiet">Its journal cannot be read: {l.wrong}</p>}
-      {told(l.steps).map(([s, text]) => <p key={s.n} class="note"><a href={to("runs", l.run.run_id) + query({ from: Math.floor((s.n - 1) / pageOfSteps) * pageOfSteps + 1 }) + "#" + s.n}>{text}</a> <span class="quiet">{time(s.at)}</span></p>)}
-    </li>)}</ul>
+    <Lanes of={lanes ?? runs.map((run) => ({ run, steps: [] }))} step={(run, n) => to("runs", run) + query({ from: firstOf(n) }) + "#" + n} />
     {runs.length > mostLanes && <p class="quiet">{runs.length - mostLanes} more runs.</p>}
+  </>;
+}
+
+/** Exported has the journals in the export, and their records in place. */
+function Exported({ runs }: { runs: Run[] }) {
+  const journals = useContext(Export)!.journals ?? {}, of = (run: Run) => list(journals[run.run_id]);
+  if (!runs.length) return <p class="quiet">The export names no run.</p>;
+  return <Lanes of={runs.map((run) => (of(run).length ? { run, steps: of(run).slice(0, pageOfSteps), more: of(run).length > pageOfSteps } : { run, steps: [], missing: "The export has no journal of it." }))}
+    step={(run, n) => "#" + run + "." + n} below={(run) => of(run).length > 0 && <Journal run={run.run_id} records={of(run)} />} />;
+}
+
+/** Lanes draws them on one scale; step is the address of a record, below what else a lane has. */
+function Lanes({ of, step, below }: { of: Lane[]; step: (run: string, n: number) => string; below?: (run: Run) => ComponentChildren }) {
+  const scale = scaleOf(of.flatMap((l) => l.steps));
+  return <>
+    <ul class="lanes">{of.map((l) => <li key={l.run.run_id}>
+      <p><Mark of={l.run.outcome || "running"} /> <Link href={to("runs", l.run.run_id)}>{l.run.skill || "coordinator"}</Link> <span class="quiet">{list(l.run.targets).slice(0, 3).map((t) => t.node + "/" + t.target).join(", ")}{list(l.run.targets).length > 3 && ` and ${list(l.run.targets).length - 3} more`} {l.run.state} {l.run.error}{l.steps.length > 0 && " · " + (l.more ? "more than " : "") + plural(l.steps.length, "record")}</span></p>
+      {l.steps.length > 0 && <Bar of={l} at={scale.at} />}
+      {l.missing && <p class="quiet">{l.missing}</p>}
+      {told(l.steps).map(([s, text]) => <p key={s.n} class="note"><a href={step(l.run.run_id, s.n)}>{text}</a> <span class="quiet">{time(s.at)}</span></p>)}
+      {below?.(l.run)}
+    </li>)}</ul>
     {scale.end > scale.begin && <p class="quiet">{time(scale.begin)} to {time(scale.end)} {zone()}{scale.cut && `; pauses over ${span(longest)} are drawn as ${span(longest)}`}; waiting is outlined.</p>}
   </>;
 }
