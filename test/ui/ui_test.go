@@ -127,7 +127,7 @@ func newStage(t *testing.T) *stage {
 	for path, do := range map[string]func(body []byte) (any, error){
 		"/where": s.where, "/publish": s.publish, "/nats/stop": s.stopNATS, "/nats/start": s.startNATS,
 		"/web/stop": s.stopWeb, "/web/start": s.startWeb, "/purge": s.purge, "/messages": s.messages,
-		"/viewer": s.viewer, "/consumers": s.consumers, "/serve": s.serve,
+		"/viewer": s.viewer, "/consumers": s.consumers, "/serve": s.serve, "/show": s.show,
 		"/agents": s.agents, "/release": s.release, "/asked": s.asked,
 	} {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {

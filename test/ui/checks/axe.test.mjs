@@ -79,6 +79,21 @@ async function look(state) {
 
 test("25: axe finds nothing on empty pages", async () => assert.deepEqual(await look("empty"), []));
 
+test("25, 27: axe finds nothing on an exported insight with all of it open, and nothing sticks out or lies over another", async () => {
+  await publish(finding(), insight({ notification_ids: ["n-1"] }), ...full());
+  const page = await open("/insights/c1f09a7be2d44510"), found = [];
+  const { ui, token } = await control("/show", await page.evaluate(async () => (await fetch("/api/v1/insights/c1f09a7be2d44510/bundle")).text()));
+  await page.context().close();
+  for (const [name, options] of Object.entries(looks)) {
+    const page = await open("/open?fact=n-1&open=all,run-os,run-os.2", { ...options, at: { url: ui, token } });
+    await page.locator("[id='run-os.2'] pre").waitFor();
+    for (const v of await violations(page, options.rules)) found.push(`${name}: ${v}`);
+    if (name === "small") for (const check of [overlaps, small, overflow]) for (const o of await check(page)) found.push(`${check.name}: ${o}`);
+    await page.context().close();
+  }
+  assert.deepEqual(found, []);
+});
+
 test("25, 27: axe finds nothing on full pages, and at 320 px nothing sticks out", async () => {
   await publish(
     finding(), insight(), insight({ id: "none1", investigation_id: "inv-n", correlation_type: "none", severity: "info", summary: "Nothing is wrong on web-1" }),

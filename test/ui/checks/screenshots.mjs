@@ -59,6 +59,7 @@ test("pictures", async () => {
   await seed();
   await control("/serve", { subject: "probe.db-3.words", answer: { skill: "postgres", kind: "postgres", title: "PostgreSQL", summary: "", prompt: "", metrics: [["connections_used", "count", "gauge"], ["connections_max", "count", "info"], ["locks_waiting", "count", "gauge"], ["replication_lag_seconds", "seconds", "gauge"], ["version", "text", "info"]].map(([name, unit, kind]) => ({ name, unit, kind, doc: "" })), checks: [{ metric: "connections_used", op: "above", warn: 400, critical: 475, says: "" }, { metric: "replication_lag_seconds", op: "above", warn: 30, says: "" }] } });
   mkdirSync(process.env.UI_OUT, { recursive: true });
+  const first = await open("/insights"), { ui, token } = await control("/show", await first.evaluate(async () => (await fetch("/api/v1/insights/c1f09a7be2d44510/bundle")).text()));
   for (const dark of [false, true])
     for (const width of [1100, 320]) {
       const page = await open("/insights", { dark, viewport: { width, height: width === 320 ? 640 : 900 } });
@@ -72,5 +73,9 @@ test("pictures", async () => {
         if (name === "insight") await page.screenshot({ path: `${process.env.UI_OUT}/insight-whole-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: true });
       }
       await page.context().close();
+      const exported = await open("/open?fact=n-77a1&open=run-pg,run-pg.4", { dark, viewport: { width, height: width === 320 ? 640 : 900 }, at: { url: ui, token } });
+      await exported.locator("[id='run-pg.4'] pre").waitFor();
+      await exported.screenshot({ path: `${process.env.UI_OUT}/open-${dark ? "dark" : "light"}${width === 320 ? "-320" : ""}.png`, fullPage: true });
+      await exported.context().close();
     }
 });

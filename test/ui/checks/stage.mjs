@@ -23,9 +23,9 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** open returns a page, signed in, at a path. */
+/** open returns a page, signed in, at a path of the stage's server, or of another one. */
 export async function open(path, options = {}) {
-  const { url, token } = await control("/where");
+  const { url, token } = options.at ?? (await control("/where"));
   const context = options.context ?? (await browser.newContext({ viewport: options.viewport ?? { width: 1100, height: 800 }, colorScheme: options.dark ? "dark" : "light", forcedColors: options.forced ? "active" : "none", timezoneId: options.zone, acceptDownloads: true }));
   const page = await context.newPage();
   page.on("pageerror", (e) => wrong.push(`${path}: ${e.message}`));
