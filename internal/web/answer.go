@@ -74,7 +74,7 @@ func (f *front) answer(w http.ResponseWriter, r *http.Request, v any, err error)
 	status := http.StatusOK
 	if err != nil {
 		status, v = statusOf(err)
-		if status >= 500 {
+		if status >= 500 && r.Context().Err() == nil { // else nobody waits for it any more
 			f.log.Warn("a question of the API failed", "path", r.URL.Path, "status", status, "err", err)
 		}
 	} else if a, ok := v.(accepted); ok {
