@@ -75,7 +75,9 @@ func (o *Opened) Run(ctx context.Context, listen string, ready func(address stri
 
 // Handler returns what answers, guarded. It can be served by any server.
 func (o *Opened) Handler() http.Handler {
-	return o.guard(o.mux(o.routes(), "this server shows a file and has no fleet: "+prefix+"/opened is all that it has"))
+	mux := o.mux(o.routes(), "this server shows a file and has no fleet: "+prefix+"/opened is all that it has")
+	mux.Handle("GET /{$}", http.RedirectHandler("/open", http.StatusSeeOther))
+	return o.guard(mux)
 }
 
 func (o *Opened) routes() []route {

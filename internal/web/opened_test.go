@@ -49,6 +49,9 @@ func TestAnExportIsShownWithoutNATS(t *testing.T) {
 		t.Errorf("with another token: %s", resp.Status)
 	}
 	s.url = "http://" + s.at
+	if resp, _ := s.do("GET", "/", nil); resp.Header.Get("Location") != "/open" {
+		t.Errorf("where one begins: %s, %s", resp.Status, resp.Header.Get("Location"))
+	}
 	if resp, b := s.do("GET", "/open", nil); resp.StatusCode != http.StatusOK || !bytes.Contains(b, []byte("app.js")) || !strings.HasPrefix(resp.Header.Get("Content-Security-Policy"), "default-src 'none'") {
 		t.Errorf("its page: %s: %s", resp.Status, b)
 	}

@@ -160,6 +160,7 @@ test("29: all times change with z", async () => {
   await page.waitForSelector(".fact");
   await page.locator("#n-1 > summary").click();
   await page.locator("#n-1 .plot details > summary").click();
+  await page.locator("#n-1 .plot table").waitFor();
   const times = () => page.evaluate(() => [...document.querySelectorAll("main *")].filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && /\d\d:\d\d:\d\d/.test(n.data))).map((e) => e.textContent.match(/\d\d:\d\d:\d\d/)[0]));
   const utc = await times(), labels = await page.locator("main [aria-label*='UTC']").count();
   await page.locator("h1").focus();

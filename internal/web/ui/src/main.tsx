@@ -22,6 +22,7 @@ const pages: [string, string, string][] = [["/insights", "Insights", "i"], ["/in
 
 function Body() {
   const [first, second] = place.value.path;
+  if (exported.value) return <Opened />;
   switch (first) {
     case undefined:
     case "insights": return second ? <InsightPage id={second} /> : <Insights />;
@@ -129,7 +130,8 @@ void (async () => {
     place.value = { ...place.value, hash: "" };
     await signIn(decodeURIComponent(token)).catch(() => undefined);
   }
-  await learn();
+  const known = learn();
+  if (place.value.path[0] === "open") await known; // is it a file of the server's, or one to be chosen?
   render(<App />, root);
   setInterval(() => void learn(), 4000);
 })();

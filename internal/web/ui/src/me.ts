@@ -1,7 +1,6 @@
 // What may be done here.
 import { signal } from "@preact/signals";
 import { get, lost } from "./api";
-import { go, place } from "./router";
 import type { Me } from "./types";
 
 export const me = signal<Me | undefined>(undefined);
@@ -21,10 +20,7 @@ export async function learn(): Promise<void> {
     const m = await get<Me>("/me");
     me.value = m;
     exported.value = !!m.opened;
-    if (m.opened) {
-      if (place.value.path[0] !== "open") go("/open", true);
-      return;
-    }
+    if (m.opened) return;
     away.value = m.connected ? 0 : away.value || Date.now();
     mayWrite.value = m.can_write && m.connected;
     if (m.connected) reader.value = !m.can_write;

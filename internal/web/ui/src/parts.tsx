@@ -1,6 +1,6 @@
 // Small parts that pages share.
 import { createContext, type ComponentChildren, type VNode } from "preact";
-import { useContext, useEffect, useRef, useState } from "preact/hooks";
+import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get, Problem } from "./api";
 import { listening, onReset } from "./live";
 import { ago, date, list, number, plural, time, value as written, zone } from "./format";
@@ -55,7 +55,8 @@ export function useData<T>(path: string): Loaded<T> {
   const soon = useRef<ReturnType<typeof setTimeout>>(undefined);
   // Events come in bursts: what they make old is read once.
   const reload = useRef(() => { clearTimeout(soon.current); soon.current = setTimeout(() => again((n) => n + 1), 150); }).current;
-  useEffect(() => {
+  // Not after the first paint, as an effect would be: it is what the reader waits for.
+  useLayoutEffect(() => {
     let over = false;
     if (path) listening().then(() => get<T>(path)).then((data) => {
       seen.delete(path);
@@ -181,7 +182,7 @@ export function Plot({ of }: { of: Evidence }) {
       <text x="50" y="146">{time(t0)}</text><text x={end} y="146" text-anchor="end">{time(t1)} {zone()}</text>
     </svg>
     <figcaption>{typeof of.threshold === "number" && <>threshold {written(of.threshold, of.unit)} (dashed) </>}{typeof of.baseline === "number" && <>usually {written(of.baseline, of.unit)} (dotted)</>}</figcaption>
-    <details><summary>as a table</summary><table><thead><tr><th scope="col">time, {zone()}</th><th scope="col">{of.name}</th></tr></thead><tbody>{p.map((q) => <tr key={q.t}><td>{time(q.t)}</td><td class="n">{written(q.v, of.unit)}</td></tr>)}</tbody></table></details>
+    <Later summary="as a table">{() => <table><thead><tr><th scope="col">time, {zone()}</th><th scope="col">{of.name}</th></tr></thead><tbody>{p.map((q) => <tr key={q.t}><td>{time(q.t)}</td><td class="n">{written(q.v, of.unit)}</td></tr>)}</tbody></table>}</Later>
   </figure>;
 }
 
@@ -192,4 +193,10 @@ export function Copy({ text, what, children }: { text: string; what: string; chi
 }
 
 /** Raw shows a value as JSON, folded. */
-export const Raw = ({ of }: { of: unknown }) => <details class="raw"><summary>JSON</summary><pre>{JSON.stringify(of, null, 2)}</pre></details>;
+export const Raw = ({ of }: { of: unknown }) => <Later summary="JSON" cls="raw">{() => <pre>{JSON.stringify(of, null, 2)}</pre>}</Later>;
+
+/** Later is a part that is made when it is opened: a page has many, and most stay closed. */
+function Later({ summary, cls, children }: { summary: string; cls?: string; children: () => ComponentChildren }) {
+  const [open, turn] = useState(false);
+  return <details class={cls} onToggle={(e) => turn(e.currentTarget.open)}><summary>{summary}</summary>{open && children()}</details>;
+}
