@@ -47,10 +47,16 @@ const units: Record<string, string> = {
   percent: " %", bytes: " B", KiB: " KiB", MiB: " MiB", seconds: " s", milliseconds: " ms", per_second: " /s", bytes_per_second: " B/s", count: "", ratio: "", load: "", text: "",
 };
 
+/** grouped sets a comma after each three digits. What browsers have for it takes 20 ms at its first use. */
+function grouped(v: number): string {
+  const [whole, part] = String(v).split(".");
+  return whole!.replace(/\B(?=(\d{3})+$)/g, ",") + (part ? "." + part : "");
+}
+
 export function number(v: number): string {
   if (!isFinite(v)) return String(v);
   const digits = Math.abs(v) >= 100 || Number.isInteger(v) ? 0 : Math.abs(v) >= 1 ? 2 : 4;
-  return Number(v.toFixed(digits)).toLocaleString("en-US", { maximumFractionDigits: 4 });
+  return grouped(Number(v.toFixed(digits)));
 }
 
 export function value(v: unknown, unit?: string): string {
@@ -61,4 +67,4 @@ export function value(v: unknown, unit?: string): string {
 
 export const list = <T>(v: T[] | null | undefined): T[] => v ?? [];
 
-export const plural = (n: number, what: string) => `${n.toLocaleString("en-US")} ${what}${n === 1 ? "" : "s"}`;
+export const plural = (n: number, what: string) => `${grouped(n)} ${what}${n === 1 ? "" : "s"}`;
