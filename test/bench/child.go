@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
+	"github.com/fleetlens/fleetlens/internal/web"
 )
 
 // serverCommand is a NATS server in a process of its own, so that its CPU time is
@@ -36,20 +37,45 @@ func serverCommand() *cobra.Command {
 	return cmd
 }
 
-// A natsServer is a server in a process of its own.
-type natsServer struct {
-	url string
-	pid int
-	end func()
+// webServerCommand is the web server of the benchmark ui in a process of its own, for
+// the same reason. It ends when its standard input does.
+func webServerCommand() *cobra.Command {
+	var url string
+	cmd := &cobra.Command{Use: "web-server", Short: "The web server of another benchmark", Hidden: true, Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&url, "server", "", "`URL` of NATS")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		log := warnings(cmd.ErrOrStderr())
+		conn, err := bus.Dial(cmd.Context(), bus.Config{Server: url}, "bench-web", log)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		s, err := web.New(conn, web.Config{}, log)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(cmd.Context())
+		defer cancel()
+		go func() { _, _ = io.Copy(io.Discard, cmd.InOrStdin()); cancel() }()
+		return s.Run(ctx, "127.0.0.1:0", func(at string) { fmt.Fprintf(cmd.OutOrStdout(), "http://%s %s\n", at, s.Token()) })
+	}
+	return cmd
 }
 
-// startServer starts a server with every stream of the table.
-func (b *bench) startServer(ctx context.Context) (*natsServer, error) {
+// A part is this program with other arguments, in a process of its own.
+type part struct {
+	says string // its first line
+	pid  int
+	end  func()
+}
+
+// startPart starts one, and returns when it has said something.
+func (b *bench) startPart(ctx context.Context, args ...string) (*part, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "nats-server", "--dir", filepath.Join(b.dir, "nats"))
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Stderr = b.errOut
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -62,16 +88,33 @@ func (b *bench) startServer(ctx context.Context) (*natsServer, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &natsServer{pid: cmd.Process.Pid, end: func() {
-		_ = in.Close() // the server is gone then
+	c := &part{pid: cmd.Process.Pid, end: func() {
+		_ = in.Close() // it is gone then
 		_ = cmd.Wait() // how it ended says nothing about what was measured
 	}}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		s.end()
-		return nil, fmt.Errorf("the NATS server did not start: %w", err)
+		c.end()
+		return nil, fmt.Errorf("%s did not start: %w", args[0], err)
 	}
-	s.url = strings.TrimSpace(line)
+	c.says = strings.TrimSpace(line)
+	return c, nil
+}
+
+// A natsServer is a server in a process of its own.
+type natsServer struct {
+	url string
+	pid int
+	end func()
+}
+
+// startServer starts a server with every stream of the table.
+func (b *bench) startServer(ctx context.Context) (*natsServer, error) {
+	c, err := b.startPart(ctx, "nats-server", "--dir", filepath.Join(b.dir, "nats"))
+	if err != nil {
+		return nil, err
+	}
+	s := &natsServer{url: c.says, pid: c.pid, end: c.end}
 	conn, err := b.dial(ctx, bus.Config{Server: s.url})
 	if err == nil {
 		_, err = conn.Setup(ctx, bus.SetupOptions{Skills: []string{"os"}})

@@ -15,10 +15,11 @@
 //	go run ./test/bench petshop FOLDER  root causes of injected faults, beside plain rivals
 //	go run ./test/bench rank DIR  root causes of labelled cases in a neutral format
 //	go run ./test/bench nab FOLDER     anomalies on labelled series, scored as the Numenta benchmark does
+//	go run ./test/bench ui        the web UI in Chromium: what it loads, how soon it shows, 10,000 nodes live
 //
 // Progress goes to standard error. The last line of standard output is one JSON
 // object, with the units in its names. Each run ends by itself within 90 seconds
-// (storm: five minutes; fleet: a bit more than a minute a scenario), starts its own NATS and speaks on loopback only. Figures are to be compared
+// (storm and ui: five minutes; fleet: a bit more than a minute a scenario), starts its own NATS and speaks on loopback only. Figures are to be compared
 // within one run: they depend on the machine and on what else it does, which the
 // load average in the output tells.
 package main
@@ -42,7 +43,7 @@ import (
 const longest = 90 * time.Second
 
 // takes are those that need longer.
-var takes = map[string]time.Duration{"beam": 10 * time.Minute, "storm": 5 * time.Minute, "fleet": 90 * time.Minute, "quiet": 25 * time.Hour}
+var takes = map[string]time.Duration{"beam": 10 * time.Minute, "storm": 5 * time.Minute, "ui": 5 * time.Minute, "fleet": 90 * time.Minute, "quiet": 25 * time.Hour}
 
 func main() { proc.Exit(command()) }
 
@@ -66,7 +67,7 @@ loopback only. The cores are better left to it: what else ran shows as "load_1m"
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(quietCommand(), stormCommand())
 	root.AddCommand(fleetCommand(), fleetProcess(), petshopCommand(), rankCommand())
-	root.AddCommand(probeCommand(), beamCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), serverCommand())
+	root.AddCommand(probeCommand(), beamCommand(), e2eCommand(), ingestCommand(), scaleCommand(), askCommand(), tokensCommand(), loopCommand(), luaCommand(), loghubCommand(), nabCommand(), uiCommand(), serverCommand(), webServerCommand())
 	return root
 }
 
