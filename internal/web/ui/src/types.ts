@@ -56,6 +56,7 @@ export interface Bundle {
   said: Said;
   similar: SimilarInsight[] | null;
   superseded_by?: string;
+  type: string;
 }
 
 export interface CallDoc {
@@ -287,6 +288,7 @@ export interface Listener {
 export interface Me {
   can_write: boolean;
   connected: boolean;
+  opened?: boolean;
   role?: string;
   url: string;
   why?: string;
