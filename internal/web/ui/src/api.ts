@@ -47,6 +47,16 @@ function problem(body: unknown, status: number): Problem {
 
 export const api = async <T>(path: string, init: RequestInit = {}): Promise<T> => read<T>(await reach(path, init));
 
+/** getNew reads a path unless it is what it was, by the tag that it had; undefined: it is. */
+export async function getNew<T>(path: string, tag?: string): Promise<{ data: T; tag: string | null } | undefined> {
+  const answer = await reach(path, {}), now = answer.headers.get("ETag");
+  if (answer.ok && tag && now === tag) {
+    void answer.body?.cancel();
+    return undefined;
+  }
+  return { data: await read<T>(answer), tag: now };
+}
+
 export const get = <T>(path: string) => api<T>(path);
 
 /** post says something; said twice under one key it is said once. */

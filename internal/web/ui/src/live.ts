@@ -1,5 +1,6 @@
 // Live events. One connection a browser: a SharedWorker has it where there are such,
 // else each page while it can be seen.
+import { exported } from "./me";
 import { open } from "./source";
 import type { Event as Told } from "./types";
 
@@ -8,18 +9,15 @@ const listeners = new Map<string, Set<Listener>>();
 let resets = new Set<() => void>();
 
 // What was read before events came may be old: something may have happened in between.
-let early = false, hears: () => void;
-const heard = new Promise<void>((f) => (hears = f));
+let early = false;
 
-/** listening waits until events come, but not for long: what is read then need not be read again. */
-export async function listening(): Promise<void> {
-  begin();
-  await Promise.race([heard, new Promise((f) => setTimeout(f, 100))]);
+/** listen has events come. What is read from now on is read again when they begin to. */
+export function listen(): void {
   early = true;
+  begin();
 }
 
 function pass(topic: string, data: string): void {
-  if (topic === "ready") hears();
   if (topic === "reset" || (topic === "ready" && early)) resets.forEach((f) => f());
   const all = listeners.get(topic);
   if (!all?.size) return;
@@ -44,7 +42,7 @@ export function onReset(f: () => void): () => void {
 let begun = false;
 
 function begin(): void {
-  if (begun) return;
+  if (begun || exported.value) return; // of a file nothing comes
   begun = true;
   if (typeof SharedWorker !== "undefined") {
     const w = new SharedWorker("/worker.js", { name: "fleetlens" });

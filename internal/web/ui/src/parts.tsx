@@ -1,8 +1,8 @@
 // Small parts that pages share.
 import { createContext, type ComponentChildren, type VNode } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { get, Problem } from "./api";
-import { listening, onReset } from "./live";
+import { getNew, Problem } from "./api";
+import { listen, onReset } from "./live";
 import { ago, date, list, number, plural, time, value as written, zone } from "./format";
 import { why } from "./me";
 import { go, place, set } from "./router";
@@ -50,7 +50,7 @@ const seen = new Map<string, unknown>(); // the last answers: going back shows t
 
 /** useData reads a path, keeps the answer while it is read again, and says what was wrong. An empty path reads nothing. */
 export function useData<T>(path: string): Loaded<T> {
-  const [state, put] = useState<{ data?: T; error?: Problem; path: string }>({ path: "" });
+  const [state, put] = useState<{ data?: T; tag?: string | null; error?: Problem; path: string }>({ path: "" });
   const [turn, again] = useState(0);
   const soon = useRef<ReturnType<typeof setTimeout>>(undefined);
   // Events come in bursts: what they make old is read once.
@@ -58,11 +58,13 @@ export function useData<T>(path: string): Loaded<T> {
   // Not after the first paint, as an effect would be: it is what the reader waits for.
   useLayoutEffect(() => {
     let over = false;
-    if (path) listening().then(() => get<T>(path)).then((data) => {
+    if (path) listen();
+    if (path) getNew<T>(path, state.path === path && !state.error ? state.tag ?? undefined : undefined).then((it) => {
+      if (!it) return;
       seen.delete(path);
-      seen.set(path, data);
+      seen.set(path, it.data);
       if (seen.size > 20) seen.delete(seen.keys().next().value!);
-      if (!over) put({ data, path });
+      if (!over) put({ ...it, path });
     }, (error) => over || put((s) => (s.path === path ? { ...s, error } : { error, path })));
     return () => void (over = true);
   }, [path, turn]);
