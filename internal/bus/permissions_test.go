@@ -198,7 +198,7 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"deadletters.FL_WORK", "operator coordinator", "client viewer"},
 	{"probe.OWN.call", "operator", "probe"},
 	{"probe.OWN.snapshot", "operator", "probe"},
-	{"probe.OWN.words", "coordinator", "probe"},
+	{"probe.OWN.words", "coordinator client viewer", "probe"},
 	{"probe.OWN.shell", "", ""},
 	{"probe.OTHER.call", "operator", ""},
 	{"probe.*.call", "-", ""},

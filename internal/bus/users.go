@@ -60,6 +60,7 @@ const own = "UserName"
 func Roles() []Role {
 	reads := concat(
 		directGet(published()...), api("STREAM.MSG.GET", Journal, People, State), api("STREAM.INFO", names()...), api("STREAM.NAMES"), api("STREAM.LIST"),
+		[]string{protocol.ProbeSubject(protocol.Any, "words")}, // what a skill's fields mean
 		api("CONSUMER.INFO", Work+".*", Intake+".*"), // how much work waits, and whether anybody takes it
 	)
 	watches := concat([]string{

@@ -34,6 +34,12 @@ func (f failure) Error() string { return f.text }
 // errAway is what is said while NATS is.
 var errAway = failure{http.StatusServiceUnavailable, "not connected with NATS: what was read before is all there is until it is back"}
 
+// needsOperator is an error of something that operators may do and clients may not.
+type needsOperator struct{ error }
+
+// Unwrap returns the error.
+func (e needsOperator) Unwrap() error { return e.error }
+
 // Problem is the body of every answer that is an error.
 type Problem struct {
 	Error string `json:"error"`
@@ -53,6 +59,9 @@ func statusOf(err error) (int, Problem) {
 		return http.StatusConflict, p
 	case errors.As(err, new(*bus.DeniedError)):
 		p.Role = bus.ClientRole
+		if errors.As(err, new(needsOperator)) {
+			p.Role = bus.OperatorRole
+		}
 		return http.StatusForbidden, p
 	case errors.As(err, &refusal) && refusal.Code >= 400 && refusal.Code < 600:
 		return refusal.Code, p
