@@ -29,8 +29,8 @@ func Open(bundle io.Reader, c Config, log *slog.Logger) (*Opened, error) {
 	return &Opened{front: f, bundle: b}, err
 }
 
-// maxBundle is how large an export may be: a thousand times what a usual one has.
-const maxBundle = 256 << 20
+// maxBundle is how large an export may be: ten times what one with the longest journals has.
+const maxBundle = 64 << 20
 
 // readBundle reads an export, and says what is wrong with what is none.
 func readBundle(from io.Reader) (*Bundle, error) {

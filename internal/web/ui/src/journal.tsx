@@ -27,10 +27,9 @@ export function Steps({ records, of = "" }: { records: Step[]; of?: string }) {
 export function Journal({ run, records }: { run: string; records: Step[] }) {
   const of = run + ".", hash = place.value.hash, from = hash.startsWith(of) ? firstOf(Number(hash.slice(of.length)) || 1) : 1;
   const shown = records.filter((r) => r.n >= from && r.n < from + pageOfSteps), more = records.some((r) => r.n >= from + pageOfSteps);
-  const open = hash.startsWith(of) || (place.value.query.get("open") ?? "").split(",").includes(run);
   return <Fold id={run}><summary>Its records</summary>
-    {open && <><Steps records={shown} of={of} />
-      {(from > 1 || more) && <p class="pages">{from > 1 && <a href={"#" + of + (from - pageOfSteps)}>the {pageOfSteps} before</a>} {more && <a href={"#" + of + (from + pageOfSteps)}>the {pageOfSteps} after</a>}</p>}</>}
+    <Steps records={shown} of={of} />
+    {(from > 1 || more) && <p class="pages">{from > 1 && <a href={"#" + of + (from - pageOfSteps)}>the {pageOfSteps} before</a>} {more && <a href={"#" + of + (from + pageOfSteps)}>the {pageOfSteps} after</a>}</p>}
   </Fold>;
 }
 

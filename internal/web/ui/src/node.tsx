@@ -5,7 +5,7 @@ import { Console } from "./console";
 import { Fields } from "./fields";
 import { ago, list, span, value } from "./format";
 import { on } from "./live";
-import { Fold, isOpen, Mark, Page, Raw, Spark, State, useData, When } from "./parts";
+import { Fold, Mark, Page, Raw, Spark, State, useData, When } from "./parts";
 import { place, to } from "./router";
 import { Skills } from "./skills";
 import type { NodeView, PageOfAnomaly, PageOfChange, PageOfInsight } from "./types";
@@ -35,7 +35,7 @@ function Host({ node }: { node: string }) {
       </div>
       {list(d.snapshots).map((s) => <section key={s.target + "/" + s.skill}><Fold id={s.target + "/" + s.skill} cls="snapshot"><summary>{s.skill} <span class="quiet">{s.target} · {ago(s.captured_at)}</span>{list(s.errors).length > 0 && <span class="quiet"> · not whole</span>}</summary>
         {list(s.errors).map((e, k) => <p key={k} class="wrong">{e}</p>)}
-        {isOpen(s.target + "/" + s.skill) && <Fields of={s} />}</Fold></section>)}
+        <Fields of={s} /></Fold></section>)}
       <Console node={node} targets={list(d.targets).map((t) => t.name)} />
       <Raw of={d.links} />
     </>}</State>

@@ -1,5 +1,5 @@
 // Small parts that pages share.
-import { createContext, type ComponentChildren, type VNode } from "preact";
+import { createContext, toChildArray, type ComponentChildren, type VNode } from "preact";
 import { useContext, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getNew, Problem } from "./api";
 import { listen, onReset } from "./live";
@@ -97,18 +97,17 @@ const unfolded = (name: string) => (place.value.query.get(name) ?? "").split(","
 /** ledTo is whether the address leads to a fold, or into it. */
 const ledTo = (id: string) => place.value.hash === id || place.value.hash.startsWith(id + ".");
 
-/** isOpen is whether the fold of an id is open: the address names it, or leads to it. */
-export const isOpen = (id: string, name = "open", inverse = false) => unfolded(name).includes(id) !== inverse || ledTo(id);
-
-/** Fold is a part that opens in place; which ones are open stands in the address. */
+/** Fold is a part that opens in place; which ones are open stands in the address. What stands below its first child, the summary, is made when it is first open. */
 export function Fold({ id, name = "open", cls, inverse = false, children }: { id: string; name?: string; cls?: string | undefined; inverse?: boolean; children: ComponentChildren }) {
-  const all = unfolded(name), open = isOpen(id, name, inverse);
+  const all = unfolded(name), open = all.includes(id) !== inverse || ledTo(id);
   const toggle = (e: Event) => {
     const is = (e.currentTarget as HTMLDetailsElement).open;
     if (is !== open) set(name, [...all.filter((x) => x !== id), ...(is !== inverse ? [id] : [])].join(","));
     if (!is && ledTo(id)) go(location.pathname + location.search, true);
   };
-  return <details class={cls} id={id} open={open} onToggle={toggle}>{children}</details>;
+  const opened = useRef(false), [summary, ...below] = toChildArray(children);
+  opened.current ||= open;
+  return <details class={cls} id={id} open={open} onToggle={toggle}>{summary}{opened.current && below}</details>;
 }
 
 /** Needs says beside a control why it cannot be used. */
