@@ -3,7 +3,7 @@ import { useContext, useEffect, useState } from "preact/hooks";
 import { post, Problem } from "./api";
 import { list, number, plural, value, zone } from "./format";
 import { on } from "./live";
-import { Copy, Export, Fold, Link, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, When, Wrong } from "./parts";
+import { Copy, Export, Fold, Link, Mark, Marked, Needs, Page, Plot, Raw, Spark, State, useData, usePainted, When, Wrong } from "./parts";
 import { Timeline } from "./timeline";
 import { FollowUp } from "./followup";
 import { byWhom, severityOf } from "./insights";
@@ -17,9 +17,9 @@ export function InsightPage({ id }: { id: string }) {
   const view = useData<InsightView>("/insights/" + encodeURIComponent(id));
   useEffect(() => on("people", view.reload), []);
   useEffect(() => on("insights", view.reload), []); // one may take its place
-  const i = view.data?.insight;
+  const i = view.data?.insight, answered = usePainted(!!i); // the answer first, then what proves it
   return <Page title={i?.summary ?? "Insight " + id} heading={i && <Marked text={i.summary} figures={i.figures} />} actions={i && <Actions of={i} said={view.data!.said} changed={view.reload} />}>
-    <State of={view}>{(v) => <Whole v={v} changed={view.reload} />}</State>
+    <State of={view}>{(v) => answered && <Whole v={v} changed={view.reload} />}</State>
   </Page>;
 }
 

@@ -72,6 +72,13 @@ export function useData<T>(path: string): Loaded<T> {
   return { data: (state.path === path ? state.data : undefined) ?? (seen.get(path) as T | undefined), error: state.path === path ? state.error : undefined, reload };
 }
 
+/** usePainted is whether what is made first was painted since it is there: what costs more comes then. */
+export function usePainted(there = true): boolean {
+  const [painted, paint] = useState(false);
+  useEffect(() => { if (there) paint(true); }, [there]);
+  return painted;
+}
+
 export interface List<T> extends Loaded<{ items: T[] | null; next?: string }> {
   shown: T[];
   fresh: number;

@@ -4,14 +4,14 @@ import { useContext } from "preact/hooks";
 import { Drawing } from "./drawing";
 import { list, number, plural } from "./format";
 import { severityOf } from "./insights";
-import { Export, Fold, Link, Mark, State, useData } from "./parts";
+import { Export, Fold, Link, Mark, State, useData, usePainted } from "./parts";
 import { to } from "./router";
 import type { Insight, Names, Radius, RadiusBox } from "./types";
 
 /** Where shows the radius of an insight as it is now; of one that is read from a file, as it was exported with it. */
 export function Where({ of }: { of: Insight }) {
-  const well = severityOf(of) === "none", nodes = list(of.nodes), exported = useContext(Export);
-  const now = useData<Radius>(well || exported ? "" : `/insights/${encodeURIComponent(of.id)}/radius`);
+  const well = severityOf(of) === "none", nodes = list(of.nodes), exported = useContext(Export), painted = usePainted();
+  const now = useData<Radius>(well || exported || !painted ? "" : `/insights/${encodeURIComponent(of.id)}/radius`);
   return <section aria-labelledby="where"><h2 id="where">{well ? "Where" : "Blast radius"}</h2>
     {!well && (exported ? exported.radius && <Hit of={exported.radius} /> : <State of={now}>{(r) => <Hit of={r} />}</State>)}
     <p>{plural(nodes.length, "node")}: <Links of={{ count: nodes.length, first: nodes.slice(0, 50) }} /></p>
