@@ -22,10 +22,11 @@ run: ## Look at this host: NATS, probe, operator and coordinator in one process
 build: ## Build the programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
+# The browser tests take longest; begun first, they do not run alone at the end.
 .PHONY: test
 test: ## Run every test, with the race detector; says at its end what it could not run
 	@rm -f $(MISSING); status=0; \
-	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -p 3 -timeout 9m ./... || status=$$?; \
+	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -p 3 -timeout 9m ./test/ui ./... || status=$$?; \
 	$(GO) test -count=1 -run TestHostileScriptsAreContained ./pkg/luasandbox || status=$$?; \
 	if [ -s $(MISSING) ]; then echo; echo "Could not be run on this machine:"; sort -u $(MISSING); \
 	else echo; echo "Nothing was left out."; fi; rm -f $(MISSING); exit $$status

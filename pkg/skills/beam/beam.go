@@ -76,7 +76,7 @@ var metrics = []skills.Metric{
 
 	skills.Gauge("scheduler_utilization_pct", protocol.Percent, "How busy the schedulers are, over a quarter of a second. It is not the system's CPU time: a scheduler that waits for work in a loop is idle."),
 	skills.Gauge("scheduler_max_utilization_pct", protocol.Percent, "How busy the busiest one is."),
-	skills.Gauge("run_queue_per_scheduler", protocol.Ratio, "Processes and ports that wait to run, for each scheduler: the middle one of five readings."),
+	skills.Gauge("run_queue_per_scheduler", protocol.Ratio, "Processes and ports that wait to run, for each scheduler: the middle one of five readings, times how busy the schedulers are."),
 	skills.Info("busiest_process", protocol.Text, "The process with most reductions: name (pid); absent while the schedulers have time to spare. Of an overloaded node it is what was seen two minutes ago at most."),
 	skills.Info("busiest_function", protocol.Text, "The function it is in, and which of the application's functions called that."),
 	skills.Gauge("busiest_share_pct", protocol.Percent, "Its share of the reductions of all."),

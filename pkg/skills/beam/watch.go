@@ -186,7 +186,9 @@ func (w *watch) schedulers(ctx context.Context, d skills.Data, now time.Time) er
 	u := use(s.Normal())
 	d.Set("scheduler_utilization_pct", u.avg, 1)
 	d.Set("scheduler_max_utilization_pct", u.most, 1)
-	d.Set("run_queue_per_scheduler", float64(s.MedianWaiting())/float64(max(1, s.Online)), 2)
+	// A queue is there only while schedulers are busy: who reads at such moments alone, as on a
+	// host without a processor to spare, reads too much.
+	d.Set("run_queue_per_scheduler", float64(s.MedianWaiting())/float64(max(1, s.Online))*u.avg/100, 2)
 	if u.most < 100*busyAbove && s.MedianWaiting() < int64(s.Online) {
 		w.mu.Lock()
 		w.spinning = since{}
