@@ -6,6 +6,8 @@ SHELL := /bin/bash
 GO ?= go
 LINT := $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
+# Packages that are tested at a time.
+AT_ONCE ?= 3
 
 # Tests that miss something of the machine say so in this file; in CI they fail.
 MISSING := $(CURDIR)/.missing
@@ -26,7 +28,7 @@ build: ## Build the programs into bin/
 .PHONY: test
 test: ## Run every test, with the race detector; says at its end what it could not run
 	@rm -f $(MISSING); status=0; \
-	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -p 3 -timeout 9m ./test/ui ./... || status=$$?; \
+	FLEETLENS_MISSING=$(MISSING) $(GO) test -race -shuffle=on -p $(AT_ONCE) -timeout 9m ./test/ui ./... || status=$$?; \
 	$(GO) test -count=1 -run TestHostileScriptsAreContained ./pkg/luasandbox || status=$$?; \
 	if [ -s $(MISSING) ]; then echo; echo "Could not be run on this machine:"; sort -u $(MISSING); \
 	else echo; echo "Nothing was left out."; fi; rm -f $(MISSING); exit $$status
