@@ -16,9 +16,9 @@ import (
 func (a *app) feedback() *cobra.Command {
 	var comment string
 	cmd := &cobra.Command{
-		Use: "feedback INSIGHT right|not_quite|wrong", Short: "Say whether an insight was right", Args: cobra.ExactArgs(2),
-		Long: `Say whether an insight was right. Everybody can read it; of what you said the newest
-counts. With --comment, say what the cause was.`,
+		Use: "feedback INSIGHT right|known|not_quite|wrong", Short: "Say whether an insight was right", Args: cobra.ExactArgs(2),
+		Long: `Say whether an insight was right; known is right, but known before. Everybody can read
+it; of what you said the newest counts. With --comment, say what the cause was.`,
 		Example: `  fleetlens feedback c1f09a not_quite --comment "it was the proxy before it"`,
 	}
 	cmd.Flags().StringVar(&comment, "comment", "", "what was wrong, or what the cause was")

@@ -70,9 +70,9 @@ func NewPastInsight(i protocol.Insight, metrics []string, feedback []protocol.Fe
 	return p
 }
 
-// agrees is 1 for the verdict that an insight was right, 0 for the others.
+// agrees is 1 for a verdict that an insight was right, 0 for the others.
 func agrees(verdict string) int {
-	if verdict == "right" {
+	if verdict == "right" || verdict == "known" {
 		return 1
 	}
 	return 0

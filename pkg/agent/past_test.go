@@ -92,6 +92,7 @@ func TestOnlyWhatEverybodyCalledRightIsRight(t *testing.T) {
 	}{
 		{"nobody said anything", nil, false},
 		{"one called it right", []protocol.Feedback{say("a", "right")}, true},
+		{"one called it known", []protocol.Feedback{say("a", "right"), say("b", "known")}, true},
 		{"one called it wrong", []protocol.Feedback{say("a", "wrong")}, false},
 		{"one not quite", []protocol.Feedback{say("a", "not_quite")}, false},
 		{"two disagree", []protocol.Feedback{say("a", "right"), say("b", "wrong")}, false},

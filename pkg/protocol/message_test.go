@@ -29,7 +29,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"a task without targets", "task", `{}`, `"targets" must be from 1 to 50, not 0`},
 		{"a task for two kinds", "task", `{"targets":[{"kind":"go"},{"kind":"beam"}]}`, `"targets" are of the kinds "go" and "beam"; a task has one`},
 		{"a heartbeat without an interval", "heartbeat", `{}`, `"interval_ms" must be from 1 to 3600000, not 0`},
-		{"an unknown verdict", "feedback", `{"verdict":"meh"}`, `"verdict" must be one of ["right" "not_quite" "wrong"]`},
+		{"an unknown verdict", "feedback", `{"verdict":"meh"}`, `"verdict" must be one of ["right" "known" "not_quite" "wrong"]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := decoders[tt.kind]([]byte(tt.body))

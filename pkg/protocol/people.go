@@ -8,7 +8,7 @@ import (
 // Feedback is what a person thought of an insight.
 type Feedback struct {
 	ID      string    `json:"id"` // of the insight
-	Verdict string    `json:"verdict"`
+	Verdict string    `json:"verdict"` // right, known (right, and known before), not_quite or wrong
 	Comment string    `json:"comment,omitempty"`
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
@@ -19,7 +19,7 @@ func (Feedback) MessageType() string { return "feedback" }
 
 // Validate implements Message.
 func (f Feedback) Validate() error {
-	return problems(required("id", f.ID), required("by", f.By), oneOf("verdict", f.Verdict, "right", "not_quite", "wrong"))
+	return problems(required("id", f.ID), required("by", f.By), oneOf("verdict", f.Verdict, "right", "known", "not_quite", "wrong"))
 }
 
 // Judged returns of each person the newest word on an insight, oldest first. list is in

@@ -117,7 +117,7 @@ export function who(): string {
   return name;
 }
 
-const verdicts: [string, string][] = [["right", "Right"], ["not_quite", "Not quite"], ["wrong", "Wrong"]];
+const verdicts: [string, string][] = [["right", "Right"], ["not_quite", "Not quite"], ["wrong", "Wrong"], ["known", "Right, but known"]];
 
 function People({ id, said, changed }: { id: string; said: Said; changed: () => void }) {
   const [comment, write] = useState(""), [note, jot] = useState(""), [wrong, fail] = useState<Problem>(), exported = useContext(Export);

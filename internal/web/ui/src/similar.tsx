@@ -4,7 +4,7 @@ import { Link, Mark, When } from "./parts";
 import { to } from "./router";
 import type { SimilarInsight } from "./types";
 
-const words: Record<string, string> = { right: "right", not_quite: "not quite", wrong: "wrong" };
+const words: Record<string, string> = { right: "right", not_quite: "not quite", wrong: "wrong", known: "right, but known" };
 
 export function Similar({ of }: { of: SimilarInsight[] | null }) {
   if (list(of).length === 0) return null;
