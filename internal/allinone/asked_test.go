@@ -58,7 +58,7 @@ func TestAnAnswerIsReadWhileItIsWritten(t *testing.T) {
 	if r := ask(t, conn, protocol.Request{Reason: "is it well?", ID: "inv-slow", Skills: []string{"os"}}); len(r.Insights) != 1 {
 		t.Fatalf("result %+v", r)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var parts []protocol.AskPart
 	raw, err := conn.RequestParts(ctx, protocol.AskSubject, protocol.Ask{ID: "inv-slow", Text: "how full?", Parts: true}, func(body []byte) {

@@ -28,7 +28,7 @@ func TestOneScriptAsksFiftyHosts(t *testing.T) {
 	script := agenttest.NewScript(agenttest.Calls(agenttest.Call("execute", map[string]any{"code": `return fleet("system_get_memory")`})))
 	var stack *allinone.Stack
 	conn := up(t, script, func(o *allinone.Options) {
-		o.Operator.Execute, o.Operator.CallTimeout = true, 300*time.Millisecond
+		o.Operator.Execute, o.Operator.CallTimeout = true, 3*time.Second
 	}, func(s *allinone.Stack) { stack = s })
 	task := protocol.Task{
 		RunID: "run-50", InvestigationID: "inv-50", Skill: "os", Reason: "how is memory?", Deadline: time.Now().Add(time.Minute),
@@ -57,7 +57,7 @@ func TestOneScriptAsksFiftyHosts(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the run did not end")
 	}
 	table := executed(t, conn, task.RunID)
@@ -68,7 +68,7 @@ func TestOneScriptAsksFiftyHosts(t *testing.T) {
 		row, _ := table[target.String()].(map[string]any)
 		said, failed := row["error"].(string)
 		switch {
-		case n < hanging && !strings.Contains(said, "the probe of "+target.Node+" did not answer within 300ms"):
+		case n < hanging && !strings.Contains(said, "the probe of "+target.Node+" did not answer within 3s"):
 			t.Errorf("%s: %v", target, row)
 		case n >= hanging && (failed || row["total_mb"] == nil):
 			t.Errorf("%s: %v", target, row)
@@ -99,7 +99,7 @@ func another(t *testing.T, s *allinone.Stack, node string) {
 	})
 	select {
 	case <-ready:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the probe of %s is not ready", node)
 	}
 }

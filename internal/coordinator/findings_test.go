@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long these tests wait for what must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // reporter publishes what operators find.
 type reporter struct {

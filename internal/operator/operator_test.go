@@ -24,7 +24,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func pantry() skills.Skill {
 	return skills.Skill{

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long these tests wait for what must happen.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // skill is a small skill with one metric and the callbacks.
 func skill(name string, snapshot func(ctx context.Context) (skills.Data, error), calls ...skills.Call) skills.Skill {

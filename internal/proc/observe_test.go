@@ -56,7 +56,7 @@ func await(t *testing.T, url string, code int, text string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		got, body := ask(t, url)
 		if got == code && strings.Contains(body, text) {

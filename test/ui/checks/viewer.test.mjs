@@ -9,7 +9,7 @@ test("22: with a viewer's credentials nothing can be written, each place says wh
   const before = await control("/consumers");
   const page = await open("/insights");
   const base = new URL(page.url()).origin;
-  const controls = { "/insights/c1f09a7be2d44510": 6, "/investigations/inv-1": 2, "/ask": 1, "/silences": 1 };
+  const controls = { "/insights/c1f09a7be2d44510": 7, "/investigations/inv-1": 2, "/ask": 1, "/silences": 1 };
   for (const path of ["/insights", "/insights/c1f09a7be2d44510", "/investigations", "/investigations/inv-1", "/nodes", "/map", "/ask", "/system", "/silences"]) {
     await page.goto(base + path);
     await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector(".loading"));
