@@ -62,6 +62,7 @@ func (d *Delivery) Until(deadline time.Time) { d.beats.until(deadline) }
 //	nil              the message is acknowledged
 //	Permanent(err)   a dead letter is written, then the message is acknowledged
 //	ErrNotMine       nothing at all is sent: another worker has the message
+//	Later(err, d)    the message comes again after d
 //	any other error  the message comes again after a delay
 type Handler func(ctx context.Context, d *Delivery) error
 
@@ -75,6 +76,16 @@ func (e permanentError) Unwrap() error { return e.error }
 
 // Permanent marks an error that no repetition will mend.
 func Permanent(err error) error { return permanentError{err} }
+
+type laterError struct {
+	error
+	delay time.Duration
+}
+
+func (e laterError) Unwrap() error { return e.error }
+
+// Later marks an error after which the message comes again in d: who was asked said when.
+func Later(err error, d time.Duration) error { return laterError{err, d} }
 
 // retryDelay is how long a message rests that could not be handled now.
 const retryDelay = 5 * time.Second
@@ -215,8 +226,12 @@ func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err 
 	case errors.Is(err, context.Canceled):
 		sent = msg.NakWithDelay(handBack) // the process stops: somebody else may have it
 	default:
-		c.log.Warn("a message comes again", "subject", d.Subject, "seq", d.Sequence, "err", err, "delay", retryDelay)
-		sent = msg.NakWithDelay(retryDelay)
+		delay := retryDelay
+		if later, ok := errors.AsType[laterError](err); ok {
+			delay = later.delay
+		}
+		c.log.Warn("a message comes again", "subject", d.Subject, "seq", d.Sequence, "err", err, "delay", delay)
+		sent = msg.NakWithDelay(delay)
 	}
 	if sent != nil {
 		c.log.Warn("the verdict did not reach the server; the message comes again", "subject", d.Subject, "seq", d.Sequence, "err", sent)

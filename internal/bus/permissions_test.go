@@ -45,7 +45,7 @@ const sentinel = "no.role.may"
 
 // names of the users; every one but the probe's is other than its role's.
 var userNames = map[string]string{
-	"probe": "web-1", "operator": "op-1", "coordinator": "co-1", "client": "cl-1", "viewer": "vi-1", "ci": "ci-1", "admin": "ad-1",
+	"probe": "web-1", "operator": "op-1", "coordinator": "co-1", "gateway": "gw-1", "client": "cl-1", "viewer": "vi-1", "ci": "ci-1", "admin": "ad-1",
 }
 
 func newFleet(t *testing.T) *fleet {
@@ -195,7 +195,7 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"journal.>", "-", ""},
 	{"cancelled.r", "coordinator", "operator coordinator"},
 	{"people.note.i", "client", "client viewer"},
-	{"deadletters.FL_WORK", "operator coordinator", "client viewer"},
+	{"deadletters.FL_WORK", "operator coordinator gateway", "client viewer"},
 	{"probe.OWN.call", "operator", "probe"},
 	{"probe.OWN.snapshot", "operator", "probe"},
 	{"probe.OWN.words", "coordinator client viewer", "probe"},
@@ -209,7 +209,8 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"$SRV.>", "-", ""},
 	{"$KV.fl_state.budget.fleet", "coordinator operator", ""},
 	{"$KV.fl_state.triage.x", "coordinator", ""},
-	{"_FL_INBOX.OWN.x", "coordinator", "probe operator coordinator client viewer ci"},
+	{"$KV.fl_sinks.delivery.team.i", "gateway", ""},
+	{"_FL_INBOX.OWN.x", "coordinator", "probe operator coordinator gateway client viewer ci"},
 	{"_FL_INBOX.OTHER.x", "coordinator", ""},
 	{"_FL_INBOX.*.>", "-", ""},
 	{"_FL_INBOX.>", "-", ""},
@@ -225,7 +226,7 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"$JS.API.CONSUMER.MSG.NEXT.STREAM-OF-REQUESTS.coordinator", "coordinator", ""},
 	{"$JS.ACK.STREAM-OF-REQUESTS.coordinator.1.1.1.1.0", "coordinator", ""},
 	{"$JS.ACK._.hash.STREAM-OF-REQUESTS.coordinator.1.1.1.1.0", "coordinator", ""},
-	{"$JS.ACK.FL_INSIGHTS.reader.1.1.1.1.0", "coordinator", ""},
+	{"$JS.ACK.FL_INSIGHTS.reader.1.1.1.1.0", "coordinator gateway", ""},
 	{"$JS.FC.FL_WORK.w.x", "", ""},
 	{"$JS.SNAPSHOT.ACK.FL_WORK.x", "", ""},
 	{"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.FL_WORK.operator_os", "", ""},
@@ -278,6 +279,16 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 	{"META.RESCUE", "", "", "", ""},
 	{"SERVER.REMOVE", "", "", "", ""},
 	{"SERVER.EVACUATE", "", "", "", ""},
+}
+
+// gatewayRules is the gateway's column of apiRules, which is empty but for these.
+var gatewayRules = map[string]string{
+	"STREAM.INFO/":                   "NODES INSIGHTS KV_fl_sinks",
+	"STREAM.MSG.GET/":                "KV_fl_sinks",
+	"DIRECT.GET/":                    "NODES",
+	"DIRECT.GET/.a.b.c":              "NODES",
+	"CONSUMER.INFO/.operator_os":     "INSIGHTS",
+	"CONSUMER.MSG.NEXT/.operator_os": "INSIGHTS",
 }
 
 // TestEachRoleMayDoWhatTheRulesSay tries every subject and every verb on every
@@ -339,7 +350,7 @@ func apiSubjects(role string) map[string]bool {
 		out["$JS.hub.API."+verb] = allowed || role == bus.AdminRole
 	}
 	for _, r := range apiRules {
-		allowed := map[string]string{"probe": r.probe, "operator": r.operator, "coordinator": r.coordinator, "client": r.reader, "viewer": r.reader}[role]
+		allowed := map[string]string{"probe": r.probe, "operator": r.operator, "coordinator": r.coordinator, "gateway": gatewayRules[r.verb], "client": r.reader, "viewer": r.reader}[role]
 		verb, rest, ofStream := strings.Cut(r.verb, "/")
 		if !ofStream {
 			add(verb, allowed == "-")

@@ -21,6 +21,7 @@ type SetupOptions struct {
 	MaxBytes map[string]int64 // by stream; absent: as it is, the table's for a new one
 	Skills   []string         // whose operators' durables are made: of tasks, and of snapshots
 	Readers  []string         // durables of INSIGHTS, one for each reader downstream
+	Sinks    []string         // of gateways, whose durables are made
 }
 
 // A SetupChange is one thing that setup did.
@@ -57,6 +58,9 @@ func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, err
 			shared = append(shared, Watched(skill))
 		}
 	}
+	for _, name := range opts.Sinks {
+		shared = append(shared, Sink(name))
+	}
 	for _, con := range shared {
 		if err := c.EnsureConsumer(ctx, con); err != nil {
 			return done, err
@@ -64,7 +68,7 @@ func (c *Conn) Setup(ctx context.Context, opts SetupOptions) ([]SetupChange, err
 		done = append(done, SetupChange{"consumer " + con.Stream + "/" + con.Name, "ready"})
 	}
 	for _, name := range opts.Readers {
-		if err := c.EnsureConsumer(ctx, Consumer{Stream: Insights, Name: name, Filter: "insights.>", AckWait: ackWait}); err != nil {
+		if err := c.EnsureConsumer(ctx, Consumer{Stream: Insights, Name: name, Filter: insightsFilter, AckWait: ackWait}); err != nil {
 			return done, err
 		}
 		done = append(done, SetupChange{"consumer " + Insights + "/" + name, "ready"})

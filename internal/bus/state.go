@@ -18,13 +18,25 @@ const BudgetKeys = "budget.>"
 // TriageLedger is the key of StateBucket under which triage keeps what it counts.
 const TriageLedger = "triage.ledger"
 
-// stateSubject is where a key of StateBucket lies. A key is made of tokens and dots.
-func stateSubject(key string) string { return "$KV." + StateBucket + "." + key }
+// keySubject is where a key of a bucket lies. A key is made of tokens and dots.
+func keySubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
-// ReadState reads a key of StateBucket into v, from the stream's leader. revision
-// is what WriteState wants: 0 where there is no such key, and v is left as it is.
+func stateSubject(key string) string { return keySubject(StateBucket, key) }
+
+// ReadState is ReadKey of StateBucket.
 func (c *Conn) ReadState(ctx context.Context, key string, v any) (revision uint64, err error) {
-	m, err := c.Last(ctx, State, stateSubject(key))
+	return c.ReadKey(ctx, StateBucket, key, v)
+}
+
+// WriteState is WriteKey of StateBucket.
+func (c *Conn) WriteState(ctx context.Context, key string, v any, revision uint64) (uint64, error) {
+	return c.WriteKey(ctx, StateBucket, key, v, revision)
+}
+
+// ReadKey reads a key of a bucket into v, from the stream's leader. revision is what
+// WriteKey wants: 0 where there is no such key, and v is left as it is.
+func (c *Conn) ReadKey(ctx context.Context, bucket, key string, v any) (revision uint64, err error) {
+	m, err := c.Last(ctx, "KV_"+bucket, keySubject(bucket, key))
 	if errors.Is(err, ErrNotFound) {
 		return 0, nil
 	}
@@ -35,19 +47,19 @@ func (c *Conn) ReadState(ctx context.Context, key string, v any) (revision uint6
 		return m.Sequence, nil
 	}
 	if err := json.Unmarshal(m.Data, v); err != nil {
-		return 0, fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
+		return 0, fmt.Errorf("key %s of %s: %w", key, bucket, err)
 	}
 	return m.Sequence, nil
 }
 
-// WriteState writes a key whose last revision must be the given one, and returns the
-// new one; else it returns ErrWrongLast.
-func (c *Conn) WriteState(ctx context.Context, key string, v any, revision uint64) (uint64, error) {
+// WriteKey writes a key of a bucket whose last revision must be the given one, and
+// returns the new one; else it returns ErrWrongLast.
+func (c *Conn) WriteKey(ctx context.Context, bucket, key string, v any, revision uint64) (uint64, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return 0, fmt.Errorf("key %s of %s: %w", key, StateBucket, err)
+		return 0, fmt.Errorf("key %s of %s: %w", key, bucket, err)
 	}
-	msg := &nats.Msg{Subject: stateSubject(key), Data: body, Header: nats.Header{
+	msg := &nats.Msg{Subject: keySubject(bucket, key), Data: body, Header: nats.Header{
 		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
 	}}
 	got, err := c.store(ctx, msg)

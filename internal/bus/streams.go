@@ -40,6 +40,8 @@ type Consumer struct {
 	// Latest begins a new durable with the last message of each subject, not with all
 	// that the stream holds.
 	Latest bool `json:"latest,omitempty"`
+	// New begins a new durable with what comes from now on.
+	New bool `json:"new,omitempty"`
 }
 
 // Names of the streams.
@@ -56,10 +58,16 @@ const (
 	DeadLetters = "FL_DEADLETTERS"
 	// State is the stream under the KV bucket StateBucket.
 	State = "KV_" + StateBucket
+	// Sent is the stream under the KV bucket SentBucket.
+	Sent = "KV_" + SentBucket
 )
 
 // StateBucket is the KV bucket of coordinators and operators: `nats kv ls` shows it.
 const StateBucket = "fl_state"
+
+// SentBucket is the KV bucket of gateways. It stands apart from StateBucket: who talks
+// to other systems must not be able to fill, or change, what coordinators share.
+const SentBucket = "fl_sinks"
 
 const (
 	day = 24 * time.Hour
@@ -96,6 +104,14 @@ func Watched(skill string) Consumer {
 		AckWait: ackWait, Latest: true,
 	}
 }
+
+// Sink returns the durable by which gateways share the insights for one sink. What was
+// concluded before the sink was set up is not sent.
+func Sink(name string) Consumer {
+	return Consumer{Stream: Insights, Name: "sink_" + protocol.Token(name), Filter: insightsFilter, AckWait: ackWait, New: true}
+}
+
+const insightsFilter = "insights.>"
 
 // triageAckWait is short: what a coordinator took and did not finish is soon with
 // the one that stands in for it.
@@ -166,6 +182,10 @@ func Streams() []Stream {
 			Name: State, Doc: "The KV bucket " + StateBucket + ": budgets, which operators and coordinators write, and what coordinators share.",
 			Subjects: []string{"$KV." + StateBucket + ".>"}, MaxAge: 7 * day, MaxPerSubject: 1, MaxBytes: 64 * mib, DiscardNew: true,
 		},
+		{
+			Name: Sent, Doc: "The KV bucket " + SentBucket + ": what gateways are sending and have sent, which they alone write and read.",
+			Subjects: []string{"$KV." + SentBucket + ".>"}, MaxAge: 30 * day, MaxPerSubject: 1, MaxBytes: 64 * mib,
+		},
 	}
 }
 
@@ -213,6 +233,9 @@ func (c Consumer) config() jetstream.ConsumerConfig {
 	}
 	if c.Latest {
 		out.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+	}
+	if c.New {
+		out.DeliverPolicy = jetstream.DeliverNewPolicy
 	}
 	return out
 }

@@ -26,6 +26,7 @@ const (
 	ProbeRole       = "probe"
 	OperatorRole    = "operator"
 	CoordinatorRole = "coordinator"
+	GatewayRole     = "gateway"
 	ClientRole      = "client"
 	ViewerRole      = "viewer"
 	CIRole          = "ci"
@@ -114,6 +115,13 @@ func Roles() []Role {
 				investigate, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 				protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
 			}, discovery(CoordinatorService), inbox),
+		},
+		{
+			Name: GatewayRole,
+			Doc:  "Takes insights for the sinks of other systems, keeps what it sent.",
+			Publish: concat([]string{keySubject(SentBucket, ">"), protocol.DeadLetterSubject(protocol.Any)},
+				takes(Insights), directGet(Nodes), api("STREAM.MSG.GET", Sent), api("STREAM.INFO", Insights, Nodes, Sent)),
+			Subscribe: inbox,
 		},
 		{
 			Name:      ClientRole,

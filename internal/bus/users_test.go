@@ -245,3 +245,46 @@ func TestAuthority(t *testing.T) {
 		nc.Close()
 	})
 }
+
+func TestAGatewayMayDoItsWork(t *testing.T) {
+	f := newFleet(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	coordinator, gateway := f.conn(t, "coordinator", "co-3"), f.conn(t, "gateway", "gw-3")
+	if err := gateway.Wait(ctx, bus.Insights, bus.Sent); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := coordinator.Setup(ctx, bus.SetupOptions{Sinks: []string{"team"}}); err != nil {
+		t.Fatal(err)
+	}
+	insight := protocol.Insight{ID: "n", InvestigationID: "i", Summary: "s", Model: "m", Grounding: "g", CorrelationType: protocol.None,
+		Severity: protocol.SeverityInfo, Confidence: protocol.Low, CreatedAt: time.Now()}
+	if _, err := coordinator.Publish(ctx, bus.Outgoing{Subject: protocol.InsightSubject("info", "none", "i"), Body: insight}); err != nil {
+		t.Fatal(err)
+	}
+	work, stop := context.WithCancel(ctx)
+	var failed error
+	err := gateway.Consume(work, 1, []bus.Consumer{bus.Sink("team")}, func(ctx context.Context, d *bus.Delivery) error {
+		defer stop()
+		revision, e1 := gateway.WriteKey(ctx, bus.SentBucket, "delivery.team.n", "sending", 0)
+		var state string
+		got, e2 := gateway.ReadKey(ctx, bus.SentBucket, "delivery.team.n", &state)
+		_, e3 := gateway.LastDirect(ctx, bus.Nodes, protocol.NodeSubject("nobody"))
+		if errors.Is(e3, bus.ErrNotFound) {
+			e3 = nil
+		}
+		if failed = errors.Join(e1, e2, e3); failed == nil && (got != revision || state != "sending") {
+			failed = errors.New("it did not read what it wrote")
+		}
+		return bus.Permanent(errors.New("to try it"))
+	})
+	if !errors.Is(err, context.Canceled) || failed != nil {
+		t.Fatal(err, failed)
+	}
+	if _, err := coordinator.LastDirect(ctx, bus.DeadLetters, protocol.DeadLetterSubject(bus.Insights)); err != nil {
+		t.Error(err)
+	}
+	if _, err := gateway.WriteState(ctx, "triage.ledger", "mine", 0); err == nil {
+		t.Error("a gateway writes what coordinators share")
+	}
+}
