@@ -99,6 +99,7 @@ or to set replicas and sizes. What a newer version made is left as it is.`,
 	cmd.Flags().IntVar(&opts.Replicas, "replicas", 0, "replicas of each stream (default: as they are, 1 for new ones)")
 	cmd.Flags().StringToStringVar(&sizes, "max-bytes", nil, "size of streams: FL_SNAPSHOTS=20GiB")
 	cmd.Flags().StringSliceVar(&opts.Readers, "reader", nil, "make a durable of this name on FL_INSIGHTS, for a reader downstream")
+	cmd.Flags().StringSliceVar(&opts.Sinks, "sink", nil, "make the durable of a gateway's sink of this name")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		opts.MaxBytes = map[string]int64{}
 		for name, text := range sizes {

@@ -15,6 +15,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/allinone"
 	"github.com/fleetlens/fleetlens/internal/budget"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/gateway"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/proc"
@@ -30,6 +31,7 @@ type localSettings struct {
 	coordinator coordinator.Config
 	llm         llm.Config
 	budget      budget.Config
+	gateway     gateway.Config
 	file        string
 }
 
@@ -54,6 +56,7 @@ func (l *localSettings) flags(fs *pflag.FlagSet) {
 func (l *localSettings) options(cmd *cobra.Command, a *app) (allinone.Options, error) {
 	sections := l.llm.Sections()
 	maps.Copy(sections, l.probe.Sections())
+	maps.Copy(sections, l.gateway.Sections())
 	err := proc.Load(cmd.Flags(), l.file, sections)
 	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate(), l.budget.Validate())
 	l.coordinator.Thresholds = l.operator.Thresholds
@@ -70,7 +73,8 @@ func (a *app) up() *cobra.Command {
 	var http telemetry.HTTP
 	cmd := &cobra.Command{
 		Use: "up", Short: "Run everything in one process, NATS included",
-		Long: `Run NATS, a probe of this host, an operator and a coordinator in one process.
+		Long: `Run NATS, a probe of this host, an operator and a coordinator in one process, and a
+gateway where the file of --config has sinks.
 
 It listens on 127.0.0.1:4222, so that nats and fleetlens find it without flags.
 More probes and operators may join from other processes.`,
@@ -82,6 +86,7 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().StringToStringVar(&l.probe.Labels, "label", nil, "labels of this node: role=web,zone=a")
 	cmd.Flags().DurationVar(&l.probe.Interval, "interval", l.probe.Interval, "time between two snapshots")
 	l.llm.Flags(cmd.Flags())
+	l.gateway.Flags(cmd.Flags())
 	http.Flags(cmd.Flags(), proc.Addresses["fleetlens"])
 	ui := web.Config{Listen: web.DefaultListen}
 	ui.Flags(cmd.Flags())
@@ -93,10 +98,10 @@ More probes and operators may join from other processes.`,
 	cmd.Flags().IntVar(&port, "port", 4222, "port to listen on; a free one is taken when it is in use")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o, err := l.options(cmd, a)
-		if err := errors.Join(err, http.Validate(), ui.Validate()); err != nil {
+		if err := errors.Join(err, http.Validate(), ui.Validate(), l.gateway.Validate()); err != nil {
 			return proc.UsageError{Err: err}
 		}
-		o.DataDir, o.Listen, o.Port = data, host, port
+		o.DataDir, o.Listen, o.Port, o.Gateway = data, host, port, l.gateway
 		if data != "" && o.Probe.State == "" {
 			o.Probe.State = filepath.Join(data, "probe")
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/gateway"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/probe"
@@ -38,6 +39,7 @@ type Options struct {
 	Coordinator coordinator.Config
 	LLM         llm.Config
 	Budget      budget.Config
+	Gateway     gateway.Config // without sinks none is started
 	// Deciders, when set, stands in for the configured models: for tests.
 	Deciders func(model string) (agent.Decider, error)
 	Log      *slog.Logger
@@ -118,7 +120,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	return s, nil
 }
 
-// launch starts the three processes, each on a connection of its own. Budgets are
+// launch starts the processes, each on a connection of its own. Budgets are
 // asked on conn.
 func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.WaitGroup, conn *bus.Conn, dial func(string) (*bus.Conn, error)) error {
 	watching, err := o.Probe.Deps(probe.Deps{Log: o.Log, Version: proc.Version(), Telemetry: o.Telemetry, Ready: sync.OnceFunc(ready.Done)})
@@ -159,6 +161,14 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 		})
 	}); err != nil {
 		return err
+	}
+	if len(o.Gateway.Sinks) > 0 {
+		ready.Add(1)
+		if err := start("gateway", func(c *bus.Conn) error {
+			return gateway.Run(ctx, o.Gateway, gateway.Deps{Log: o.Log, Bus: c, Ready: ready.Done})
+		}); err != nil {
+			return err
+		}
 	}
 	return start("probe/"+o.Probe.Node, func(c *bus.Conn) error {
 		watching.Bus = c

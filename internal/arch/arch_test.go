@@ -29,6 +29,10 @@ var mayImport = map[string][]string{
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc", "internal/similar"},
 
+	"internal/gateway":         {"pkg/protocol", "internal/bus", "internal/gateway/message", "internal/gateway/sinks"},
+	"internal/gateway/message": {"pkg/protocol"},
+	"internal/gateway/sinks":   {"pkg/protocol", "internal/gateway/message"},
+
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
 	"internal/beamtest":     {"internal/missing"},

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/coordinator"
+	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs"
@@ -42,6 +43,7 @@ var sections = []struct {
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
 	{"recurring.NAME", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
+	{"sinks.NAME", "fleetlens gateway, fleetlens up", "Where insights are sent, by a name of one's own: see [Sinks](../sinks.md).", sinks.Config{}, "internal/gateway/sinks"},
 }
 
 // configPage lists every option of every program.

@@ -39,7 +39,8 @@ const (
 )
 
 // ReadWebhook reads a webhook. One alert that is wrong refuses all, with its number.
-// Labels and annotations are bounded; an alert without a time begins at now.
+// Labels and annotations are bounded; an alert without a time begins at now. Alerts that
+// a gateway made of insights are left out.
 func ReadWebhook(body []byte, now time.Time) ([]protocol.Alert, error) {
 	var w webhook
 	if err := json.Unmarshal(body, &w); err != nil {
@@ -56,6 +57,9 @@ func ReadWebhook(body []byte, now time.Time) ([]protocol.Alert, error) {
 	var out []protocol.Alert
 	var errs []error
 	for i, a := range w.Alerts {
+		if a.Labels["alertname"] == protocol.InsightAlert {
+			continue // our own word is no reason to look again
+		}
 		alert := a.alert(now)
 		if err := alert.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("alerts[%d]: %w", i, err))

@@ -16,6 +16,7 @@ var Addresses = map[string]string{
 	"probe":       "127.0.0.1:4231",
 	"operator":    "127.0.0.1:4232",
 	"coordinator": "127.0.0.1:4233",
+	"gateway":     "127.0.0.1:4235",
 }
 
 // Observing is what a process is watched by.

@@ -68,6 +68,10 @@ type Alert struct {
 	EndsAt      time.Time         `json:"ends_at,omitzero"`
 }
 
+// InsightAlert is the name of the alerts that a gateway makes of insights. When they
+// come back they are no news.
+const InsightAlert = "FleetlensInsight"
+
 // MessageType implements Message.
 func (Alert) MessageType() string { return "alert" }
 

@@ -1,0 +1,93 @@
+package sinks
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/gateway/message"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// alertFor is how long an insight fires. Nothing says when its cause is gone.
+const alertFor = 4 * time.Hour
+
+// alertmanager posts to the API v2 of Alertmanager (its openapi.yaml, postAlerts). The
+// labels are the key: a repeat is the same alert.
+type alertmanager struct{ settings }
+
+func openAlertmanager(s settings) (Sink, error) { return alertmanager{s}, nil }
+
+type postableAlert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+// Alertmanager has no limits of its own; what it passes on has.
+var alertLimits = message.Limits{Title: 1024, More: 4096, Hypothesis: 4096, Facts: 8192, Lines: 50, Context: 1024, Rest: 2048}
+
+// Send implements Sink.
+func (a alertmanager) Send(ctx context.Context, n Note) (Ref, error) {
+	m, i := n.Message.Cut(alertLimits), n.Insight
+	alert := postableAlert{
+		Labels: map[string]string{
+			"alertname": protocol.InsightAlert, "insight": i.ID, "severity": string(i.Severity), "correlation_type": string(i.CorrelationType),
+			"confidence": string(i.Confidence), "grounded": strconv.FormatBool(i.HypothesisGrounded),
+		},
+		Annotations: map[string]string{"summary": m.Headline, "description": paragraphs(m)},
+		StartsAt:    i.CreatedAt.UTC(), EndsAt: i.CreatedAt.UTC().Add(alertFor),
+	}
+	if len(m.Links) > 0 {
+		alert.GeneratorURL = m.Links[0].URL
+	}
+	_, err := a.client.postJSON(ctx, a.url+"/api/v2/alerts", bearer(a.token), []postableAlert{alert})
+	return nil, err
+}
+
+// paragraphs is a message without its headline, as plain text.
+func paragraphs(m message.Message) string {
+	var out []string
+	add := func(lines ...string) {
+		if text := strings.Join(lines, "\n"); text != "" {
+			out = append(out, text)
+		}
+	}
+	facts := m.Facts
+	if more := m.Shown(); more != "" {
+		facts = append(facts[:len(facts):len(facts)], more)
+	}
+	add(m.More)
+	add(m.Hypothesis)
+	add(facts...)
+	for _, l := range rest(m) {
+		add(append([]string{l.title + ":"}, l.lines...)...)
+	}
+	add(m.Context)
+	for _, l := range m.Links {
+		add(l.Text + ": " + l.URL)
+	}
+	return strings.Join(out, "\n\n")
+}
+
+// A list is lines under a title.
+type list struct {
+	title string
+	lines []string
+}
+
+// rest is what comes after the facts, where there is any.
+func rest(m message.Message) []list {
+	var out []list
+	for _, l := range []list{
+		{"How it went", m.Chain}, {"Ruled out", m.RuledOut}, {"Not looked at", m.NotChecked}, {"What to do", m.Advice},
+	} {
+		if len(l.lines) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}

@@ -1,0 +1,72 @@
+// Package sinks sends insights to other systems, each in its own format. A sink makes one
+// attempt and says how it went; who calls it remembers, waits and tries again.
+package sinks
+
+import (
+	"context"
+	"time"
+
+	"github.com/fleetlens/fleetlens/internal/gateway/message"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+)
+
+// A Sink sends to one place. It is safe for concurrent use.
+type Sink interface {
+	// Send makes one attempt. The Ref is what is there now, also beside an error: a
+	// sink that makes several calls goes on from it. An error that is no *Failure is
+	// one that no repetition mends.
+	Send(ctx context.Context, n Note) (Ref, error)
+}
+
+// A Note is one insight on its way to a sink.
+type Note struct {
+	Insight  protocol.Insight
+	Body     []byte            // the insight as it lies in the stream
+	Envelope protocol.Envelope // with which it lies there
+	Message  message.Message
+	At       time.Time // of this attempt
+	// Again says that an attempt was made whose end nobody knows. Where the far side
+	// drops repeats by a key that is no matter; elsewhere the message says so.
+	Again bool
+	Ref   Ref // what an earlier attempt of this insight reached; nil: nothing
+	// Thread is the Ref of the investigation's first message; nil: this is it.
+	Thread Ref
+}
+
+// A Ref names what a sink made: a message in a channel, an issue.
+type Ref map[string]string
+
+// repeated marks what may have arrived before.
+const repeated = "↻ maybe a repeat"
+
+// said returns the message, which says of itself that it may be a repeat.
+func (n Note) said() message.Message {
+	m := n.Message
+	if n.Again {
+		m.Mark = repeated + " · " + m.Mark
+	}
+	return m
+}
+
+// An Opened is a configured sink.
+type Opened struct {
+	Sink
+	// Every is the least time between two messages that the far side wants; 0: any.
+	Every time.Duration
+}
+
+// kinds is the one table of sinks.
+func kinds() []kind {
+	return []kind{
+		{name: "webhook", url: required, secrets: required, private: true, open: openWebhook},
+		{name: "alertmanager", url: required, token: optional, open: openAlertmanager},
+		{name: "slack", url: optional, token: optional, channel: optional, open: openSlack, check: checkSlack, every: time.Second},
+		{name: "pagerduty", url: optional, token: required, open: openPagerDuty},
+		{name: "teams", url: required, open: openTeams, every: 250 * time.Millisecond},
+		{name: "discord", url: required, open: openDiscord, every: 500 * time.Millisecond},
+		{name: "mattermost", url: required, channel: optional, open: openMattermost},
+		{name: "grafana", url: required, token: required, open: openGrafana},
+		{name: "github", url: optional, token: required, channel: required, open: openGitHub, every: time.Second},
+		{name: "jira", url: required, token: required, channel: required, open: openJira},
+	}
+}
