@@ -264,7 +264,7 @@ func TestAGatewayMayDoItsWork(t *testing.T) {
 	}
 	work, stop := context.WithCancel(ctx)
 	var failed error
-	err := gateway.Consume(work, 1, []bus.Consumer{bus.Sink("team")}, func(ctx context.Context, d *bus.Delivery) error {
+	err := gateway.Consume(work, 1, []bus.Consumer{bus.Sink("team")}, func(ctx context.Context, _ *bus.Delivery) error {
 		defer stop()
 		revision, e1 := gateway.WriteKey(ctx, bus.SentBucket, "delivery.team.n", "sending", 0)
 		var state string

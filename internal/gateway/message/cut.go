@@ -23,7 +23,7 @@ type Limits struct {
 func (m Message) Cut(l Limits) Message {
 	cut := func(s string, most int) string { return Cut(s, most, l.Width) }
 	whole := m.Headline
-	m.Headline = cut(m.Headline, l.Title-width(m.Mark+": ", l.Width))
+	m.Headline = cut(m.Headline, l.Title-width(m.Mark+": ", l.Title, l.Width))
 	if m.Headline != whole {
 		m.More = cut(whole, l.More)
 	}
@@ -47,14 +47,16 @@ func lines(list []string, most, total int, w func(rune) int) []string {
 	const note = 2 // " …"
 	all := 0
 	for _, s := range list {
-		all += width(s, w) + 1
+		if all += width(s, total, w) + 1; all > total {
+			break
+		}
 	}
 	if len(list) <= most && all <= total {
 		return list
 	}
 	var out []string
 	for _, s := range list[:min(most, len(list))] {
-		n := width(s, w) + 1
+		n := width(s, total, w) + 1
 		if n+note > total && len(out) == 0 && total > 1+note {
 			return []string{Cut(s, total-1-note, w)}
 		}
@@ -70,10 +72,10 @@ func lines(list []string, most, total int, w func(rune) int) []string {
 // Cut returns at most most of s, as w counts. What is too long ends with a sentence if
 // one ends in its second half, else with a word, and then "…".
 func Cut(s string, most int, w func(rune) int) string {
-	if width(s, w) <= most {
+	if width(s, most, w) <= most {
 		return s
 	}
-	left := most - width("…", w)
+	left := most - width("…", most, w)
 	if left < 0 {
 		return ""
 	}
@@ -107,13 +109,14 @@ func lastSentence(s string) int {
 	return at
 }
 
-func width(s string, w func(rune) int) int {
-	if w == nil {
-		return utf8.RuneCountInString(s)
-	}
+// width counts s, and stops where it is more than most: a text may be a quarter of a
+// megabyte.
+func width(s string, most int, w func(rune) int) int {
 	n := 0
 	for _, r := range s {
-		n += w(r)
+		if n += of(r, w); n > most {
+			break
+		}
 	}
 	return n
 }

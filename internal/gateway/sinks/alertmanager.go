@@ -56,13 +56,9 @@ func paragraphs(m message.Message) string {
 			out = append(out, text)
 		}
 	}
-	facts := m.Facts
-	if more := m.Shown(); more != "" {
-		facts = append(facts[:len(facts):len(facts)], more)
-	}
 	add(m.More)
 	add(m.Hypothesis)
-	add(facts...)
+	add(shown(m)...)
 	for _, l := range rest(m) {
 		add(append([]string{l.title + ":"}, l.lines...)...)
 	}

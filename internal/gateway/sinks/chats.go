@@ -3,6 +3,7 @@ package sinks
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"strings"
 	"time"
@@ -107,9 +108,7 @@ func (t teams) Send(ctx context.Context, n Note) (Ref, error) {
 	c := card{Type: "AdaptiveCard", Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Version: "1.2"}
 	text := func(s string, more map[string]any) {
 		block := map[string]any{"type": "TextBlock", "text": s, "wrap": true}
-		for k, v := range more {
-			block[k] = v
-		}
+		maps.Copy(block, more)
 		c.Body = append(c.Body, block)
 	}
 	text(markdownEscape(m.Title()), map[string]any{"weight": "Bolder", "size": "Medium"})

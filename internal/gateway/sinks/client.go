@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -109,9 +111,7 @@ func (c *client) send(ctx context.Context, method, address string, header http.H
 	if err != nil {
 		return nil, errors.New("the url is none") // the cause quotes it
 	}
-	for k, v := range header {
-		r.Header[k] = v
-	}
+	maps.Copy(r.Header, header)
 	if r.Header.Get("Content-Type") == "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -170,7 +170,7 @@ func (c *client) refusal(where string, res *http.Response, answer []byte) error 
 func retryAfter(s string, now time.Time) time.Duration {
 	const most = 24 * time.Hour
 	if n, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil { // Discord has fractions
-		if !(n > 0) { //nolint:staticcheck // of NaN as well
+		if math.IsNaN(n) || n < 0 {
 			return 0
 		}
 		return time.Duration(min(n, most.Seconds()) * float64(time.Second))

@@ -24,7 +24,7 @@ import (
 type farSide struct {
 	*httptest.Server
 	mu       sync.Mutex
-	requests []string // as the golden files have them
+	requests []func() string // as the golden files have them
 	// answers come before the usual ones, one a request.
 	answers []func(w http.ResponseWriter)
 	check   func(path string, body map[string]any) error
@@ -47,7 +47,7 @@ func (f *farSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	f.requests = append(f.requests, golden(r, raw))
+	f.requests = append(f.requests, func() string { return golden(r, raw) })
 	if len(f.answers) > 0 {
 		f.answers[0](w)
 		f.answers = f.answers[1:]
@@ -75,7 +75,11 @@ func (f *farSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *farSide) seen() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.requests)
+	var out []string
+	for _, r := range f.requests {
+		out = append(out, r())
+	}
+	return out
 }
 
 // golden is a request as people read it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -159,9 +160,7 @@ const (
 func (s slackBot) Send(ctx context.Context, n Note) (Ref, error) {
 	m := n.said().Cut(slackLimits)
 	ref := Ref{}
-	for k, v := range n.Ref {
-		ref[k] = v
-	}
+	maps.Copy(ref, n.Ref)
 	post := func(key, method string, to slackMessage) error {
 		if ref[key] != "" {
 			return nil

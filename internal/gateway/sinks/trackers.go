@@ -122,12 +122,12 @@ func wikiEscape(s string) string { return wikiEscapes.Replace(s) }
 // Send implements Sink.
 func (j jira) Send(ctx context.Context, n Note) (Ref, error) {
 	m := n.said().Cut(jiraLimits)
-	links := m.Links
-	m.Links = nil
-	text := wikiEscape(paragraphs(m))
-	for _, l := range links {
-		text += "\n[" + l.Text + "|" + l.URL + "]"
+	var links strings.Builder
+	for _, l := range m.Links {
+		links.WriteString("\n[" + l.Text + "|" + l.URL + "]")
 	}
+	m.Links = nil
+	text := wikiEscape(paragraphs(m)) + links.String()
 	issues := j.url + "/rest/api/2/issue"
 	if n.Thread != nil {
 		_, err := j.client.postJSON(ctx, issues+"/"+url.PathEscape(n.Thread["key"])+"/comment", j.header,
