@@ -96,7 +96,11 @@ The exit code is 0 when the far side took it.`,
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			if a.json {
-				return printJSON(cmd.OutOrStdout(), map[string]any{"sink": args[0], "sent": true, "ref": ref})
+				return printJSON(cmd.OutOrStdout(), struct {
+					Sink string            `json:"sink"`
+					Sent bool              `json:"sent"`
+					Ref  map[string]string `json:"ref,omitempty"`
+				}{args[0], true, ref})
 			}
 			out(cmd).printf("%s took the test message\n", args[0])
 			return nil

@@ -59,6 +59,13 @@ func TestAWebhookIsRead(t *testing.T) {
 	}
 }
 
+func TestOurOwnAlertsAreNoNews(t *testing.T) {
+	echo := `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"` + protocol.InsightAlert + `"},"startsAt":"2026-03-14T09:20:00Z"}]}`
+	if got, err := ReadWebhook([]byte(echo), now); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestAWebhookThatIsNoneSaysWhy(t *testing.T) {
 	for _, tt := range []struct{ name, body, want string }{
 		{"not JSON", "hello", "not a webhook"},
