@@ -194,7 +194,7 @@ func (c *Conn) handle(ctx context.Context, consumer string, patience time.Durati
 	err = guard(WithTrace(ctx, d.Header), d, handler)
 	beats.stop()
 	worked(err)
-	c.verdict(ctx, msg, d, err)
+	c.verdict(ctx, consumer, msg, d, err)
 }
 
 // guard turns a panic of a handler into an error, so that one message cannot end the process.
@@ -207,7 +207,7 @@ func guard(ctx context.Context, d *Delivery, handler Handler) (err error) {
 	return handler(ctx, d)
 }
 
-func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err error) {
+func (c *Conn) verdict(ctx context.Context, consumer string, msg jetstream.Msg, d *Delivery, err error) {
 	// The verdict is sent even when the process is about to stop.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
@@ -220,7 +220,7 @@ func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err 
 		c.log.Info("another worker has it", "subject", d.Subject, "seq", d.Sequence, "err", err)
 	case errors.As(err, &permanent):
 		c.log.Error("giving a message up", "subject", d.Subject, "seq", d.Sequence, "err", err)
-		if sent = c.DeadLetter(ctx, d.Msg, permanent.Error()); sent == nil {
+		if sent = c.deadLetter(ctx, consumer, d.Msg, permanent.Error()); sent == nil {
 			sent = msg.DoubleAck(ctx)
 		}
 	case errors.Is(err, context.Canceled):
@@ -240,6 +240,11 @@ func (c *Conn) verdict(ctx context.Context, msg jetstream.Msg, d *Delivery, err 
 
 // DeadLetter writes down a message that nobody can handle, and why.
 func (c *Conn) DeadLetter(ctx context.Context, m Msg, reason string) error {
+	return c.deadLetter(ctx, "", m, reason)
+}
+
+// deadLetter tells the consumers apart: where several give a message up, each says why.
+func (c *Conn) deadLetter(ctx context.Context, consumer string, m Msg, reason string) error {
 	letter := protocol.DeadLetter{
 		Stream: m.Stream, Subject: m.Subject, Sequence: m.Sequence, Reason: reason, By: c.source, At: time.Now().UTC(), Header: m.Header, Body: m.Data,
 	}
@@ -252,7 +257,7 @@ func (c *Conn) DeadLetter(ctx context.Context, m Msg, reason string) error {
 	c.tells.deadLetters.Add(ctx, 1, stream(m.Stream))
 	_, err := c.Publish(ctx, Outgoing{
 		Subject: protocol.DeadLetterSubject(m.Stream), Body: letter, Dedupe: true,
-		ID: protocol.EffectID("deadletter", m.Stream, fmt.Sprint(m.Sequence), m.Time.String()),
+		ID: protocol.EffectID("deadletter", m.Stream, fmt.Sprint(m.Sequence), m.Time.String(), consumer),
 	})
 	if errors.Is(err, protocol.ErrTooLarge) { // headers of up to a megabyte
 		letter.Header = nil

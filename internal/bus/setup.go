@@ -115,14 +115,16 @@ func (c *Conn) setupStream(ctx context.Context, s Stream, opts SetupOptions) (st
 }
 
 // EnsureConsumer makes a shared durable if it is not there. A consumer that
-// exists is left as it is.
+// exists is left as it is. A user who may not make it is told so at once.
 func (c *Conn) EnsureConsumer(ctx context.Context, con Consumer) error {
 	if _, err := c.js.Consumer(ctx, con.Stream, con.Name); err == nil {
 		return nil
 	}
+	ctx, done := c.denied.watch(ctx, c.api+"CONSUMER.CREATE."+con.Stream+"."+con.Name+"."+con.Filter)
+	defer done()
 	_, err := c.js.CreateConsumer(ctx, con.Stream, con.config())
 	if err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
-		return fmt.Errorf("consumer %s/%s: %w", con.Stream, con.Name, c.explain(err))
+		return fmt.Errorf("consumer %s/%s: %w", con.Stream, con.Name, c.explain(deniedCause(ctx, err)))
 	}
 	return nil
 }

@@ -40,6 +40,10 @@ func newFarSide(t *testing.T, kind string) *farSide {
 }
 
 func (f *farSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost { // a probe on this machine may look at who listens
+		http.NotFound(w, r)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	raw, err := io.ReadAll(r.Body)
