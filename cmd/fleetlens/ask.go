@@ -91,7 +91,7 @@ func (a *app) say(cmd *cobra.Command, subject string, args []string, within time
 		return nil, err
 	}
 	defer conn.Close()
-	id, err := reading.Investigation(cmd.Context(), conn, args[0])
+	id, err := reading.InvestigationID(cmd.Context(), conn, args[0])
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -202,9 +202,9 @@ func TestExitSeverity(t *testing.T) {
 }
 
 func TestTheRunThatIsMeant(t *testing.T) {
-	var runs []reading.Run
+	var runs []reading.RunRef
 	for _, r := range [][3]string{{"1a10", "1a10", ""}, {"2b20", "1a10", "os"}, {"2b21", "1a10", "ports"}, {"3c30", "1b11", "os"}, {"3c31", "1b11", "os"}} {
-		runs = append(runs, reading.Run{ID: r[0], Investigation: r[1], Skill: r[2]})
+		runs = append(runs, reading.RunRef{ID: r[0], Investigation: r[1], Skill: r[2]})
 	}
 	for _, tt := range []struct {
 		name, want string

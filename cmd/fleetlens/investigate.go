@@ -277,7 +277,7 @@ func (a *app) cancel() *cobra.Command {
 			defer conn.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			id, err := reading.Investigation(ctx, conn, args[0])
+			id, err := reading.InvestigationID(ctx, conn, args[0])
 			if err != nil {
 				return usage(err)
 			}

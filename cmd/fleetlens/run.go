@@ -119,7 +119,7 @@ func findRun(cmd *cobra.Command, conn *bus.Conn, name string) (string, error) {
 
 // meant returns the id of the run that a name means: the beginning of its id, or of its
 // investigation's with the beginning of its skill. Empty: none.
-func meant(runs []reading.Run, name string) (string, error) {
+func meant(runs []reading.RunRef, name string) (string, error) {
 	prefix, skill, slash := strings.Cut(name, "/")
 	var ids []string
 	for _, r := range runs {

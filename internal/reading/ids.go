@@ -78,18 +78,18 @@ func Among(list []protocol.Insight, prefix string) (protocol.Insight, error) {
 	return protocol.Insight{}, fmt.Errorf("insight %q: %w", prefix, bus.ErrNotFound)
 }
 
-// A Run is one of an agent, as the findings name it.
-type Run struct {
+// A RunRef names a run of an agent, as the findings do.
+type RunRef struct {
 	ID            string
 	Investigation string
 	Skill         string // empty: the coordinator's
 }
 
 // Runs returns the runs that the findings of the last week name, each once.
-func Runs(ctx context.Context, conn *bus.Conn) ([]Run, error) {
-	var runs []Run
+func Runs(ctx context.Context, conn *bus.Conn) ([]RunRef, error) {
+	var runs []RunRef
 	seen := map[string]bool{}
-	add := func(r Run) {
+	add := func(r RunRef) {
 		if r.ID != "" && !seen[r.ID] {
 			seen[r.ID] = true
 			runs = append(runs, r)
@@ -104,21 +104,21 @@ func Runs(ctx context.Context, conn *bus.Conn) ([]Run, error) {
 				return nil, err
 			}
 			if a, err := protocol.Decode[protocol.Accepted](m.Data); err == nil && strings.HasPrefix(m.Subject, "investigations.") {
-				add(Run{ID: a.RunID, Investigation: a.InvestigationID})
+				add(RunRef{ID: a.RunID, Investigation: a.InvestigationID})
 			} else if s, err := protocol.Decode[protocol.State](m.Data); err == nil && strings.HasPrefix(m.Subject, "operator.state.") {
-				add(Run{ID: s.RunID, Investigation: s.InvestigationID, Skill: s.Skill})
+				add(RunRef{ID: s.RunID, Investigation: s.InvestigationID, Skill: s.Skill})
 			} else if c, err := protocol.Decode[protocol.Completion](m.Data); err == nil {
-				add(Run{ID: c.RunID, Investigation: c.InvestigationID, Skill: c.Skill})
+				add(RunRef{ID: c.RunID, Investigation: c.InvestigationID, Skill: c.Skill})
 			}
 		}
 	}
 	return runs, nil
 }
 
-// Investigation returns the id of the investigation that alone begins with the prefix;
+// InvestigationID returns the id of the investigation that alone begins with the prefix;
 // the prefix itself where none of the last week does, for whoever is asked to say so.
 // The error may be an AmbiguousError.
-func Investigation(ctx context.Context, conn *bus.Conn, prefix string) (string, error) {
+func InvestigationID(ctx context.Context, conn *bus.Conn, prefix string) (string, error) {
 	ids, err := Investigations(ctx, conn)
 	if err != nil {
 		return "", err

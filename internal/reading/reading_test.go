@@ -173,12 +173,12 @@ func TestEvidenceAlwaysHasAnAnswer(t *testing.T) {
 func TestRunsAndInvestigationsOfFindings(t *testing.T) {
 	conn := world(t)
 	runs, err := reading.Runs(t.Context(), conn)
-	want := []reading.Run{{ID: "1a10", Investigation: "1a10"}, {ID: "2b20", Investigation: "1a10", Skill: "os"}, {ID: "2b21", Investigation: "1a10", Skill: "ports"}}
+	want := []reading.RunRef{{ID: "1a10", Investigation: "1a10"}, {ID: "2b20", Investigation: "1a10", Skill: "os"}, {ID: "2b21", Investigation: "1a10", Skill: "ports"}}
 	if err != nil || !cmp.Equal(runs, want) {
 		t.Errorf("got %+v, %v", runs, err)
 	}
 	for prefix, want := range map[string]string{"1a": "1a10", "1a10": "1a10", "nobody": "nobody"} {
-		if got, err := reading.Investigation(t.Context(), conn, prefix); got != want || err != nil {
+		if got, err := reading.InvestigationID(t.Context(), conn, prefix); got != want || err != nil {
 			t.Errorf("%s is %q, %v", prefix, got, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	_ "embed"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -54,12 +55,12 @@ func (s *Server) bundle(ctx context.Context, q *query) (any, error) {
 		if r.Skill == "" {
 			agent = protocol.CoordinatorAgent
 		}
-		list, _, err := latest[protocol.Record](ctx, s, bus.Journal, protocol.JournalSubject(agent, r.ID))
+		list, _, err := reading.All[protocol.Record](ctx, s.bus, bus.Journal, protocol.JournalSubject(agent, r.ID))
 		if err != nil {
 			return nil, err
 		}
 		for _, x := range list {
-			b.Journals[r.ID] = append(b.Journals[r.ID], x.value)
+			b.Journals[r.ID] = append(b.Journals[r.ID], x.Value)
 		}
 	}
 	return b, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/internal/web"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -58,7 +59,7 @@ func TestAnExportIsShownWithoutNATS(t *testing.T) {
 }
 
 func TestWhatIsNoExportIsSaid(t *testing.T) {
-	whole, err := json.Marshal(web.Bundle{Type: "fleetlens.v1.bundle", InsightView: web.InsightView{Insight: insight("i-1", "inv-1", "critical")}})
+	whole, err := json.Marshal(web.Bundle{Type: "fleetlens.v1.bundle", InsightView: web.InsightView{InsightView: reading.InsightView{Insight: insight("i-1", "inv-1", "critical")}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -70,7 +71,7 @@ func (s *Server) outliers(ctx context.Context, _ *query) (any, error) {
 }
 
 func (s *Server) readOutliers(ctx context.Context) (Outliers, error) {
-	list, unreadable, err := readAll[protocol.Anomaly](ctx, s, bus.Events, protocol.AnomalySubject(protocol.Any, protocol.Any, protocol.Any), time.Now().Add(-outliersSince))
+	list, unreadable, err := reading.Since[protocol.Anomaly](ctx, s.bus, bus.Events, protocol.AnomalySubject(protocol.Any, protocol.Any, protocol.Any), time.Now().Add(-outliersSince))
 	if err != nil {
 		return Outliers{}, err
 	}
@@ -110,14 +111,14 @@ func (s *Server) readOutliers(ctx context.Context) (Outliers, error) {
 
 // strongest returns of each node the anomaly that is the most severe and the least
 // likely, and of all nodes the strongest first.
-func strongest(list []stored[protocol.Anomaly]) []protocol.Anomaly {
+func strongest(list []reading.Stored[protocol.Anomaly]) []protocol.Anomaly {
 	stronger := func(a, b protocol.Anomaly) int {
 		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.Score, a.Score))
 	}
 	of := map[string]protocol.Anomaly{}
 	for _, x := range list {
-		if old, ok := of[x.value.Node]; !ok || stronger(x.value, old) <= 0 { // of equals the newer
-			of[x.value.Node] = x.value
+		if old, ok := of[x.Value.Node]; !ok || stronger(x.Value, old) <= 0 { // of equals the newer
+			of[x.Value.Node] = x.Value
 		}
 	}
 	out := make([]protocol.Anomaly, 0, len(of))

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -42,14 +43,14 @@ type peers struct {
 
 // peersOf reads the fleet, and of its skills those that are wanted.
 func (s *Server) peersOf(ctx context.Context, wanted func(skill string) bool) (*peers, error) {
-	list, _, err := latest[protocol.Heartbeat](ctx, s, bus.Nodes, protocol.NodeSubject(protocol.Any))
+	list, _, err := reading.All[protocol.Heartbeat](ctx, s.bus, bus.Nodes, protocol.NodeSubject(protocol.Any))
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(list, func(a, b stored[protocol.Heartbeat]) int { return strings.Compare(a.value.Node, b.value.Node) })
+	slices.SortFunc(list, func(a, b reading.Stored[protocol.Heartbeat]) int { return strings.Compare(a.Value.Node, b.Value.Node) })
 	p := &peers{nodes: map[string]Node{}, groups: map[peerGroup][]protocol.TargetRef{}}
 	for _, x := range list {
-		n := nodeOf(x.value, x.msg.Time)
+		n := reading.NodeOf(x.Value, x.Msg.Time)
 		p.nodes[n.Node] = n
 		if n.State != "alive" {
 			continue
@@ -120,7 +121,9 @@ func (p *peers) read(ctx context.Context, s *Server, g peerGroup) ([]protocol.Sn
 	}
 	var out []protocol.Snapshot
 	for _, m := range list {
-		collect(m.Data, &out)
+		if v, err := protocol.Decode[protocol.Snapshot](m.Data); err == nil {
+			out = append(out, v)
+		}
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/internal/topology"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -78,7 +79,7 @@ func (s *Server) radius(ctx context.Context, q *query) (any, error) {
 	if q.err() != nil {
 		return nil, nil
 	}
-	i, _, err := s.findInsight(ctx, id)
+	i, _, err := reading.FindInsight(ctx, s.bus, id)
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +98,12 @@ func (s *Server) radiusOf(ctx context.Context, i protocol.Insight) (*Radius, err
 		if err != nil {
 			return nil, err
 		}
-		h := decoded[protocol.Heartbeat](m.Data)
-		if h == nil || m.Subject != protocol.NodeSubject(h.Node) {
+		h, err := protocol.Decode[protocol.Heartbeat](m.Data)
+		if err != nil || m.Subject != protocol.NodeSubject(h.Node) {
 			continue
 		}
 		labels[h.Node] = h.Labels
-		if hit[h.Node] && nodeOf(*h, m.Time).State == "silent" {
+		if hit[h.Node] && reading.NodeOf(h, m.Time).State == reading.Silent {
 			silent = append(silent, h.Node)
 		}
 	}
@@ -110,8 +111,8 @@ func (s *Server) radiusOf(ctx context.Context, i protocol.Insight) (*Radius, err
 		if err != nil {
 			return nil, err
 		}
-		if l := decoded[protocol.Links](m.Data); l != nil && protocol.LinksSubject(l.Node) == m.Subject {
-			links.Observe(*l, m.Time)
+		if l, err := protocol.Decode[protocol.Links](m.Data); err == nil && protocol.LinksSubject(l.Node) == m.Subject {
+			links.Observe(l, m.Time)
 		}
 	}
 	unknown := []string{}
@@ -129,7 +130,7 @@ func (s *Server) radiusOf(ctx context.Context, i protocol.Insight) (*Radius, err
 
 func namesOf(all []string) Names {
 	slices.Sort(all)
-	return Names{len(all), orEmpty(all[:min(len(all), mostNames)])}
+	return Names{len(all), append([]string{}, all[:min(len(all), mostNames)]...)}
 }
 
 // tellingLabel returns the label one of whose values the affected nodes have most often

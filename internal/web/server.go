@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 )
 
 // DefaultListen is where the server listens unless it is told otherwise.
@@ -58,7 +59,7 @@ type Server struct {
 	front
 	bus      *bus.Conn
 	events   *hub
-	rights   rights
+	rights   reading.Rights
 	standOut sharedOutliers
 }
 

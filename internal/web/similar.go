@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/internal/similar"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -27,7 +28,7 @@ func (s *Server) similarTo(ctx context.Context, of protocol.Insight, all []proto
 	}
 	out := []SimilarInsight{}
 	for _, m := range similar.Find(similar.Of(of), past, s.sharedLabels(ctx), similar.Most) {
-		said, err := s.said(ctx, m.ID)
+		said, err := reading.SaidOf(ctx, s.bus, m.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
@@ -23,40 +21,13 @@ type Me struct {
 	Opened bool `json:"opened,omitempty"`
 }
 
-// rights remembers what the NATS user may do: the server tells only when it is tried.
-type rights struct {
-	mu    sync.Mutex
-	err   error
-	asked time.Time
-}
-
-// rightsFor is for how long it is remembered.
-const rightsFor = time.Minute
-
-// mayWrite returns why the user may not write; nil: it may, or nobody knows.
-func (s *Server) mayWrite(ctx context.Context) error {
-	s.rights.mu.Lock()
-	defer s.rights.mu.Unlock()
-	if time.Since(s.rights.asked) < rightsFor {
-		return s.rights.err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	_, err := s.bus.Request(ctx, protocol.StatusSubject, map[string]string{"id": "none"}) // it changes nothing
-	s.rights.err, s.rights.asked = nil, time.Now()
-	if errors.As(err, new(*bus.DeniedError)) {
-		s.rights.err = err
-	}
-	return s.rights.err
-}
-
 func (s *Server) me(ctx context.Context, _ *query) (any, error) {
 	m := Me{URL: s.bus.URL(), Connected: s.bus.Connected(), CanWrite: true}
 	if !m.Connected {
 		m.CanWrite, m.Why = false, "not connected with NATS"
 		return m, nil
 	}
-	if err := s.mayWrite(ctx); err != nil {
+	if err := s.rights.Write(ctx, s.bus); err != nil {
 		m.CanWrite, m.Role, m.Why = false, bus.ClientRole, err.Error()
 	}
 	return m, nil
