@@ -98,6 +98,7 @@ func (u uiAddress) String() string {
 
 // serveUI serves a fleet until ctx ends. ready is told where.
 func (a *app) serveUI(ctx context.Context, conn *bus.Conn, c web.Config, ready func(uiAddress)) error {
+	c.Version = proc.Version()
 	s, err := web.New(conn, c, a.logging.New(os.Stderr))
 	if err != nil {
 		return proc.UsageError{Err: err}

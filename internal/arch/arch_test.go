@@ -59,8 +59,9 @@ var mayImport = map[string][]string{
 	"internal/topology":        {"pkg/protocol", "internal/keys"},
 	"internal/similar":         {"pkg/protocol"},
 	"internal/reading":         {"pkg/protocol", "internal/bus"},
+	"internal/mcp":             {"pkg/protocol", "internal/bus", "internal/reading"},
 	"internal/health":          {"pkg/protocol", "internal/bus", "internal/budget"},
-	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar", "internal/reading", "internal/topology", "internal/health"},
+	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar", "internal/reading", "internal/topology", "internal/health", "internal/mcp"},
 	"internal/web/bundle":      {},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},
@@ -96,6 +97,7 @@ var mayUse = map[string][]string{
 	"github.com/prometheus/":             {"internal/telemetry", "internal/reach/...", "test/..."},
 	"github.com/google/pprof/":           {"internal/reach/gopprof"},
 	"github.com/jedib0t/go-pretty/":      {"cmd/fleetlens"},
+	"github.com/modelcontextprotocol/":   {"internal/mcp", "test/..."},
 }
 
 // mustNotUse says what packages may not import, tests left out.

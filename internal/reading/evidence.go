@@ -68,6 +68,24 @@ func Evidence(ctx context.Context, conn *bus.Conn, address string) (EvidenceView
 	return s.view, nil
 }
 
+// SnapshotOf returns the snapshot of an id, or of the beginning of one: as it was stored,
+// or the copy that a finding kept. A MissingError, or an AmbiguousError.
+func SnapshotOf(ctx context.Context, conn *bus.Conn, id string) (protocol.Snapshot, error) {
+	s := search{conn: conn, where: id}
+	findings, err := s.notifications(ctx)
+	if err != nil {
+		return protocol.Snapshot{}, err
+	}
+	s.cited(nil, nil, findings)
+	if err := s.snapshot(ctx); err != nil {
+		return protocol.Snapshot{}, err
+	}
+	if s.view.Snapshot == nil {
+		return protocol.Snapshot{}, &MissingError{fmt.Sprintf("no snapshot %q is kept", id)}
+	}
+	return *s.view.Snapshot, nil
+}
+
 // search looks for an address.
 type search struct {
 	conn         *bus.Conn

@@ -80,7 +80,7 @@ func (f *front) admit(r *http.Request) error {
 	if writes && r.ContentLength != 0 && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		return failure{http.StatusUnsupportedMediaType, "a body must be JSON: send Content-Type: application/json"}
 	}
-	if r.URL.Path == prefix+"/session" || !strings.HasPrefix(r.URL.Path, prefix) {
+	if r.URL.Path == prefix+"/session" || !strings.HasPrefix(r.URL.Path, prefix) && r.URL.Path != agentsPath {
 		return nil
 	}
 	if !f.signedIn(r) {

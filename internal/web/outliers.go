@@ -1,10 +1,7 @@
 package web
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +73,7 @@ func (s *Server) readOutliers(ctx context.Context) (Outliers, error) {
 		return Outliers{}, err
 	}
 	out := Outliers{Items: []Outlier{}, Unreadable: unreadable}
-	found, skills := strongest(list), map[string]bool{}
+	found, skills := reading.Strongest(list), map[string]bool{}
 	if len(found) == 0 {
 		return out, nil
 	}
@@ -107,24 +104,4 @@ func (s *Server) readOutliers(ctx context.Context) (Outliers, error) {
 		out.Items = append(out.Items, o)
 	}
 	return out, nil
-}
-
-// strongest returns of each node the anomaly that is the most severe and the least
-// likely, and of all nodes the strongest first.
-func strongest(list []reading.Stored[protocol.Anomaly]) []protocol.Anomaly {
-	stronger := func(a, b protocol.Anomaly) int {
-		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.Score, a.Score))
-	}
-	of := map[string]protocol.Anomaly{}
-	for _, x := range list {
-		if old, ok := of[x.Value.Node]; !ok || stronger(x.Value, old) <= 0 { // of equals the newer
-			of[x.Value.Node] = x.Value
-		}
-	}
-	out := make([]protocol.Anomaly, 0, len(of))
-	for _, a := range of {
-		out = append(out, a)
-	}
-	slices.SortFunc(out, func(a, b protocol.Anomaly) int { return cmp.Or(stronger(a, b), strings.Compare(a.Node, b.Node)) })
-	return out
 }

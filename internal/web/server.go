@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/mcp"
 	"github.com/fleetlens/fleetlens/internal/reading"
 )
 
@@ -22,6 +23,7 @@ type Config struct {
 	Listen    string   // host:port
 	TokenFile string   // with the token that people sign in with; empty: one is made up at each start
 	Hosts     []string // names by which the server may be asked, besides its address
+	Version   string   // of this program, as agents are told
 }
 
 // Flags declares the flags.
@@ -51,6 +53,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// agentsPath is where agents ask, over the Model Context Protocol.
+const agentsPath = "/mcp"
+
 // cookieName is of the cookie that a browser has once it is signed in.
 const cookieName = "fleetlens"
 
@@ -59,6 +64,7 @@ type Server struct {
 	front
 	bus      *bus.Conn
 	events   *hub
+	agents   *mcp.Server
 	rights   reading.Rights
 	standOut sharedOutliers
 }
@@ -66,7 +72,7 @@ type Server struct {
 // New returns a server. Run makes its events live.
 func New(conn *bus.Conn, c Config, log *slog.Logger) (*Server, error) {
 	f, err := newFront(c, cookieName, log)
-	return &Server{front: f, bus: conn, events: newHub()}, err
+	return &Server{front: f, bus: conn, events: newHub(), agents: mcp.New(conn, c.Version, log)}, err
 }
 
 // Run listens and serves until ctx ends. ready, if not nil, is told the address.
@@ -94,6 +100,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET "+prefix+"/openapi.json", func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, OpenAPI(), nil) })
 	parts := http.NewServeMux()
 	parts.HandleFunc("POST "+prefix+askPath, s.inParts(mux.ServeHTTP))
+	parts.Handle(agentsPath, s.agents.Handler())
 	parts.Handle("/", mux)
 	return s.guard(parts)
 }
