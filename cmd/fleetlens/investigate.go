@@ -77,7 +77,7 @@ for this host, and end with it.`,
 		return a.traced(cmd, func(p signals.Providers) error {
 			o.Telemetry = p
 			// One question is asked here; what else goes on is nobody's.
-			o.Operator.Watch, o.Coordinator.Lead, o.Coordinator.Alerts.Addr = false, false, ""
+			o.Operator.Watch, o.Coordinator.Lead, o.Coordinator.Alerts.Addr, o.Coordinator.Fleet = false, false, "", ""
 			stack, err := allinone.Start(cmd.Context(), o)
 			if err != nil {
 				return err

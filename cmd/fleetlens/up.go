@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fleetlens/fleetlens/internal/agentproto"
 	"github.com/fleetlens/fleetlens/internal/allinone"
 	"github.com/fleetlens/fleetlens/internal/budget"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
@@ -91,6 +92,7 @@ More probes and operators may join from other processes.`,
 	ui := web.Config{Listen: web.DefaultListen}
 	ui.Flags(cmd.Flags())
 	l.coordinator.Alerts.Flags(cmd.Flags())
+	agentproto.Flag(cmd.Flags(), &l.coordinator.Fleet)
 	cmd.Flags().IntVar(&l.coordinator.Triage.MaxPerHour, "max-triggers-per-hour", l.coordinator.Triage.MaxPerHour, "groups an hour that may be investigated with a model; the rules analyst has the rest")
 	cmd.Flags().StringVar(&data, "data", "", "`folder` to keep data in, the probe's baselines too (default: a temporary one, removed at the end)")
 	cmd.Flags().StringVar(&l.coordinator.Topology, "topology", "", "`file` (YAML) with who depends on whom, beside what the nodes' connections show")

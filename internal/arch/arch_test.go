@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
-	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc", "internal/similar"},
+	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc", "internal/similar", "internal/agentproto"},
 
 	"internal/gateway":         {"pkg/protocol", "internal/bus", "internal/gateway/message", "internal/gateway/sinks"},
 	"internal/gateway/message": {"pkg/protocol"},
@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/topology":        {"pkg/protocol", "internal/keys"},
 	"internal/similar":         {"pkg/protocol"},
 	"internal/reading":         {"pkg/protocol", "internal/bus"},
+	"internal/agentproto":      {"pkg/protocol", "internal/bus", "internal/reading"},
 	"internal/mcp":             {"pkg/protocol", "internal/bus", "internal/reading"},
 	"internal/health":          {"pkg/protocol", "internal/bus", "internal/budget"},
 	"internal/web":             {"pkg/protocol", "internal/bus", "internal/similar", "internal/reading", "internal/topology", "internal/health", "internal/mcp"},

@@ -156,6 +156,9 @@ func (c *Conn) OnReconnect(f func()) (stop func()) {
 	return func() { c.nc.RemoveStatusListener(back) }
 }
 
+// MaxPayload returns how many bytes a message may have, headers included.
+func (c *Conn) MaxPayload() int64 { return c.nc.MaxPayload() }
+
 // URL returns the address of the server, without credentials.
 func (c *Conn) URL() string { return c.nc.ConnectedUrlRedacted() }
 

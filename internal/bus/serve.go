@@ -23,6 +23,8 @@ type Service struct {
 	Description string
 	Metadata    map[string]string
 	Endpoints   []Endpoint
+	// Begun, if not nil, is told the id of this instance before the first request.
+	Begun       func(id string)
 	Concurrency int           // requests answered at a time; more are refused as busy
 	Timeout     time.Duration // of one request
 }
@@ -32,7 +34,12 @@ type Endpoint struct {
 	Name    string
 	Subject string
 	Handler func(ctx context.Context, r Req) (any, error)
-	Timeout time.Duration // of one request; 0: the service's
+	// Stream, in place of Handler, answers with as many messages as it likes: say sends
+	// one. An empty message without headers ends them, after an error too.
+	Stream   func(ctx context.Context, r Req, say func(body []byte) error) error
+	Queue    string // group that shares the requests; empty: that of all services
+	Metadata map[string]string
+	Timeout  time.Duration // of one request; 0: the service's
 }
 
 // A Req is one request.
@@ -80,6 +87,9 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("service %s: %w", s.Name, err)
 	}
+	if s.Begun != nil {
+		s.Begun(svc.Info().ID)
+	}
 	slots := make(chan struct{}, s.Concurrency)
 	for _, e := range s.Endpoints {
 		handler := micro.HandlerFunc(func(r micro.Request) {
@@ -91,6 +101,7 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 			case slots <- struct{}{}:
 			default:
 				c.refuse(r, Refuse(429, "busy: %d requests are being answered", s.Concurrency))
+				c.endStream(e, r)
 				return
 			}
 			go func() {
@@ -98,7 +109,14 @@ func (c *Conn) Serve(ctx context.Context, s Service) (stop func(), err error) {
 				c.answer(ctx, cmp.Or(e.Timeout, s.Timeout), e, r)
 			}()
 		})
-		if err := svc.AddEndpoint(e.Name, handler, micro.WithEndpointSubject(e.Subject)); err != nil {
+		options := []micro.EndpointOpt{micro.WithEndpointSubject(e.Subject)}
+		if e.Queue != "" {
+			options = append(options, micro.WithEndpointQueueGroup(e.Queue))
+		}
+		if e.Metadata != nil {
+			options = append(options, micro.WithEndpointMetadata(e.Metadata))
+		}
+		if err := svc.AddEndpoint(e.Name, handler, options...); err != nil {
 			return nil, errors.Join(fmt.Errorf("endpoint %s: %w", e.Subject, err), svc.Stop())
 		}
 	}
@@ -111,6 +129,7 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
+	defer c.endStream(e, r)
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("a handler panicked", "subject", r.Subject(), "panic", p, "stack", string(debug.Stack()))
@@ -118,6 +137,13 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 		}
 	}()
 	ctx = WithTrace(ctx, r.Headers())
+	if e.Stream != nil {
+		req := Req{Subject: r.Subject(), Data: r.Data(), Header: r.Headers()}
+		if err := e.Stream(ctx, req, func(body []byte) error { return r.Respond(body) }); err != nil {
+			c.refuse(r, err)
+		}
+		return
+	}
 	part := func(body []byte) error {
 		return r.Respond(body, micro.WithHeaders(micro.Headers{protocol.HeaderPart: {"1"}}))
 	}
@@ -133,6 +159,16 @@ func (c *Conn) answer(ctx context.Context, timeout time.Duration, e Endpoint, r 
 	}
 	if err := r.Respond(body); err != nil {
 		c.log.Warn("an answer was not sent", "subject", r.Subject(), "err", err)
+	}
+}
+
+// endStream says that no more messages come, where more than one may.
+func (c *Conn) endStream(e Endpoint, r micro.Request) {
+	if e.Stream == nil {
+		return
+	}
+	if err := r.Respond(nil); err != nil {
+		c.log.Warn("the end of an answer was not sent", "subject", r.Subject(), "err", err)
 	}
 }
 

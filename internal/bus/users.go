@@ -19,6 +19,8 @@ const (
 	ProbeService       = "fleetlens-probe"
 	OperatorService    = "fleetlens-operator"
 	CoordinatorService = "fleetlens-coordinator"
+	// AgentsService is what all agents are called that speak the Synadia Agent Protocol.
+	AgentsService = "agents"
 )
 
 // Names of the roles.
@@ -70,7 +72,7 @@ func Roles() []Role {
 		protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 		protocol.StateSubject(protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
 		protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.DeadLetterSubject(protocol.Any), protocol.PeopleSubject(protocol.Any, protocol.Any),
-		plainInbox,
+		protocol.AgentSubject(protocol.AgentBeat, protocol.Any), plainInbox,
 	}, inbox)
 	return []Role{
 		{
@@ -106,6 +108,7 @@ func Roles() []Role {
 				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
 				protocol.JournalSubject(protocol.CoordinatorAgent, protocol.Any), protocol.JournalSubject(protocol.OperatorAgent, protocol.Any),
 				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.AlertSubject(protocol.Any),
+				protocol.AgentSubject(protocol.AgentBeat, protocol.Any),
 				stateSubject(">"), protocol.ProbeSubject(protocol.Any, "words"), plainInbox, InboxPrefix(protocol.Any) + ".>",
 			}, takes(names()...), api("STREAM.CREATE", names()...), api("STREAM.UPDATE", names()...), api("STREAM.INFO", names()...),
 				api("STREAM.PURGE", Work), // a schedule is cancelled by purging its subject
@@ -114,7 +117,10 @@ func Roles() []Role {
 			Subscribe: concat([]string{
 				investigate, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 				protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
-			}, discovery(CoordinatorService), inbox),
+				// Whom other agents ask waits for the end of what he asked for.
+				protocol.InvestigationSubject(protocol.Any, protocol.PhaseProgress), protocol.InvestigationSubject(protocol.Any, protocol.PhaseFinished),
+				protocol.AgentSubject(protocol.AgentPrompt, protocol.Any), protocol.AgentSubject(protocol.AgentStatus, protocol.Any),
+			}, discovery(CoordinatorService), discovery(AgentsService), inbox),
 		},
 		{
 			Name: GatewayRole,
@@ -124,9 +130,13 @@ func Roles() []Role {
 			Subscribe: inbox,
 		},
 		{
-			Name:      ClientRole,
-			Doc:       "Asks coordinators, says what people think, reads what a viewer reads.",
-			Publish:   concat([]string{investigate, protocol.PeopleSubject(protocol.Any, protocol.Any)}, reads),
+			Name: ClientRole,
+			Doc:  "Asks coordinators, says what people think, reads what a viewer reads.",
+			// Not discovery: a service answers that wherever the request says, with its own rights.
+			Publish: concat([]string{
+				investigate, protocol.PeopleSubject(protocol.Any, protocol.Any),
+				protocol.AgentSubject(protocol.AgentPrompt, protocol.Any), protocol.AgentSubject(protocol.AgentStatus, protocol.Any),
+			}, reads),
 			Subscribe: watches,
 		},
 		{

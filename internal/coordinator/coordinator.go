@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fleetlens/fleetlens/internal/agentproto"
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/llm/rules"
@@ -44,13 +45,16 @@ type Config struct {
 	Silence time.Duration
 	// Recurring investigations, by name.
 	Recurring map[string]Recurring
+	// Fleet is the name by which other agents ask, over the Synadia Agent Protocol;
+	// empty: they may not.
+	Fleet string
 	// Topology is a file with dependencies of nodes; empty: only those that sockets show.
 	Topology string
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions(), Silence: 10 * time.Second, Alerts: intake.DefaultConfig()}
+	return Config{Concurrency: 32, Lead: true, Triage: triage.DefaultOptions(), Silence: 10 * time.Second, Alerts: intake.DefaultConfig(), Fleet: agentproto.DefaultFleet}
 }
 
 // Flags declares the flags.
@@ -65,6 +69,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Triage.Repeat, "triage-repeat", c.Triage.Repeat, "after how long a problem that never ended is investigated again")
 	fs.IntVar(&c.Triage.MaxPerHour, "max-triggers-per-hour", c.Triage.MaxPerHour, "groups an hour that may be investigated with a model, in the whole fleet; the rules analyst has the rest")
 	c.Alerts.Flags(fs)
+	agentproto.Flag(fs, &c.Fleet)
 	fs.StringVar(&c.Topology, "topology", c.Topology, "`file` (YAML) with who depends on whom, beside what the nodes' connections show")
 	proc.ThresholdFlag(fs, &c.Thresholds)
 }
@@ -81,7 +86,7 @@ func (c *Config) Validate() error {
 	if c.Silence < 0 || c.Silence > 24*time.Hour {
 		errs = append(errs, fmt.Errorf("--triage-silence %s: it must be from 0 to 24h", c.Silence))
 	}
-	errs = append(errs, c.Triage.Validate(), c.Alerts.Validate())
+	errs = append(errs, c.Triage.Validate(), c.Alerts.Validate(), agentproto.CheckFleet(c.Fleet))
 	for _, name := range slices.Sorted(maps.Keys(c.Recurring)) {
 		if err := c.Recurring[name].validate(); err != nil {
 			errs = append(errs, fmt.Errorf("recurring.%s: %w", name, err))
@@ -156,6 +161,13 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stop()
+	if cfg.Fleet != "" {
+		stop, err := agentproto.Serve(ctx, deps.Bus, cfg.Fleet, deps.Version)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	if err := c.recur(ctx); err != nil {
 		return err
 	}

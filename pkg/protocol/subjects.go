@@ -176,6 +176,18 @@ func CancelledSubject(run string) string { return subject("cancelled", token(run
 // PeopleSubject is where what people say of an id goes. verb is feedback, ack, note or silence.
 func PeopleSubject(verb, id string) string { return subject("people", token(verb), token(id)) }
 
+// Verbs of the Synadia Agent Protocol, the second token of its subjects.
+const (
+	AgentPrompt = "prompt" // ask
+	AgentStatus = "status" // a heartbeat, on request
+	AgentBeat   = "hb"     // heartbeats
+)
+
+// AgentSubject is where the coordinators of a fleet are asked, or heard, by other agents.
+func AgentSubject(verb, fleet string) string {
+	return subject("agents", verb, "fleetlens", token(fleet), "coordinator")
+}
+
 // DeadLetterSubject is where messages of a stream go that nobody could handle.
 func DeadLetterSubject(stream string) string { return subject("deadletters", token(stream)) }
 
