@@ -49,7 +49,6 @@ type plugin struct {
 	Name     string          `json:"name"`
 	Help     string          `json:"help"`
 	Version  string          `json:"version,omitempty"`
-	Flags    []pluginFlag    `json:"flags,omitempty"`
 	Commands []pluginCommand `json:"commands,omitempty"`
 }
 
@@ -83,7 +82,7 @@ type pluginArg struct {
 }
 
 func pluginOf(root *cobra.Command) plugin {
-	return plugin{Name: root.Name(), Help: root.Short, Version: root.Version, Flags: pluginFlags(root.PersistentFlags()), Commands: pluginCommands(root)}
+	return plugin{Name: root.Name(), Help: root.Short, Version: root.Version, Commands: pluginCommands(root)}
 }
 
 func pluginCommands(parent *cobra.Command) []pluginCommand {
@@ -94,10 +93,10 @@ func pluginCommands(parent *cobra.Command) []pluginCommand {
 		}
 		p := pluginCommand{Name: c.Name(), Help: c.Short, HelpLong: c.Long, Aliases: c.Aliases, Commands: pluginCommands(c)}
 		if word, both := ownWords[c.Name()]; both && len(p.Commands) > 0 {
-			own := pluginCommand{Name: word, Help: c.Short, HelpLong: c.Long, Default: true, Flags: pluginFlags(c.LocalNonPersistentFlags()), Args: pluginArgs(c.Use)}
+			own := pluginCommand{Name: word, Help: c.Short, HelpLong: c.Long, Default: true, Flags: flagsOf(c), Args: pluginArgs(c.Use)}
 			p.Commands = append([]pluginCommand{own}, p.Commands...)
-		} else {
-			p.Flags, p.Args = pluginFlags(c.LocalNonPersistentFlags()), pluginArgs(c.Use)
+		} else if len(p.Commands) == 0 {
+			p.Flags, p.Args = flagsOf(c), pluginArgs(c.Use)
 		}
 		list = append(list, p)
 	}
@@ -120,6 +119,12 @@ func pluginArgs(use string) []pluginArg {
 		name = "args"
 	}
 	return []pluginArg{{Name: name, Help: usage, PlaceHolder: usage, Required: !strings.HasPrefix(usage, "["), Cumulative: many}}
+}
+
+// flagsOf are those of a command, with those of the program: the nats CLI hands on only what
+// the command itself has, in the values that it has for its own.
+func flagsOf(c *cobra.Command) []pluginFlag {
+	return append(pluginFlags(c.LocalNonPersistentFlags()), pluginFlags(c.Root().PersistentFlags())...)
 }
 
 func pluginFlags(fs *pflag.FlagSet) []pluginFlag {

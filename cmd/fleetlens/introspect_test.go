@@ -73,12 +73,15 @@ func TestEveryCommandIsThere(t *testing.T) {
 			if len(c.Args) > 0 && len(c.Commands) > 0 {
 				t.Errorf("%s has arguments and commands", path+c.Name)
 			}
+			flags := map[any]bool{rune(0): false}
 			for _, f := range c.Flags {
-				if slices.ContainsFunc(p.Flags, func(global pluginFlag) bool {
-					return global.Name == f.Name || f.Short != 0 && global.Short == f.Short
-				}) {
+				if flags[f.Name] || flags[f.Short] {
 					t.Errorf("%s has the flag %s a second time", path+c.Name, f.Name)
 				}
+				flags[f.Name], flags[f.Short] = true, f.Short != 0
+			}
+			if !flags["json"] && len(c.Commands) == 0 {
+				t.Errorf("%s lacks the flags of the program", path+c.Name)
 			}
 			// What is mounted is understood: in full, as the nats CLI runs it.
 			found, rest, err := cmd.Find(append(words(path), c.Name))

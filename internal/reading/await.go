@@ -13,6 +13,10 @@ import (
 // is lost when it comes while NATS is away.
 const lookAgain = 5 * time.Second
 
+// storedSoon is how often it is looked for once its message was seen, which subscribers
+// are sent before the stream has it.
+const storedSoon = 20 * time.Millisecond
+
 // Await waits for the end of an investigation, and returns it. progress, when it is not
 // nil, is told what is done meanwhile, one line at a time; lines may be lost. An
 // investigation that nobody knows is waited for too, until ctx ends.
@@ -57,6 +61,7 @@ func Await(ctx context.Context, conn *bus.Conn, id string, progress func(protoco
 		case <-ctx.Done():
 			return protocol.Result{}, context.Cause(ctx)
 		case <-ended:
+			again.Reset(storedSoon)
 		case <-again.C:
 		}
 	}
