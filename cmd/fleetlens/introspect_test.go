@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,7 +85,7 @@ func TestEveryCommandIsThere(t *testing.T) {
 				t.Errorf("%s lacks the flags of the program", path+c.Name)
 			}
 			// What is mounted is understood: in full, as the nats CLI runs it.
-			found, rest, err := cmd.Find(append(words(path), c.Name))
+			found, rest, err := cmd.Find(append(strings.Fields(path), c.Name))
 			if err != nil || len(rest) > 0 || len(c.Commands) == 0 && !found.Runnable() {
 				t.Errorf("%s is %q, %q, %v", path+c.Name, found.Name(), rest, err)
 			}
@@ -96,13 +97,6 @@ func TestEveryCommandIsThere(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || p.Name != "fleetlens" || p.Help == "" {
 		t.Error(p.Name, p.Help, diff)
 	}
-}
-
-func words(path string) (out []string) {
-	for _, w := range bytes.Fields([]byte(path)) {
-		out = append(out, string(w))
-	}
-	return out
 }
 
 func TestArgumentsOfAUsageLine(t *testing.T) {

@@ -226,7 +226,8 @@ func TestSignsOfLifeAndProgressComeWhileItWorks(t *testing.T) {
 		}
 	}
 	c.publish(protocol.InvestigationSubject(r.ID, protocol.PhaseProgress), protocol.Progress{InvestigationID: r.ID, RunID: r.ID, Agent: "os", Step: 1, Text: "looks", At: now})
-	for string(c.next(sub).Data) != `{"type":"status","data":"os: looks"}` {
+	for said := ""; said != `{"type":"status","data":"os: looks"}`; {
+		said = string(c.next(sub).Data)
 	}
 	c.publish(protocol.InvestigationSubject(r.ID, protocol.PhaseFinished), concluded(r))
 	if texts, code := c.rest(sub); code != "" || !strings.HasPrefix(texts[len(texts)-1], "response ") {

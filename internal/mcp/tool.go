@@ -56,7 +56,7 @@ func add[In, Out any](s *Server, server *sdk.Server, name string, u use, doc str
 // answered asks, and says what went wrong so that an agent can mend it.
 func (s *Server) answered(ctx context.Context, ask func() (any, error)) (any, error) {
 	if !s.bus.Connected() {
-		return nil, errors.New("Fleetlens is not connected with NATS now: try again later") //nolint:revive,staticcheck // agents read it as a sentence
+		return nil, errors.New("the server is not connected with NATS now: try again later")
 	}
 	v, err := ask()
 	switch {

@@ -16,7 +16,7 @@ type MissingError struct{ Text string }
 func (e *MissingError) Error() string { return e.Text }
 
 // Is reports whether it is the other error.
-func (*MissingError) Is(other error) bool { return other == bus.ErrNotFound } //nolint:errorlint // errors.Is unwraps it
+func (*MissingError) Is(other error) bool { return other == bus.ErrNotFound }
 
 // A Stored message is one with its place in its stream.
 type Stored[T protocol.Message] struct {

@@ -12,12 +12,14 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// What an investigation is, as it is read.
-type (
-	Investigation     = reading.Investigation
-	InvestigationView = reading.InvestigationView
-	Run               = reading.Run
-)
+// An Investigation is where one stands.
+type Investigation = reading.Investigation
+
+// An InvestigationView is one investigation with all that it brought forth.
+type InvestigationView = reading.InvestigationView
+
+// A Run is one of an agent within an investigation.
+type Run = reading.Run
 
 // An Asked is a request that was stored.
 type Asked struct {

@@ -11,11 +11,11 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// What a node is, as it is read.
-type (
-	Node     = reading.Node
-	NodeView = reading.NodeView
-)
+// A Node is a host with a probe.
+type Node = reading.Node
+
+// A NodeView is one host.
+type NodeView = reading.NodeView
 
 func (s *Server) nodes(ctx context.Context, q *query) (any, error) {
 	labels := map[string]string{}
