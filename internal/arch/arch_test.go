@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 	"internal/web/bundle":      {},
 	"internal/reach/...":       {},
 	"internal/reach/logs":      {"internal/reach/logtemplate"},
+	"internal/reach/nats":      {"internal/reach/httpapi"},
 	"internal/reach/beam":      {"internal/reach/beam/etf", "internal/reach/beam/dist", "internal/reach/logs", "internal/reach/stacktrace"},
 	"internal/reach/beam/dist": {"internal/reach/beam/etf"},
 	// The one place that runs a program for a skill.
