@@ -29,6 +29,7 @@ const (
 	Go       Kind = "go"       // a Go service
 	Beam     Kind = "beam"     // an Erlang or Elixir node
 	Postgres Kind = "postgres" // a PostgreSQL server
+	NATS     Kind = "nats"     // a NATS server
 )
 
 // A Target is one thing on a node that can be looked into.

@@ -152,6 +152,9 @@ func (s *Settings) ports() map[int]string {
 	for _, name := range slices.Sorted(maps.Keys(s.Targets.Postgres)) {
 		add(name, s.Targets.Postgres[name].Addresses())
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets.NATS)) {
+		add(name, s.Targets.NATS[name].Addresses())
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Targets.Beam)) {
 		add(name, s.Targets.Beam[name].Addresses())
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
 	"github.com/fleetlens/fleetlens/pkg/skills/logger"
+	"github.com/fleetlens/fleetlens/pkg/skills/nats"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
@@ -69,6 +70,7 @@ func Skills(o Options) []skills.Skill {
 		with(gc.Skill(o.Go), gc.BeamSource(o.Beam)),
 		with(tracer.Skill(o.Go), tracer.BeamSource(o.Beam)),
 		postgres.Skill(o.Postgres),
+		nats.Skill(o.NATS),
 		anomaly.Skill(o.Detector),
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
+	"github.com/fleetlens/fleetlens/internal/reach/nats"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
@@ -21,6 +22,8 @@ type Targets struct {
 	Go map[string]gopprof.Config `yaml:"go"`
 	// Postgres are PostgreSQL servers.
 	Postgres map[string]postgres.Config `yaml:"postgres"`
+	// NATS are NATS servers.
+	NATS map[string]nats.Config `yaml:"nats"`
 	// Beam are Erlang and Elixir nodes.
 	Beam map[string]beam.Config `yaml:"beam"`
 }
@@ -33,6 +36,9 @@ func (t Targets) List() []skills.Target {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
 		out = append(out, skills.Target{Name: name, Kind: skills.Postgres})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.NATS)) {
+		out = append(out, skills.Target{Name: name, Kind: skills.NATS})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
 		level := cmp.Or(t.Beam[name].Level, beam.Observe)
@@ -49,6 +55,9 @@ func (t Targets) Addresses() []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Postgres)) {
 		out = append(out, t.Postgres[name].Addresses()...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.NATS)) {
+		out = append(out, t.NATS[name].Addresses()...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
 		out = append(out, t.Beam[name].Addresses()...)
@@ -72,7 +81,7 @@ func (t Targets) Validate() error {
 		}
 		seen[target.Name] = target.Kind
 	}
-	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("beam", t.Beam))...)
+	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("nats", t.NATS), validate("beam", t.Beam))...)
 }
 
 func validate[C interface{ Validate() error }](kind string, of map[string]C) error {
@@ -89,12 +98,13 @@ func validate[C interface{ Validate() error }](kind string, of map[string]C) err
 type Clients struct {
 	Go       map[string]*gopprof.Service
 	Postgres map[string]*postgres.Server
+	NATS     map[string]*nats.Server
 	Beam     map[string]*beam.Node
 }
 
 // Open returns a client of each target. It connects to nothing yet.
 func (t Targets) Open() Clients {
-	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New), clients(t.Beam, beam.New)}
+	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New), clients(t.NATS, nats.New), clients(t.Beam, beam.New)}
 }
 
 // clients returns the client of each target.

@@ -1,0 +1,86 @@
+package nats
+
+import (
+	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/skills"
+)
+
+// Rates and what happened "in the window" are over the time since the snapshot before;
+// the first snapshot of a probe lacks them.
+var metrics = []skills.Metric{
+	skills.Gauge("reachable", protocol.Count, "1 when the monitoring endpoint answers, 0 when the server is down or does not answer; then nothing else is there."),
+	skills.Info("unreachable_reason", protocol.Text, "Why it does not."),
+	skills.Info("server_name", protocol.Text, "Of the server."),
+	skills.Info("server_version", protocol.Text, "Of the server."),
+	skills.Info("cluster_name", protocol.Text, "Of its cluster; absent when it is in none."),
+	skills.Gauge("uptime_seconds", protocol.Seconds, "Since the server was started."),
+	skills.Gauge("config_loaded_seconds", protocol.Seconds, "Since its configuration was read, at the start or by a reload."),
+	skills.Gauge("healthy", protocol.Count, "1 when the server says that it, and what it holds of streams and consumers, is well; else 0."),
+	skills.Info("health_problem", protocol.Text, "The first thing that is not."),
+
+	skills.Gauge("cpu_used_pct", protocol.Percent, "Processor time of the server, of the processors it may use."),
+	skills.Gauge("memory_mb", protocol.Mebibytes, "Resident memory of the server."),
+	skills.Gauge("connections", protocol.Count, "Clients."),
+	skills.Info("connections_max", protocol.Count, "How many there may be."),
+	skills.Gauge("connections_used_pct", protocol.Percent, "Use of that."),
+	skills.Counter("connections_total", protocol.Count, "Clients that ever connected: it grows fast when clients come and go."),
+	skills.Gauge("subscriptions", protocol.Count, "Of all clients."),
+	skills.Counter("slow_consumers_total", protocol.Count, "Connections ended since the start because they did not take what was sent to them."),
+	skills.Gauge("slow_consumers_recent", protocol.Count, "The same in the window."),
+	skills.Counter("stale_connections_total", protocol.Count, "Connections ended because they did not answer a ping; server 2.12 and later."),
+	skills.Gauge("connection_pending_mb", protocol.Mebibytes, "What waits to be sent to the client with most."),
+	skills.Gauge("connection_pending_pct", protocol.Percent, "The same, of what may wait (max_pending) before it is ended as a slow consumer."),
+	skills.Info("connection_pending", protocol.Text, "That client, as name (cid)."),
+	skills.Gauge("in_msgs_per_sec", protocol.PerSecond, "Messages received, from clients and other servers."),
+	skills.Gauge("out_msgs_per_sec", protocol.PerSecond, "Messages sent."),
+	skills.Gauge("in_bytes_per_sec", protocol.BytesPerSecond, "The same in bytes received."),
+	skills.Gauge("out_bytes_per_sec", protocol.BytesPerSecond, "The same in bytes sent."),
+	skills.Gauge("tls_cert_days_left", protocol.Count, "Days until the server's certificate expires; absent without TLS, and before server 2.12."),
+
+	skills.Gauge("streams", protocol.Count, "Streams with a copy on this server; absent, as what follows, without JetStream."),
+	skills.Gauge("consumers", protocol.Count, "Consumers of the streams that were read."),
+	skills.Gauge("storage_mb", protocol.Mebibytes, "Files of JetStream."),
+	skills.Info("storage_max_mb", protocol.Mebibytes, "How much they may have (max_file_store)."),
+	skills.Gauge("storage_used_pct", protocol.Percent, "Use of that."),
+	skills.Gauge("storage_reserved_pct", protocol.Percent, "What streams with a limit may grow to, of the same; near 100 no stream with a limit can be created."),
+	skills.Gauge("memory_store_mb", protocol.Mebibytes, "Streams kept in memory."),
+	skills.Gauge("memory_store_used_pct", protocol.Percent, "Of what they may have (max_memory_store)."),
+	skills.Counter("api_errors_total", protocol.Count, "Requests to JetStream's API that failed, since the start; some programs ask for what may not be there."),
+	skills.Gauge("api_errors_per_sec", protocol.PerSecond, "The same in the window."),
+	skills.Gauge("api_pending", protocol.Count, "Requests to that API that wait; absent without a cluster."),
+	skills.Gauge("account_used_pct", protocol.Percent, "Use of the limit of the account nearest to one; absent where none has a limit."),
+	skills.Info("account", protocol.Text, "That account, and whether it is memory or storage."),
+
+	skills.Gauge("fullest_stream_used_pct", protocol.Percent, "Of the stream nearest to its limit, of those that refuse messages when they are full; absent when there is none."),
+	skills.Info("fullest_stream", protocol.Text, "That stream, and whether its limit is of messages or bytes."),
+	skills.Gauge("full_streams", protocol.Count, "How many of those are full: they refuse what is published."),
+	skills.Gauge("lost_messages", protocol.Count, "Messages that the server knows to have lost by damage of its files."),
+	skills.Info("lost_stream", protocol.Text, "The stream with most of them."),
+
+	skills.Gauge("consumer_lag_max", protocol.Count, "Messages that the consumer farthest behind has not been given."),
+	skills.Info("consumer_lagging", protocol.Text, "That consumer, as stream/consumer."),
+	skills.Gauge("consumer_lag_growth_per_sec", protocol.PerSecond, "How fast its lag grows; below 0: it catches up."),
+	skills.Gauge("outrun_consumers", protocol.Count, "Consumers behind by a whole stream that is full and drops its oldest messages: it drops what they have not read."),
+	skills.Info("outrun_consumer", protocol.Text, "One of them, as stream/consumer."),
+	skills.Gauge("consumer_stalled_seconds", protocol.Seconds, "How long the consumer that waits longest has been given nothing while messages are there for it, paused ones left out; 0 when there is none."),
+	skills.Info("consumer_stalled", protocol.Text, "That consumer, as stream/consumer."),
+	skills.Info("consumer_stalled_why", protocol.Text, "nobody asks for messages, too many are not acknowledged, or unknown."),
+	skills.Gauge("ack_pending_used_pct", protocol.Percent, "Messages given and not acknowledged, of how many there may be: the consumer nearest to that limit."),
+	skills.Info("ack_pending_consumer", protocol.Text, "That consumer, as stream/consumer."),
+	skills.Gauge("redelivered_max", protocol.Count, "Unacknowledged messages that were given more than once: the consumer with most."),
+	skills.Info("redelivered_consumer", protocol.Text, "That consumer, as stream/consumer."),
+
+	skills.Gauge("routes", protocol.Count, "Servers of the cluster that this one is connected to; absent without a cluster."),
+	skills.Gauge("meta_leader_present", protocol.Count, "1 when the cluster's JetStream has a leader, 0 when nothing can be created or moved; absent without such a cluster."),
+	skills.Info("meta_leader", protocol.Text, "That server."),
+	skills.Info("meta_size", protocol.Count, "Servers that JetStream's cluster has."),
+	skills.Info("meta_quorum", protocol.Count, "How many of them must be up."),
+	skills.Gauge("peers_offline", protocol.Count, "How many of them this server has not seen lately."),
+	skills.Info("peers_offline_names", protocol.Text, "Their names."),
+	skills.Gauge("leaderless_streams", protocol.Count, "Streams here that have no leader: nothing can be stored in them."),
+	skills.Info("leaderless_stream", protocol.Text, "One of them."),
+	skills.Gauge("lagging_replicas", protocol.Count, "Copies, of streams led here, that are not up to date or whose server is offline."),
+	skills.Info("lagging_replica", protocol.Text, "The one farthest behind, as stream on server (operations behind)."),
+	skills.Gauge("leaf_nodes", protocol.Count, "Connections of leaf nodes."),
+	skills.Gauge("leaf_remotes_missing", protocol.Count, "Leaf connections that this server should have made, by its configuration, and has not; absent where it makes none."),
+}
