@@ -26,32 +26,41 @@ type question struct {
 	at    netip.AddrPort
 }
 
-// An answer is what became of a question.
-type answer struct {
-	pprof, settled bool
-	tries          int
+// A page is what a listener is asked for, and what stands near its beginning.
+type page struct {
+	path string
+	has  []string
 }
 
-// servesPprof asks a listener for the index of net/http/pprof, once in its life.
-// asked tells whether it was asked now.
-func (f *Finder) servesPprof(ctx context.Context, q question) (yes, asked bool) {
+var (
+	pprofIndex = page{"/debug/pprof/", []string{"/debug/pprof/", "goroutine"}}
+	natsVars   = page{"/varz", []string{`"server_id"`, `"server_name"`}}
+)
+
+// An answer is what became of a question.
+type answer struct {
+	yes, settled bool
+	tries        int
+}
+
+// serves asks a listener for a page, once in its life. asked tells whether it was asked now.
+func (f *Finder) serves(ctx context.Context, q question, p page) (yes, asked bool) {
 	a := f.answers[q]
 	if a.settled || a.tries >= maxTries {
-		return a.pprof, false
+		return a.yes, false
 	}
 	a.tries++
-	a.pprof, a.settled = f.ask(ctx, q.at)
+	a.yes, a.settled = f.ask(ctx, q.at, p)
 	if ctx.Err() == nil { // else nobody knows
 		f.answers[q] = a
 	}
-	return a.pprof, true
+	return a.yes, true
 }
 
-// ask reports whether an address answers with the index of net/http/pprof, and
-// whether that will stay so. A server that speaks first is no web server and is sent
+// ask reports whether an address answers with the page, and whether that will stay so. A server that speaks first is no web server and is sent
 // nothing: it would log the request as garbage. net/http's client is not used, since
 // it writes to the log what such servers say.
-func (f *Finder) ask(ctx context.Context, at netip.AddrPort) (yes, settled bool) {
+func (f *Finder) ask(ctx context.Context, at netip.AddrPort, p page) (yes, settled bool) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	conn, err := f.dial(ctx, "tcp", at.String())
@@ -70,7 +79,7 @@ func (f *Finder) ask(ctx context.Context, at netip.AddrPort) (yes, settled bool)
 	if err := conn.SetDeadline(deadline); err != nil {
 		return false, false
 	}
-	if _, err := fmt.Fprintf(conn, "GET /debug/pprof/ HTTP/1.1\r\nHost: %s\r\nUser-Agent: fleetlens-probe\r\nConnection: close\r\n\r\n", at); err != nil {
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: fleetlens-probe\r\nConnection: close\r\n\r\n", p.path, at); err != nil {
 		return false, !late(err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer)), nil)
@@ -79,7 +88,10 @@ func (f *Finder) ask(ctx context.Context, at netip.AddrPort) (yes, settled bool)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body) // it may be cut off: what is looked for comes early
-	yes = resp.StatusCode == http.StatusOK && bytes.Contains(body, []byte("/debug/pprof/")) && bytes.Contains(body, []byte("goroutine"))
+	yes = resp.StatusCode == http.StatusOK
+	for _, mark := range p.has {
+		yes = yes && bytes.Contains(body, []byte(mark))
+	}
 	return yes, yes || !late(err)
 }
 

@@ -1,9 +1,9 @@
 // Package discover finds what on this machine looks as if it could be a target:
-// Go services that serve net/http/pprof, PostgreSQL servers, nodes of Erlang's
+// Go services that serve net/http/pprof, PostgreSQL and NATS servers, nodes of Erlang's
 // virtual machine. It proposes; it adds nothing, and changes nothing.
 //
 // It reads which processes listen where. Only listeners of Go programs are asked
-// anything, one GET of /debug/pprof/ each: nothing is sent to a database, to epmd or
+// anything, one GET of /debug/pprof/ each, or of /varz where it is NATS' server: nothing is sent to a database, to epmd or
 // to a program in another language. What the probe's user may not look at is not
 // found.
 package discover

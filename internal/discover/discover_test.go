@@ -365,7 +365,7 @@ s.serve_forever()`)
 	if p := of(t, f, cmd.Process.Pid); p != nil || asked.times(at) != 0 {
 		t.Errorf("proposed as %+v, asked %d times", p, asked.times(at))
 	}
-	if yes, _ := f.ask(t.Context(), netip.MustParseAddrPort(at)); !yes {
+	if yes, _ := f.ask(t.Context(), netip.MustParseAddrPort(at), pprofIndex); !yes {
 		t.Error("asked, it would have looked like one: the test shows nothing")
 	}
 }

@@ -82,21 +82,34 @@ type process struct {
 // forwarders are Go programs behind whose listeners others answer.
 var forwarders = regexp.MustCompile(`/(docker-proxy|rootlessport|rootlessport/parent)$`)
 
-// considerGo asks the listener of a Go program whether it serves net/http/pprof.
+// natsServer is the package of NATS' server, whatever its version.
+var natsServer = regexp.MustCompile(`^github\.com/nats-io/nats-server(/v[0-9]+)?$`)
+
+// considerGo asks the listener of a Go program whether it serves net/http/pprof; that of
+// NATS' server, whether it is the monitoring port.
 func (k *look) considerGo(ctx context.Context, l listener) {
 	program := k.goProgram(l)
 	if program.Go == "" || forwarders.MatchString(program.Path) || !k.cfg.Host.OwnNetwork() {
 		return
 	}
+	wanted := pprofIndex
+	if natsServer.MatchString(program.Path) {
+		wanted = natsVars
+	}
 	for _, at := range l.reachable(k.seen.bound) {
 		if k.asked >= mostAsked {
 			return
 		}
-		yes, asked := k.servesPprof(ctx, question{l.pid, l.inode, at})
+		yes, asked := k.serves(ctx, question{l.pid, l.inode, at}, wanted)
 		if asked {
 			k.asked++
 		}
-		if yes {
+		switch {
+		case yes && wanted.path == natsVars.path:
+			l.addr = at
+			k.propose(l, "nats", "nats", "NATS' server, at its monitoring port", map[string]string{"url": "http://" + at.String()})
+			return
+		case yes:
 			l.addr = at
 			why := "a Go program"
 			if program.Path != "" {

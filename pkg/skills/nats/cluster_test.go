@@ -47,6 +47,7 @@ func cluster(t *testing.T, names ...string) map[string]*server.Server {
 }
 
 func TestAClusterThatLosesItsServers(t *testing.T) {
+	t.Parallel() // a cluster takes ten seconds to know that it has lost its quorum
 	servers := cluster(t, "n1", "n2", "n3")
 	for name := range servers {
 		watch(t, servers[name]).until("a leader for "+name, func(d skills.Data) bool {

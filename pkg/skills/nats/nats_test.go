@@ -19,6 +19,7 @@ import (
 )
 
 func TestTheSkillKeepsThePromisesOfAll(t *testing.T) {
+	t.Parallel()
 	s := run(t, nil)
 	_, js := dial(t, s)
 	stream(t, js, jetstream.StreamConfig{Name: "ORDERS"}, 3)
@@ -26,6 +27,7 @@ func TestTheSkillKeepsThePromisesOfAll(t *testing.T) {
 }
 
 func TestAServerThatIsWell(t *testing.T) {
+	t.Parallel()
 	s := run(t, func(o *server.Options) { o.MaxConn = 10 })
 	nc, js := dial(t, s, client.Name("checkout"))
 	stream(t, js, jetstream.StreamConfig{Name: "ORDERS", MaxBytes: 1 << 20}, 5)
@@ -64,6 +66,7 @@ func TestAServerThatIsWell(t *testing.T) {
 }
 
 func TestAStreamAtItsLimit(t *testing.T) {
+	t.Parallel()
 	s := run(t, nil)
 	_, js := dial(t, s)
 	stream(t, js, jetstream.StreamConfig{Name: "JOBS", MaxMsgs: 10, Discard: jetstream.DiscardNew, Retention: jetstream.WorkQueuePolicy}, 10)
@@ -92,6 +95,7 @@ func TestAStreamAtItsLimit(t *testing.T) {
 }
 
 func TestAConsumerThatFallsBehind(t *testing.T) {
+	t.Parallel()
 	s := run(t, nil)
 	_, js := dial(t, s)
 	orders := stream(t, js, jetstream.StreamConfig{Name: "ORDERS", MaxMsgs: 40}, 40)
@@ -128,6 +132,7 @@ func TestAConsumerThatFallsBehind(t *testing.T) {
 }
 
 func TestMessagesThatAreGivenAgain(t *testing.T) {
+	t.Parallel()
 	s := run(t, nil)
 	_, js := dial(t, s)
 	orders := stream(t, js, jetstream.StreamConfig{Name: "ORDERS"}, 3)
@@ -148,6 +153,7 @@ func TestMessagesThatAreGivenAgain(t *testing.T) {
 }
 
 func TestASlowConsumerIsEnded(t *testing.T) {
+	t.Parallel()
 	s := run(t, func(o *server.Options) { o.MaxPending = 1 << 20; o.WriteDeadline = 200 * time.Millisecond })
 	tg := watch(t, s)
 	tg.snapshot()
@@ -187,6 +193,7 @@ func TestASlowConsumerIsEnded(t *testing.T) {
 }
 
 func TestLeafConnectionsThatAreMissing(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	hub := run(t, func(o *server.Options) { o.LeafNode.Host, o.LeafNode.Port = "127.0.0.1", port })
 	to, err := url.Parse(fmt.Sprintf("nats-leaf://127.0.0.1:%d", port))
