@@ -95,7 +95,7 @@ func (p *page) decode(d *json.Decoder) error {
 		case "disabled":
 			return d.Decode(&p.Disabled)
 		case "streams":
-			return d.Decode(&p.Assets.Total)
+			return d.Decode(&p.Total)
 		case "total":
 			return d.Decode(&p.accounts)
 		case "account_details":

@@ -110,11 +110,11 @@ func (w *watch) limits(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	var of []limit
-	add := func(to []limit, what string, used, max float64) []limit {
-		if max <= 0 {
+	add := func(to []limit, what string, used, of float64) []limit {
+		if of <= 0 {
 			return to
 		}
-		return append(to, limit{what, skills.Round(used, 1), skills.Round(max, 1), skills.Round(100*used/max, 1)})
+		return append(to, limit{what, skills.Round(used, 1), skills.Round(of, 1), skills.Round(100*used/of, 1)})
 	}
 	of = add(of, "connections", v.Connections, v.MaxConnections)
 	of = add(of, "subscriptions", v.Subscriptions, v.MaxSubscriptions)

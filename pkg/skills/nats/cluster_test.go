@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,9 @@ func TestAClusterThatLosesItsServers(t *testing.T) {
 	told := 0
 	for name := range servers {
 		tg := watch(t, servers[name])
-		tg.until("a copy on "+name, func(d skills.Data) bool { return d["streams"] == 1.0 && d["lagging_replicas"] == 0.0 && d["consumers"] == 1.0 })
+		tg.until("a copy on "+name, func(d skills.Data) bool {
+			return d["streams"] == 1.0 && d["lagging_replicas"] == 0.0 && d["consumers"] == 1.0
+		})
 		if tg.snapshot()["consumer_lag_max"] == 10.0 {
 			told++
 		}
@@ -119,12 +122,7 @@ func leads(t *testing.T, tg *target, names ...string) string {
 		for _, s := range rows(tg.ask("nats_streams(5)"), "streams") {
 			leader = fmt.Sprint(s["leader"])
 		}
-		for _, name := range names {
-			if leader == name {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(names, leader)
 	})
 	return leader
 }
