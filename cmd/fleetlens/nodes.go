@@ -311,7 +311,7 @@ func (p printer) worst(views []nodeView, everyone bool, odd int) {
 }
 
 // looksLike says what a proposal's kind looks like.
-var looksLike = map[string]string{"go": "a Go service", "postgres": "a PostgreSQL server", "nats": "a NATS server", "beam": "a node of Erlang or Elixir"}
+var looksLike = map[string]string{"go": "a Go service", "postgres": "a PostgreSQL server", "nats": "a NATS server", "prometheus": "a Prometheus server", "beam": "a node of Erlang or Elixir"}
 
 // proposal says what could be a target of a node, and how it would be.
 func proposal(f protocol.Proposal) string {

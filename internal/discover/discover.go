@@ -1,6 +1,6 @@
 // Package discover finds what on this machine looks as if it could be a target:
-// Go services that serve net/http/pprof, PostgreSQL and NATS servers, nodes of Erlang's
-// virtual machine. It proposes; it adds nothing, and changes nothing.
+// Go services that serve net/http/pprof, PostgreSQL, NATS and Prometheus servers, nodes
+// of Erlang's virtual machine. It proposes; it adds nothing, and changes nothing.
 //
 // It reads which processes listen where. Only listeners of Go programs are asked
 // anything, one GET of /debug/pprof/ each, or of /varz where it is NATS' server: nothing is sent to a database, to epmd or

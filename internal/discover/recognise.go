@@ -85,6 +85,9 @@ var forwarders = regexp.MustCompile(`/(docker-proxy|rootlessport|rootlessport/pa
 // natsServer is the package of NATS' server, whatever its version.
 var natsServer = regexp.MustCompile(`^github\.com/nats-io/nats-server(/v[0-9]+)?$`)
 
+// prometheusServer is the package of Prometheus' server, which serves net/http/pprof too.
+const prometheusServer = "github.com/prometheus/prometheus/cmd/prometheus"
+
 // considerGo asks the listener of a Go program whether it serves net/http/pprof; that of
 // NATS' server, whether it is the monitoring port.
 func (k *look) considerGo(ctx context.Context, l listener) {
@@ -111,6 +114,10 @@ func (k *look) considerGo(ctx context.Context, l listener) {
 			return
 		case yes:
 			l.addr = at
+			if program.Path == prometheusServer {
+				k.propose(l, "prometheus", "prometheus", "the process is Prometheus' server", map[string]string{"url": "http://" + at.String()})
+				return
+			}
 			why := "a Go program"
 			if program.Path != "" {
 				why += " (" + program.Path + ")"

@@ -41,6 +41,7 @@ var sections = []struct {
 	{"targets.go.NAME", "probe, fleetlens up", "Go services to look into, by a name of one's own.", gopprof.Config{}, "internal/reach/gopprof"},
 	{"targets.postgres.NAME", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
 	{"targets.nats.NAME", "probe, fleetlens up", "NATS servers to look into through their monitoring port, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
+	{"targets.prometheus.NAME", "probe, fleetlens up", "Prometheus servers to ask through their HTTP API, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
 	{"targets.beam.NAME", "probe, fleetlens up", "Erlang and Elixir nodes to look into, by a name of one's own: see [Erlang and Elixir nodes](../beam.md).", beam.Config{}, "internal/reach/beam"},
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},

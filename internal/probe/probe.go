@@ -67,7 +67,7 @@ func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Buffer, "buffer", c.Buffer, "bytes of snapshots to keep while NATS is away")
 	fs.DurationVar(&c.CallTimeout, "call-timeout", c.CallTimeout, "how long one callback may take")
 	fs.StringVar(&c.Level, "level", c.Level, "what callbacks may do: observe (read only), events or trace")
-	fs.BoolVar(&c.Discover, "discover", c.Discover, "look for Go services, PostgreSQL, NATS and Erlang nodes that could be targets, and propose them in `fleetlens nodes`; none is added")
+	fs.BoolVar(&c.Discover, "discover", c.Discover, "look for Go services, PostgreSQL, NATS, Prometheus and Erlang nodes that could be targets, and propose them in `fleetlens nodes`; none is added")
 	fs.StringVar(&c.State, "state", c.State, "`folder` for what must outlast a restart: baselines, what was installed (default: $STATE_DIRECTORY; without either nothing is kept)")
 	fs.BoolVar(&c.Redact, "redact", c.Redact, "secrets in what leaves the host are replaced; off only for tests")
 	fs.StringVar(&c.Proc, "proc", c.Proc, "`folder` of the host's /proc")

@@ -17,7 +17,7 @@ const (
 // A Proposal is something on the node that looks as if it could be a target: the
 // probe found it and does not watch it. People decide.
 type Proposal struct {
-	Kind    string `json:"kind"`          // of the target it would be: "go", "postgres", "nats", "beam"
+	Kind    string `json:"kind"`          // of the target it would be: "go", "postgres", "nats", "prometheus", "beam"
 	Process string `json:"process"`       // the name of the process, or of the Go program
 	PID     int    `json:"pid,omitempty"` // 0 where the probe may not see which process it is
 	Address string `json:"address"`       // where it listens: "127.0.0.1:6060" or the path of a socket

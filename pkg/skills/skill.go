@@ -25,11 +25,12 @@ type Kind string
 
 // Kinds of target.
 const (
-	Host     Kind = "host"     // the machine the probe runs on
-	Go       Kind = "go"       // a Go service
-	Beam     Kind = "beam"     // an Erlang or Elixir node
-	Postgres Kind = "postgres" // a PostgreSQL server
-	NATS     Kind = "nats"     // a NATS server
+	Host       Kind = "host"       // the machine the probe runs on
+	Go         Kind = "go"         // a Go service
+	Beam       Kind = "beam"       // an Erlang or Elixir node
+	Postgres   Kind = "postgres"   // a PostgreSQL server
+	NATS       Kind = "nats"       // a NATS server
+	Prometheus Kind = "prometheus" // a Prometheus server
 )
 
 // A Target is one thing on a node that can be looked into.

@@ -155,6 +155,9 @@ func (s *Settings) ports() map[int]string {
 	for _, name := range slices.Sorted(maps.Keys(s.Targets.NATS)) {
 		add(name, s.Targets.NATS[name].Addresses())
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Targets.Prometheus)) {
+		add(name, s.Targets.Prometheus[name].Addresses())
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.Targets.Beam)) {
 		add(name, s.Targets.Beam[name].Addresses())
 	}

@@ -54,7 +54,9 @@ func (s *Server) Query(ctx context.Context, expr string) (Result, error) {
 
 // Range evaluates an expression from a time to another, every step.
 func (s *Server) Range(ctx context.Context, expr string, from, to time.Time, step time.Duration) (Result, error) {
-	at := func(t time.Time) []string { return []string{strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', 3, 64)} }
+	at := func(t time.Time) []string {
+		return []string{strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', 3, 64)}
+	}
 	return s.query(ctx, "/api/v1/query_range", url.Values{
 		"query": {expr}, "timeout": {queryTimeout}, "start": at(from), "end": at(to), "step": {strconv.FormatFloat(step.Seconds(), 'f', 3, 64)},
 	})

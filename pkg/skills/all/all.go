@@ -23,6 +23,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/overload"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 	"github.com/fleetlens/fleetlens/pkg/skills/postgres"
+	"github.com/fleetlens/fleetlens/pkg/skills/prometheus"
 	"github.com/fleetlens/fleetlens/pkg/skills/supervisor"
 	"github.com/fleetlens/fleetlens/pkg/skills/tracer"
 	"github.com/fleetlens/fleetlens/pkg/skills/vmevents"
@@ -71,6 +72,7 @@ func Skills(o Options) []skills.Skill {
 		with(tracer.Skill(o.Go), tracer.BeamSource(o.Beam)),
 		postgres.Skill(o.Postgres),
 		nats.Skill(o.NATS),
+		prometheus.Skill(o.Prometheus),
 		anomaly.Skill(o.Detector),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/internal/reach/nats"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
+	"github.com/fleetlens/fleetlens/internal/reach/prometheus"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 )
 
@@ -24,6 +25,8 @@ type Targets struct {
 	Postgres map[string]postgres.Config `yaml:"postgres"`
 	// NATS are NATS servers.
 	NATS map[string]nats.Config `yaml:"nats"`
+	// Prometheus are Prometheus servers.
+	Prometheus map[string]prometheus.Config `yaml:"prometheus"`
 	// Beam are Erlang and Elixir nodes.
 	Beam map[string]beam.Config `yaml:"beam"`
 }
@@ -39,6 +42,9 @@ func (t Targets) List() []skills.Target {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.NATS)) {
 		out = append(out, skills.Target{Name: name, Kind: skills.NATS})
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Prometheus)) {
+		out = append(out, skills.Target{Name: name, Kind: skills.Prometheus})
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
 		level := cmp.Or(t.Beam[name].Level, beam.Observe)
@@ -58,6 +64,9 @@ func (t Targets) Addresses() []string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.NATS)) {
 		out = append(out, t.NATS[name].Addresses()...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Prometheus)) {
+		out = append(out, t.Prometheus[name].Addresses()...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
 		out = append(out, t.Beam[name].Addresses()...)
@@ -81,7 +90,7 @@ func (t Targets) Validate() error {
 		}
 		seen[target.Name] = target.Kind
 	}
-	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("nats", t.NATS), validate("beam", t.Beam))...)
+	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("nats", t.NATS), validate("prometheus", t.Prometheus), validate("beam", t.Beam))...)
 }
 
 func validate[C interface{ Validate() error }](kind string, of map[string]C) error {
@@ -96,15 +105,19 @@ func validate[C interface{ Validate() error }](kind string, of map[string]C) err
 
 // Clients are the targets, each with one client, whatever the skill that asks it.
 type Clients struct {
-	Go       map[string]*gopprof.Service
-	Postgres map[string]*postgres.Server
-	NATS     map[string]*nats.Server
-	Beam     map[string]*beam.Node
+	Go         map[string]*gopprof.Service
+	Postgres   map[string]*postgres.Server
+	NATS       map[string]*nats.Server
+	Prometheus map[string]*prometheus.Server
+	Beam       map[string]*beam.Node
 }
 
 // Open returns a client of each target. It connects to nothing yet.
 func (t Targets) Open() Clients {
-	return Clients{clients(t.Go, gopprof.New), clients(t.Postgres, postgres.New), clients(t.NATS, nats.New), clients(t.Beam, beam.New)}
+	return Clients{
+		Go: clients(t.Go, gopprof.New), Postgres: clients(t.Postgres, postgres.New), NATS: clients(t.NATS, nats.New),
+		Prometheus: clients(t.Prometheus, prometheus.New), Beam: clients(t.Beam, beam.New),
+	}
 }
 
 // clients returns the client of each target.
