@@ -45,18 +45,18 @@ func (s *Server) ask(ctx context.Context, path string, query url.Values, v any) 
 	var e envelope
 	err = s.api.JSON(ctx, path, query, mostAnswer, &e)
 	if refused, ok := errors.AsType[*httpapi.StatusError](err); ok && json.NewDecoder(bytes.NewReader(refused.Body)).Decode(&e) == nil && e.Error != "" {
-		return nil, fmt.Errorf("Prometheus refuses: %.500s", e.Error) // of the question, with where in it
+		return nil, fmt.Errorf("prometheus refuses: %.500s", e.Error) // of the question, with where in it
 	}
 	switch {
 	case errors.Is(err, httpapi.ErrTooLong):
-		return nil, fmt.Errorf("Prometheus answers with more than %d MiB: ask for fewer series, with a matcher, topk() or sum by ()", mostAnswer>>20)
+		return nil, fmt.Errorf("prometheus answers with more than %d MiB: ask for fewer series, with a matcher, topk() or sum by ()", mostAnswer>>20)
 	case err != nil:
-		return nil, fmt.Errorf("Prometheus: %w", err)
+		return nil, fmt.Errorf("prometheus: %w", err)
 	case e.Status != "success":
-		return nil, fmt.Errorf("Prometheus: what answers at %s is not its API: url must be the base of its web interface, as http://127.0.0.1:9090", path)
+		return nil, fmt.Errorf("prometheus: what answers at %s is not its API: url must be the base of its web interface, as http://127.0.0.1:9090", path)
 	}
 	if err := json.Unmarshal(e.Data, v); err != nil {
-		return nil, fmt.Errorf("Prometheus: the answer of %s is not what its API gives: %w", path, err)
+		return nil, fmt.Errorf("prometheus: the answer of %s is not what its API gives: %w", path, err)
 	}
 	return e.Warnings, nil
 }

@@ -73,7 +73,7 @@ func (s *Server) query(ctx context.Context, path string, query url.Values) (Resu
 	}
 	series, err := decode(told.Type, told.Result)
 	if err != nil {
-		return Result{}, fmt.Errorf("Prometheus: %w", err)
+		return Result{}, fmt.Errorf("prometheus: %w", err)
 	}
 	return Result{series, warnings}, nil
 }

@@ -58,7 +58,7 @@ func TestWhatMovedTogether(t *testing.T) {
 		"constant":       func(int) float64 { return 7 },
 		"no_number":      func(int) float64 { return math.NaN() },
 	})
-	_, src := open(t, api(t, func(path, query string) string {
+	_, src := open(t, api(t, func(_, query string) string {
 		switch {
 		case strings.HasPrefix(query, "count("):
 			return `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1700000000,"8"]}]}}`
