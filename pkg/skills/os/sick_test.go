@@ -184,14 +184,14 @@ func TestChecksOfASickMachine(t *testing.T) {
 		}
 		want := []string{
 			"critical memory: memory is 96 % used; the largest process is java (4711) with 12288 MiB",
-			"warning memory: all tasks waited for memory in 12.25 % of the last ten seconds; the largest process is java (4711) with 12288 MiB",
+			"warning memory: all tasks waited for memory in 12.25 % of the last 10 s; the largest process is java (4711) with 12288 MiB",
 			"warning memory: 1500 pages a second are read back from swap; memory is 96 % used",
 			"warning memory: the kernel killed 2 process(es) for want of memory since the last snapshot; the largest process now is java (4711) with 12288 MiB",
 			"warning memory: 1 process(es) of the probe's container or service were killed at its memory limit since the last snapshot",
 			"critical disk: /dev/shm is 97 % full, 3 MiB are left",
 			"critical disk: /mail has used 98 % of its inodes: soon no file can be made there, whatever space is left",
 			"warning disk: 1 filesystem(s) do not answer, /net/home among them: processes that touch it hang",
-			"warning disk_io: all tasks waited for a disk in 33.5 % of the last minute; the busiest disk is sda at 90 %",
+			"warning disk_io: all tasks waited for a disk in 33.5 % of the last 60 s; the busiest disk is sda at 90 %",
 			"warning cpu: 3 tasks a core run or wait (load 12 on 4 cores); java (4711) uses 150 % of a core",
 			"warning cpu: the container or service of the probe stood still in 30 % of the periods because its limit of processor time was used up",
 			"warning file_descriptors: 13824 open file handles are 84.4 % of the machine's limit",

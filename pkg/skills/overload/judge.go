@@ -96,11 +96,11 @@ func (m *machine) pressed(s *state) {
 	p := s.reading.pressure
 	if p.Memory != nil && p.Memory.Full.Avg10 >= 10 {
 		m.add(s, trouble{resource: "memory", where: "memory", critical: p.Memory.Full.Avg10 >= 30,
-			evidence: fmt.Sprintf("all tasks waited for memory in %v %% of the last ten seconds", p.Memory.Full.Avg10)})
+			evidence: fmt.Sprintf("all tasks waited for memory in %v %% of the last 10 s", p.Memory.Full.Avg10)})
 	}
 	if p.IO != nil && p.IO.Full.Avg10 >= 40 {
 		m.add(s, trouble{resource: "disk", where: "a disk", critical: p.IO.Full.Avg10 >= 80,
-			evidence: fmt.Sprintf("all tasks waited for a disk in %v %% of the last ten seconds", p.IO.Full.Avg10)})
+			evidence: fmt.Sprintf("all tasks waited for a disk in %v %% of the last 10 s", p.IO.Full.Avg10)})
 	}
 }
 
