@@ -7,7 +7,7 @@ import (
 
 // Feedback is what a person thought of an insight.
 type Feedback struct {
-	ID      string    `json:"id"` // of the insight
+	ID      string    `json:"id"`      // of the insight
 	Verdict string    `json:"verdict"` // right, known (right, and known before), not_quite or wrong
 	Comment string    `json:"comment,omitempty"`
 	By      string    `json:"by"`

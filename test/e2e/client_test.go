@@ -135,6 +135,12 @@ func unsupported(i insight) []string {
 	names = append(names, i.Nodes...)
 	for _, e := range i.Evidence {
 		names = append(names, e.Node, e.Name)
+		// The window of a metric is part of its name: psi_cpu_some_avg300.
+		if _, window, ok := strings.Cut(e.Name, "_avg"); ok {
+			if v, err := strconv.ParseFloat(window, 64); err == nil {
+				numbers[v] = true
+			}
+		}
 		switch v := e.Value.(type) {
 		case float64:
 			numbers[v] = true

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fleetlens/fleetlens/internal/reading"
 	"github.com/fleetlens/fleetlens/internal/web"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
@@ -95,10 +96,10 @@ func TestWhoInstallsWithGoAloneHasTheUI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, err := json.Marshal(web.Bundle{InsightView: web.InsightView{Insight: protocol.Insight{
+	bundle, err := json.Marshal(web.Bundle{InsightView: web.InsightView{InsightView: reading.InsightView{Insight: protocol.Insight{
 		ID: "i-1", InvestigationID: "inv-1", Summary: "the disk is full", Model: "rules", Grounding: "one node", CorrelationType: protocol.Causal,
 		Severity: protocol.SeverityCritical, Confidence: protocol.High, CreatedAt: time.Now(),
-	}}})
+	}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
