@@ -194,7 +194,7 @@ func (s *Server) cancel(ctx context.Context, q Which) (Cancelled, error) {
 // Verdict is what somebody thinks of an insight.
 type Verdict struct {
 	ID      string `json:"id" jsonschema:"of the insight, or a beginning that no other has"`
-	Verdict string `json:"verdict" jsonschema:"right, not_quite or wrong"`
+	Verdict string `json:"verdict" jsonschema:"right, known (right, and known before), not_quite or wrong"`
 	Comment string `json:"comment,omitempty" jsonschema:"what was right, or what it was instead"`
 	By      string `json:"by,omitempty" jsonschema:"who thinks so; mcp when left out"`
 }

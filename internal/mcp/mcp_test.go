@@ -374,7 +374,7 @@ func TestErrorsNameWhatIsRight(t *testing.T) {
 		{"investigate", map[string]any{"reason": "why", "deadline_s": 1 << 30}, "deadline_ms"},
 		{"get_investigation", map[string]any{"id": "x", "wait_s": 51}, "from 0 to 50"},
 		{"cancel", map[string]any{"id": "x"}, "a coordinator must run"},
-		{"give_feedback", map[string]any{"id": "abc123", "verdict": "good"}, `"right" "not_quite" "wrong"`},
+		{"give_feedback", map[string]any{"id": "abc123", "verdict": "good"}, `"right" "known" "not_quite" "wrong"`},
 	} {
 		if out, text := a.call(tt.tool, tt.args); out != nil || !strings.Contains(text, tt.says) {
 			t.Errorf("%s(%v) = %v, %s", tt.tool, tt.args, out, text)
