@@ -83,7 +83,7 @@ function useKeys(showHelp: () => void): void {
   useEffect(() => {
     let before = "";
     const press = (e: KeyboardEvent) => {
-      const typing = (e.target as Element).closest("input, textarea, select, dialog");
+      const typing = (e.target as Element).closest("input, textarea, select, dialog[open]");
       if (typing || e.metaKey || e.ctrlKey || e.altKey || localStorage.getItem("keys") === "off") return;
       const page = !exported.value && before === "g" && pages.find(([, , k]) => k === e.key);
       before = e.key;
