@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -129,9 +130,23 @@ func schemaOf[A any](name string) compiled {
 	if err != nil {
 		panic(fmt.Sprintf("agent: schema of %s: %v", name, err)) // a fault of this package
 	}
+	sortRequired(schema)
 	c := compiled{schema: schema, checks: compile(name, raw), text: string(raw)}
 	schemas.Store(key, c)
 	return c
+}
+
+// sortRequired sorts the names of required fields. A client of a provider does so where
+// they are, which runs share: what is sorted it leaves alone.
+func sortRequired(s *schemagen.Schema) {
+	if s == nil {
+		return
+	}
+	slices.Sort(s.Required)
+	sortRequired(s.Items)
+	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
+		sortRequired(pair.Value)
+	}
 }
 
 func compile(name string, raw []byte) *jsonschema.Schema {

@@ -19,7 +19,7 @@ export function InsightPage({ id }: { id: string }) {
   useEffect(() => on("insights", view.reload), []); // one may take its place
   const i = view.data?.insight, answered = usePainted(!!i); // the answer first, then what proves it
   return <Page title={i?.summary ?? "Insight " + id} heading={i && <Marked text={i.summary} figures={i.figures} />} actions={i && <Actions of={i} said={view.data!.said} changed={view.reload} />}>
-    <State of={view}>{(v) => answered && <Whole v={v} changed={view.reload} />}</State>
+    <State of={view}>{(v) => answered ? <Whole v={v} changed={view.reload} /> : <p class="loading visually-hidden">Loading …</p>}</State>
   </Page>;
 }
 
