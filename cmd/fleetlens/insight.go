@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -97,10 +96,7 @@ func facts(i protocol.Insight) []string {
 }
 
 func fact(e protocol.Evidence) string {
-	text := fmt.Sprintf("%s = %v", e.Name, e.Value)
-	if e.Unit != "" && e.Unit != protocol.Text && e.Unit != protocol.Count {
-		text = strings.TrimSpace(text + " " + e.Unit.Symbol())
-	}
+	text := e.Text()
 	if e.Baseline != nil {
 		text += fmt.Sprintf(" (usually %g)", *e.Baseline)
 	}

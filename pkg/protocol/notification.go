@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -241,4 +243,17 @@ func (Completion) MessageType() string { return "completion" }
 func (c Completion) Validate() error {
 	return problems(required("run_id", c.RunID), required("skill", c.Skill), oneOf("state", c.State, Healths()...),
 		oneOf("outcome", c.Outcome, OutcomeDone, OutcomeMaxIterations, OutcomeDeadline, OutcomeCancelled, OutcomeFailed))
+}
+
+// Text is the fact in a line, such as "disk_used_pct = 97.2 %".
+func (e Evidence) Text() string {
+	value := fmt.Sprint(e.Value)
+	if f, ok := e.Value.(float64); ok {
+		value = strconv.FormatFloat(f, 'f', -1, 64) // not 1.2e+07
+	}
+	text := e.Name + " = " + value
+	if e.Unit != "" && e.Unit != Text && e.Unit != Count {
+		text = strings.TrimSpace(text + " " + e.Unit.Symbol())
+	}
+	return text
 }

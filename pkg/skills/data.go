@@ -20,6 +20,26 @@ func (d Data) Text(name, v string) {
 	}
 }
 
+// Unreachable is the snapshot of a target that is down or hangs, which is a finding.
+func Unreachable(err error) Data {
+	d := Data{"reachable": 0.0}
+	d.Text("unreachable_reason", err.Error())
+	return d
+}
+
+// List sets a list of at most limit rows in an answer, and under "truncated" whether
+// there were more. It returns the answer.
+func List[M ~map[string]any, T any](answer M, name string, rows []T, limit int) M {
+	if len(rows) > limit {
+		rows, answer["truncated"] = rows[:limit], true
+	}
+	if rows == nil {
+		rows = []T{}
+	}
+	answer[name] = rows
+	return answer
+}
+
 // Round rounds v to decimals, half away from zero.
 func Round(v float64, decimals int) float64 {
 	shift := math.Pow10(decimals)

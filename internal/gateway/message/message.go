@@ -122,14 +122,7 @@ func facts(i protocol.Insight) []string {
 }
 
 func fact(e protocol.Evidence) string {
-	value := fmt.Sprint(e.Value)
-	if f, ok := e.Value.(float64); ok {
-		value = strconv.FormatFloat(f, 'f', -1, 64) // not 1.2e+07
-	}
-	text := e.Name + " = " + value
-	if e.Unit != "" && e.Unit != protocol.Text && e.Unit != protocol.Count {
-		text = strings.TrimSpace(text + " " + e.Unit.Symbol())
-	}
+	text := e.Text()
 	if e.Baseline != nil {
 		text += fmt.Sprintf(", usually %g", *e.Baseline)
 	}

@@ -59,9 +59,7 @@ const (
 func (w *watch) snapshot(ctx context.Context) (skills.Data, error) {
 	v, err := w.node.Vitals(ctx)
 	if reach.Down(err) {
-		d := skills.Data{"reachable": 0.0}
-		d.Text("unreachable_reason", err.Error())
-		return d, err
+		return skills.Unreachable(err), err
 	}
 	if err != nil {
 		return nil, err

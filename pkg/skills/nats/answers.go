@@ -15,18 +15,6 @@ import (
 // An answer is what a callback tells.
 type answer map[string]any
 
-// list sets a list of at most limit rows, and whether there were more.
-func list[T any](a answer, name string, rows []T, limit int) answer {
-	if len(rows) > limit {
-		rows, a["truncated"] = rows[:limit], true
-	}
-	if rows == nil {
-		rows = []T{}
-	}
-	a[name] = rows
-	return a
-}
-
 // most sorts rows, those with most first, and those with as much by their names.
 func most[T any](rows []T, of func(T) float64, name func(T) string) {
 	slices.SortStableFunc(rows, func(a, b T) int {
@@ -90,7 +78,7 @@ func (w *watch) health(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return list(answer{"ok": h.OK}, "problems", h.Problems, mostProblems), nil
+	return skills.List(answer{"ok": h.OK}, "problems", h.Problems, mostProblems), nil
 }
 
 // A limit is one thing of which there may be so much.
@@ -205,7 +193,7 @@ func (w *watch) accounts(ctx context.Context, limit int) (any, error) {
 	}
 	rows := accountUse(held)
 	most(rows, use.nearest, func(u use) string { return u.Account })
-	return list(answer{}, "accounts", rows, limit).partly(held), nil
+	return skills.List(answer{}, "accounts", rows, limit).partly(held), nil
 }
 
 func (w *watch) connections(ctx context.Context, limit int, order string) (any, error) {
@@ -255,7 +243,7 @@ func (w *watch) slow(ctx context.Context, limit int) (any, error) {
 	}
 	waiting = slices.DeleteFunc(waiting, func(c reach.Connection) bool { return c.PendingMB == 0 })
 	a := answer{"slow_consumers": v.SlowConsumers, "waiting": clients(waiting, v.MaxPending)}
-	return list(a, "ended", clients(ended, v.MaxPending), limit), nil
+	return skills.List(a, "ended", clients(ended, v.MaxPending), limit), nil
 }
 
 // notFound says which streams there are.

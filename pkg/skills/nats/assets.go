@@ -23,7 +23,7 @@ func (w *watch) streams(ctx context.Context, limit int, order string) (any, erro
 		"lag":       farthest,
 		"consumers": func(s reach.Stream) float64 { return s.Consumers },
 	}[order], streamName)
-	a := list(answer{"total": held.Total}, "streams", rows, limit).partly(held)
+	a := skills.List(answer{"total": held.Total}, "streams", rows, limit).partly(held)
 	rounded(a["streams"].([]reach.Stream))
 	return a, nil
 }
@@ -75,7 +75,7 @@ func (w *watch) stream(ctx context.Context, name, account string) (any, error) {
 	}
 	rounded(found)
 	rows := consumersOf(held, func(c reach.Consumer) bool { return c.Stream == name && c.Account == found[0].Account }, consumerOrders["lag"])
-	return list(answer{"stream": found[0]}, "consumers", rows, mostConsumers), nil
+	return skills.List(answer{"stream": found[0]}, "consumers", rows, mostConsumers), nil
 }
 
 // consumerOrders are by what consumers may be sorted.
@@ -108,7 +108,7 @@ func (w *watch) consumers(ctx context.Context, limit int, order, stream string) 
 		return nil, notFound(held, stream)
 	}
 	rows := consumersOf(held, func(c reach.Consumer) bool { return stream == "" || c.Stream == stream }, consumerOrders[order])
-	return list(answer{"total": len(rows)}, "consumers", rows, limit).partly(held), nil
+	return skills.List(answer{"total": len(rows)}, "consumers", rows, limit).partly(held), nil
 }
 
 // How many of each the cluster lists.
@@ -132,7 +132,7 @@ func (w *watch) cluster(ctx context.Context) (any, error) {
 		for _, p := range m.Replicas {
 			peers = append(peers, reach.Follower{Server: skills.Cut(p.Name), Current: p.Current, Offline: p.Offline, Lag: p.Lag, Seen: skills.Round(p.Active.Seconds(), 1)})
 		}
-		a["meta"] = list(meta, "peers", peers, mostLinks)
+		a["meta"] = skills.List(meta, "peers", peers, mostLinks)
 	}
 	routes, err := w.server.Routes(ctx)
 	if err != nil {
@@ -142,8 +142,8 @@ func (w *watch) cluster(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list(a, "routes", links(routes), mostLinks)
-	list(a, "leafs", links(leafs), mostLinks)
+	skills.List(a, "routes", links(routes), mostLinks)
+	skills.List(a, "leafs", links(leafs), mostLinks)
 	if v.JetStream.Config == nil {
 		return a, nil
 	}
@@ -154,7 +154,7 @@ func (w *watch) cluster(ctx context.Context) (any, error) {
 	ill := slices.DeleteFunc(slices.Clone(held.Streams), func(s reach.Stream) bool { return !isIll(s) })
 	slices.SortFunc(ill, func(x, y reach.Stream) int { return strings.Compare(streamName(x), streamName(y)) })
 	rounded(ill[:min(mostIll, len(ill))])
-	return list(a, "streams", ill, mostIll).partly(held), nil
+	return skills.List(a, "streams", ill, mostIll).partly(held), nil
 }
 
 // isIll reports whether a stream has no leader, or is led here and a copy is behind.

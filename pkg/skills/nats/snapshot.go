@@ -31,9 +31,7 @@ func (w *watch) snapshot(ctx context.Context) (skills.Data, error) {
 	v, err := w.server.Vars(ctx)
 	switch {
 	case errors.Is(err, reach.ErrUnavailable):
-		d := skills.Data{"reachable": 0.0}
-		d.Text("unreachable_reason", err.Error())
-		return d, err
+		return skills.Unreachable(err), err
 	case err != nil:
 		return nil, err
 	}

@@ -12,18 +12,6 @@ import (
 // An answer is what a callback tells.
 type answer map[string]any
 
-// list sets a list of at most limit rows, and whether there were more.
-func list[T any](a answer, name string, rows []T, limit int) answer {
-	if len(rows) > limit {
-		rows, a["truncated"] = rows[:limit], true
-	}
-	if rows == nil {
-		rows = []T{}
-	}
-	a[name] = rows
-	return a
-}
-
 // note sets what there is to say of what is missing.
 func (a answer) note(notes ...string) answer {
 	notes = slices.DeleteFunc(notes, func(n string) bool { return n == "" })
@@ -53,17 +41,17 @@ func (h *history) blockingChain(ctx context.Context, limit int) (any, error) {
 	for i := range chains {
 		chains[i].Waiters = chains[i].Waiters[:min(mostWaiters, len(chains[i].Waiters))]
 	}
-	return h.privileges(ctx, list(answer{}, "chains", chains, limit), err)
+	return h.privileges(ctx, skills.List(answer{}, "chains", chains, limit), err)
 }
 
 func (h *history) locks(ctx context.Context, limit int) (any, error) {
 	locks, err := h.server.Locks(ctx, limit+1)
-	return h.privileges(ctx, list(answer{}, "locks", locks, limit), err)
+	return h.privileges(ctx, skills.List(answer{}, "locks", locks, limit), err)
 }
 
 func (h *history) longRunning(ctx context.Context, limit int, atLeast float64) (any, error) {
 	sessions, err := h.server.LongRunning(ctx, atLeast, limit+1)
-	return h.privileges(ctx, list(answer{}, "sessions", sessions, limit), err)
+	return h.privileges(ctx, skills.List(answer{}, "sessions", sessions, limit), err)
 }
 
 // usage sets how many connections there are.
@@ -82,7 +70,7 @@ func (h *history) connections(ctx context.Context, limit int) (any, error) {
 		return nil, err
 	}
 	groups, err := h.server.Groups(ctx, limit+1)
-	return h.privileges(ctx, list(answer{}.usage(c), "groups", groups, limit), err)
+	return h.privileges(ctx, skills.List(answer{}.usage(c), "groups", groups, limit), err)
 }
 
 func (h *history) poolStats(ctx context.Context) (any, error) {

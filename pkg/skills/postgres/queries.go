@@ -116,7 +116,7 @@ func (h *history) slowQueries(ctx context.Context, limit int) (any, error) {
 		rows = append(rows, slow{q.Query, q.User, q.Database, q.Calls, skills.Round(q.TotalMS, 1), skills.Round(q.AvgMS, 1), skills.Round(q.MaxMS, 1), q.Rows})
 	}
 	a["source"] = sourceStatements
-	return list(a, "queries", rows, limit).note(sp.note(), f.Note()), err
+	return skills.List(a, "queries", rows, limit).note(sp.note(), f.Note()), err
 }
 
 func (h *history) statements(ctx context.Context, limit int, order string) (any, error) {
@@ -128,7 +128,7 @@ func (h *history) statements(ctx context.Context, limit int, order string) (any,
 		return h.sampled(ctx, answer{}, f, limit, 0)
 	}
 	queries, err := h.server.Statements(ctx, order, limit+1)
-	return list(answer{"source": sourceStatements}, "queries", queries, limit).note(f.Note()), err
+	return skills.List(answer{"source": sourceStatements}, "queries", queries, limit).note(f.Note()), err
 }
 
 // sampled tells of the queries that were seen running, those at least so slow;
@@ -146,5 +146,5 @@ func (h *history) sampled(ctx context.Context, a answer, f reach.Facts, limit in
 		queries[i].SeenPct = skills.Round(queries[i].SeenPct, 1)
 	}
 	a["source"], a["readings"], a["sampled_seconds"] = sourceActivity, s.Readings, skills.Round(s.Seconds, 1)
-	return list(a, "queries", queries, limit).note(f.Note(), f.NoStatements), nil
+	return skills.List(a, "queries", queries, limit).note(f.Note(), f.NoStatements), nil
 }

@@ -30,9 +30,7 @@ func (h *history) snapshot(ctx context.Context) (skills.Data, error) {
 	facts, err := h.server.Facts(ctx)
 	switch {
 	case errors.Is(err, reach.ErrUnavailable):
-		d := skills.Data{"reachable": 0.0}
-		d.Text("unreachable_reason", err.Error())
-		return d, err
+		return skills.Unreachable(err), err
 	case err != nil:
 		return nil, err
 	}

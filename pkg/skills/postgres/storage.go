@@ -12,7 +12,7 @@ import (
 func (h *history) tables(order reach.TableOrder) func(context.Context, int) (any, error) {
 	return func(ctx context.Context, limit int) (any, error) {
 		tables, err := h.server.Tables(ctx, order, limit+1)
-		return list(answer{}, "tables", tables, limit), err
+		return skills.List(answer{}, "tables", tables, limit), err
 	}
 }
 
@@ -22,7 +22,7 @@ func (h *history) unusedIndexes(ctx context.Context, limit int) (any, error) {
 		return nil, err
 	}
 	all, err := h.server.Unused(ctx)
-	a := list(answer{}, "indexes", indexes, limit)
+	a := skills.List(answer{}, "indexes", indexes, limit)
 	if all.StatsHours != nil {
 		a["stats_hours"] = *all.StatsHours
 	}
@@ -38,7 +38,7 @@ func (h *history) seqScans(ctx context.Context, limit int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := list(answer{}, "tables", tables, limit).note(f.Note(), f.NoStatements)
+	a := skills.List(answer{}, "tables", tables, limit).note(f.Note(), f.NoStatements)
 	if f.NoStatements != "" {
 		return a, nil
 	}
@@ -77,12 +77,12 @@ func (h *history) cacheHit(ctx context.Context) (any, error) {
 			hits = append(hits, hit{db.Name, skills.Round(100*db.Hits/all, 2), db.Reads})
 		}
 	}
-	return list(a, "databases", hits, 20), err
+	return skills.List(a, "databases", hits, 20), err
 }
 
 func (h *history) bloat(ctx context.Context, limit int) (any, error) {
 	tables, note, err := h.server.Bloat(ctx, limit+1)
-	return list(answer{}, "tables", tables, limit).note(note), err
+	return skills.List(answer{}, "tables", tables, limit).note(note), err
 }
 
 func (h *history) autovacuum(ctx context.Context, limit int) (any, error) {
@@ -91,7 +91,7 @@ func (h *history) autovacuum(ctx context.Context, limit int) (any, error) {
 		return nil, err
 	}
 	running, err := h.server.Vacuums(ctx)
-	return h.privileges(ctx, list(list(answer{}, "tables", tables, limit), "vacuums", running, 50), err)
+	return h.privileges(ctx, skills.List(skills.List(answer{}, "tables", tables, limit), "vacuums", running, 50), err)
 }
 
 func (h *history) wraparound(ctx context.Context, limit int) (any, error) {
@@ -104,8 +104,8 @@ func (h *history) wraparound(ctx context.Context, limit int) (any, error) {
 		return nil, err
 	}
 	holders, err := h.server.LongRunning(ctx, 0, limit)
-	a := list(answer{}, "databases", databases, limit)
-	return h.privileges(ctx, list(list(a, "tables", tables, limit), "holders", holders, limit), err)
+	a := skills.List(answer{}, "databases", databases, limit)
+	return h.privileges(ctx, skills.List(skills.List(a, "tables", tables, limit), "holders", holders, limit), err)
 }
 
 func (h *history) replication(ctx context.Context) (any, error) {
@@ -122,17 +122,17 @@ func (h *history) replication(ctx context.Context) (any, error) {
 	if standby.Standby {
 		a["lag_seconds"], a["lag_mb"], a["receiving"], a["paused"] = standby.LagSeconds, standby.LagMB, standby.Receiving, standby.Paused
 	}
-	return h.privileges(ctx, list(list(a, "replicas", replicas, 100), "slots", slots, 100), err)
+	return h.privileges(ctx, skills.List(skills.List(a, "replicas", replicas, 100), "slots", slots, 100), err)
 }
 
 func (h *history) checkpoints(ctx context.Context) (any, error) { return h.server.Writes(ctx) }
 
 func (h *history) databases(ctx context.Context, limit int) (any, error) {
 	databases, err := h.server.Databases(ctx, limit+1)
-	return list(answer{}, "databases", databases, limit), err
+	return skills.List(answer{}, "databases", databases, limit), err
 }
 
 func (h *history) settings(ctx context.Context) (any, error) {
 	settings, err := h.server.Settings(ctx)
-	return list(answer{}, "settings", settings, 100), err
+	return skills.List(answer{}, "settings", settings, 100), err
 }

@@ -26,18 +26,6 @@ const (
 
 type answer map[string]any
 
-// list sets a list of at most limit rows, and whether there were more.
-func list[T any](a answer, name string, rows []T, limit int) answer {
-	if len(rows) > limit {
-		rows, a["truncated"] = rows[:limit], true
-	}
-	if rows == nil {
-		rows = []T{}
-	}
-	a[name] = rows
-	return a
-}
-
 // warned adds what the server warns of.
 func (a answer) warned(warnings []string) answer {
 	if len(warnings) > 0 {
@@ -105,7 +93,7 @@ func (w watch) query(ctx context.Context, expr string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return list(answer{}, "series", values(r), mostSeries).warned(r.Warnings), nil
+	return skills.List(answer{}, "series", values(r), mostSeries).warned(r.Warnings), nil
 }
 
 func (w watch) top(ctx context.Context, expr string, n int) (any, error) {
@@ -119,7 +107,7 @@ func (w watch) top(ctx context.Context, expr string, n int) (any, error) {
 	slices.SortStableFunc(r.Series, func(a, b reach.Series) int {
 		return cmp.Compare(b.Points[0].Value, a.Points[0].Value)
 	})
-	return list(answer{}, "series", values(r), n).warned(r.Warnings), nil
+	return skills.List(answer{}, "series", values(r), n).warned(r.Warnings), nil
 }
 
 // step returns the seconds between points, or says which would do.
@@ -168,7 +156,7 @@ func (w watch) ranged(ctx context.Context, expr string, minutes, wanted int) (an
 	slices.SortStableFunc(rows, func(a, b rangeRow) int {
 		return cmp.Or(cmp.Compare(b.moved, a.moved), strings.Compare(a.Series, b.Series))
 	})
-	return list(answer{"step_seconds": every.Seconds(), "until": to.Format(time.RFC3339)}, "series", rows, mostRanges).warned(r.Warnings), nil
+	return skills.List(answer{"step_seconds": every.Seconds(), "until": to.Format(time.RFC3339)}, "series", rows, mostRanges).warned(r.Warnings), nil
 }
 
 // ranged sums up one series; moved is how far it went, of how large it is.
@@ -216,14 +204,14 @@ func (w watch) alerts(ctx context.Context, limit int) (any, error) {
 	slices.SortStableFunc(rows, func(a, b reach.Alert) int {
 		return cmp.Or(strings.Compare(a.State, b.State), a.Since.Compare(b.Since)) // firing before pending
 	})
-	a := list(answer{}, "alerts", rows, limit)
+	a := skills.List(answer{}, "alerts", rows, limit)
 	for i := range rows[:min(limit, len(rows))] {
 		rows[i].Labels, rows[i].Annotations = cutAll(rows[i].Labels), cutAll(rows[i].Annotations)
 	}
 	for i := range failed {
 		failed[i].Error = skills.Cut(failed[i].Error)
 	}
-	return list(a, "failing_rules", failed, limit), nil
+	return skills.List(a, "failing_rules", failed, limit), nil
 }
 
 func (w watch) targets(ctx context.Context, limit int) (any, error) {
@@ -252,6 +240,6 @@ func (w watch) targets(ctx context.Context, limit int) (any, error) {
 		return cmp.Or(strings.Compare(a.Health, b.Health), cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.Instance, b.Instance)) // down before unknown before up
 	})
 	jobs := slices.SortedFunc(maps.Values(of), func(a, b job) int { return cmp.Or(cmp.Compare(b.Down, a.Down), strings.Compare(a.Job, b.Job)) })
-	a := list(answer{"total": len(rows), "down": down}, "targets", rows, limit)
-	return list(a, "jobs", jobs, limit), nil
+	a := skills.List(answer{"total": len(rows), "down": down}, "targets", rows, limit)
+	return skills.List(a, "jobs", jobs, limit), nil
 }

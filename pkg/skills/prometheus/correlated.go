@@ -64,7 +64,7 @@ func (w watch) correlated(ctx context.Context, expr string, minutes int) (any, e
 	}
 	rows := alike(of, all.Series)
 	a := answer{"of": series(of.Labels), "compared": len(all.Series)}
-	return list(a, "series", rows, mostTogether).warned(append(r.Warnings, all.Warnings...)), nil
+	return skills.List(a, "series", rows, mostTogether).warned(append(r.Warnings, all.Warnings...)), nil
 }
 
 // neighbours selects the series of the same instance, or of the same job.
