@@ -1,12 +1,9 @@
 package gateway
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
-	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -14,34 +11,8 @@ import (
 
 // TestTheGatewaysRoleIsEnough runs it on a server with users, where it may make no durable.
 func TestTheGatewaysRoleIsEnough(t *testing.T) {
-	dir := t.TempDir()
-	authority, err := bus.NewAuthority(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := natsd.Start(natsd.Options{StoreDir: t.TempDir(), Config: filepath.Join(dir, bus.ResolverFile)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	dial := func(role string) *bus.Conn {
-		t.Helper()
-		creds, err := authority.Mint(role, role+"-1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), role+".creds")
-		if err := os.WriteFile(file, creds, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := bus.Dial(t.Context(), bus.Config{InProcess: server, Creds: file}, role, natstest.Log(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		return c
-	}
-	coordinator, gateway := dial(bus.CoordinatorRole), dial(bus.GatewayRole)
+	as := natstest.Roles(t)
+	coordinator, gateway := as(bus.CoordinatorRole), as(bus.GatewayRole)
 	if _, err := coordinator.Setup(t.Context(), bus.SetupOptions{}); err != nil {
 		t.Fatal(err)
 	}

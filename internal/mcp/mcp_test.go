@@ -18,7 +18,6 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
-	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/mcp"
 	"github.com/fleetlens/fleetlens/internal/web"
@@ -93,38 +92,6 @@ func newFleet(t *testing.T, conn *bus.Conn) fleet {
 	f.conclude("abc123", "inv-1")
 	f.conclude("def456", "inv-2", func(i *protocol.Insight) { i.Severity = protocol.SeverityWarning })
 	return f
-}
-
-// as dials a server whose users have the permissions of their roles.
-func as(t *testing.T) func(role string) *bus.Conn {
-	t.Helper()
-	dir := t.TempDir()
-	auth, err := bus.NewAuthority(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := natsd.Start(natsd.Options{StoreDir: t.TempDir(), Config: filepath.Join(dir, bus.ResolverFile)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	return func(role string) *bus.Conn {
-		t.Helper()
-		creds, err := auth.Mint(role, role+"-1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(dir, role+".creds")
-		if err := os.WriteFile(file, creds, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := bus.Dial(t.Context(), bus.Config{InProcess: server, Creds: file}, role, natstest.Log(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		return c
-	}
 }
 
 // An agent is a client of the SDK.
@@ -238,7 +205,7 @@ var (
 func sorted(lists ...[]string) []string { return slices.Sorted(slices.Values(slices.Concat(lists...))) }
 
 func TestToolsAreThoseThatTheUserMayUse(t *testing.T) {
-	dial := as(t)
+	dial := natstest.Roles(t)
 	admin := dial(bus.AdminRole)
 	if _, err := admin.Setup(t.Context(), bus.SetupOptions{Skills: []string{"os"}}); err != nil {
 		t.Fatal(err)

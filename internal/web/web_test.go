@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
-	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/health"
 	"github.com/fleetlens/fleetlens/internal/web"
@@ -556,33 +553,7 @@ func TestSilencesThatHoldAreListed(t *testing.T) {
 
 // With a viewer's credentials everything can be read, and who writes is told which role may.
 func TestAViewerReadsAndIsToldWhoMayWrite(t *testing.T) {
-	dir := t.TempDir()
-	auth, err := bus.NewAuthority(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := natsd.Start(natsd.Options{StoreDir: t.TempDir(), Config: filepath.Join(dir, bus.ResolverFile)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Stop)
-	as := func(role string) *bus.Conn {
-		t.Helper()
-		creds, err := auth.Mint(role, role+"-1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "creds")
-		if err := os.WriteFile(file, creds, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := bus.Dial(t.Context(), bus.Config{InProcess: server, Creds: file}, role, natstest.Log(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		return c
-	}
+	as := natstest.Roles(t)
 	if _, err := as(bus.AdminRole).Setup(t.Context(), bus.SetupOptions{Skills: []string{"os"}}); err != nil {
 		t.Fatal(err)
 	}

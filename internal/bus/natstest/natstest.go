@@ -4,6 +4,8 @@ package natstest
 import (
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -54,6 +56,35 @@ func Setup(t testing.TB, s *natsd.Server, source string, skills ...string) *bus.
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Roles starts a server whose users have the rights of their roles. What it returns
+// connects as one of a role; the connection ends with the test.
+func Roles(t testing.TB) (as func(role string) *bus.Conn) {
+	t.Helper()
+	dir := t.TempDir()
+	authority, err := bus.NewAuthority(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := run(t, natsd.Options{StoreDir: t.TempDir(), Config: filepath.Join(dir, bus.ResolverFile)})
+	return func(role string) *bus.Conn {
+		t.Helper()
+		creds, err := authority.Mint(role, role+"-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), role+".creds")
+		if err := os.WriteFile(file, creds, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := bus.Dial(t.Context(), bus.Config{InProcess: s, Creds: file}, role, Log(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
 }
 
 // Log returns a logger that writes to the test's log.
