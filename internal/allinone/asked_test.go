@@ -2,7 +2,6 @@ package allinone_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,12 +11,12 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/allinone"
 	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/llm/llmtest"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // slow is a provider that answers questions piece by piece, the second piece when it
-// may, and refuses whatever else it is asked. The format is that of
-// https://platform.openai.com/docs/api-reference/chat/streaming.
+// may, and refuses whatever else it is asked.
 func slow(t *testing.T, args [2]string, may <-chan struct{}) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,23 +25,7 @@ func slow(t *testing.T, args [2]string, may <-chan struct{}) string {
 			http.Error(w, `{"error":{"message":"no such key"}}`, http.StatusUnauthorized)
 			return
 		}
-		w.Header().Set("Content-Type", "text/event-stream")
-		chunk := func(delta, end string) {
-			_, _ = fmt.Fprintf(w, `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":%s,"finish_reason":%s}]}`+"\n\n", delta, end)
-			w.(http.Flusher).Flush()
-		}
-		chunk(`{"role":"assistant","tool_calls":[{"index":0,"id":"a","type":"function","function":{"name":"answer","arguments":""}}]}`, "null")
-		for k, piece := range args {
-			if k > 0 {
-				select {
-				case <-may:
-				case <-r.Context().Done():
-				}
-			}
-			chunk(fmt.Sprintf(`{"tool_calls":[{"index":0,"function":{"arguments":%q}}]}`, piece), "null")
-		}
-		chunk(`{}`, `"stop"`)
-		_, _ = io.WriteString(w, "data: [DONE]\n\n")
+		llmtest.Call(w, r, "answer", may, args[:]...)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

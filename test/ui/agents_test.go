@@ -4,7 +4,6 @@ package ui
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,15 +17,15 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/coordinator"
 	"github.com/fleetlens/fleetlens/internal/llm"
+	"github.com/fleetlens/fleetlens/internal/llm/llmtest"
 	"github.com/fleetlens/fleetlens/internal/operator"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 )
 
-// A provider stands for a model's, in the format of
-// https://platform.openai.com/docs/api-reference/chat/streaming. Coordinators are told to
-// start an operator and then wait, operators never get an answer, and questions get one in
-// two pieces, the second when it may come. Whoever names "no model" is refused, so that
-// the rules analyst does the work.
+// A provider stands for a model's. Coordinators are told to start two operators and then
+// wait, operators never get an answer, and questions get one in two pieces, the second
+// when it may come. Whoever names "no model" is refused, so that the rules analyst does
+// the work.
 type provider struct {
 	calls atomic.Int64
 	may   chan struct{}
@@ -44,34 +43,15 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"error":{"message":"no such key"}}`, http.StatusUnauthorized)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	chunk := func(delta, end, usage string) {
-		_, _ = fmt.Fprintf(w, `data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":%s,"finish_reason":%s}]%s}`+"\n\n", delta, end, usage)
-		w.(http.Flusher).Flush()
-	}
-	call := func(tool string, pieces ...string) {
-		chunk(fmt.Sprintf(`{"role":"assistant","tool_calls":[{"index":0,"id":"c%d","type":"function","function":{"name":%q,"arguments":""}}]}`, p.calls.Load(), tool), "null", "")
-		for k, piece := range pieces {
-			if k > 0 {
-				select {
-				case <-p.may:
-				case <-r.Context().Done():
-				}
-			}
-			chunk(fmt.Sprintf(`{"tool_calls":[{"index":0,"function":{"arguments":%q}}]}`, piece), "null", "")
-		}
-		chunk(`{}`, `"stop"`, `,"usage":{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120}`)
-		_, _ = io.WriteString(w, "data: [DONE]\n\n")
-	}
 	switch {
 	case asks:
-		call("answer", pieces...)
+		llmtest.Call(w, r, "answer", p.may, pieces...)
 	case !strings.Contains(body, `"name":"invoke_operators"`):
 		<-r.Context().Done() // an operator's
 	case strings.Contains(body, `"role":"tool"`):
-		call("wait", `{"ms":600000,"until":"all"}`)
+		llmtest.Call(w, r, "wait", nil, `{"ms":600000,"until":"all"}`)
 	default:
-		call("invoke_operators", `{"skills":["os","logger"]}`)
+		llmtest.Call(w, r, "invoke_operators", nil, `{"skills":["os","logger"]}`)
 	}
 }
 
