@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -21,7 +23,35 @@ type DeniedError struct{ Subject string }
 
 // Error implements error.
 func (e *DeniedError) Error() string {
-	return fmt.Sprintf("this user may not publish to %s: use credentials of a role that may (`fleetlens creds --help` lists them)", e.Subject)
+	role := e.Role()
+	return fmt.Sprintf("this user may not publish to %s: use credentials of the role %s (`fleetlens creds mint %s NAME`)", e.Subject, role, role)
+}
+
+// Role returns the role that may publish to the subject, of several the one with the
+// least rights.
+func (e *DeniedError) Role() string {
+	for _, name := range []string{ViewerRole, ClientRole, OperatorRole, CoordinatorRole} {
+		r, _ := RoleOf(name)
+		may := func(pattern string) bool { return within(e.Subject, pattern) }
+		if slices.ContainsFunc(r.Publish, may) && !slices.ContainsFunc(r.NotPublish, may) {
+			return name
+		}
+	}
+	return AdminRole
+}
+
+// within reports whether a subject is one of a pattern's.
+func within(subject, pattern string) bool {
+	s, p := strings.Split(subject, "."), strings.Split(pattern, ".")
+	for i, token := range p {
+		if token == ">" {
+			return len(s) > i
+		}
+		if i >= len(s) || token != "*" && token != s[i] {
+			return false
+		}
+	}
+	return len(s) == len(p)
 }
 
 var deniedRE = regexp.MustCompile(`(?i)permissions violation for publish to "([^"]+)"`)

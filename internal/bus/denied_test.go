@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,5 +59,17 @@ func TestADenialIsToldAtOnce(t *testing.T) {
 				t.Errorf("got %v, want a denial before the time is over", err)
 			}
 		})
+	}
+}
+
+func TestADenialNamesTheLeastRoleThatMay(t *testing.T) {
+	for subject, want := range map[string]string{
+		"investigate.request": bus.ClientRole, "people.note.i": bus.ClientRole, "probe.web-1.words": bus.ViewerRole, "probe.web-1.call": bus.OperatorRole,
+		"$JS.API.STREAM.MSG.GET.FL_JOURNAL": bus.ViewerRole, "insights.info.none.i": bus.CoordinatorRole, "$JS.API.CONSUMER.MSG.NEXT.FL_WORK.coordinator": bus.CoordinatorRole, "$JS.API.STREAM.DELETE.FL_WORK": bus.AdminRole,
+	} {
+		err := &bus.DeniedError{Subject: subject}
+		if err.Role() != want || !strings.Contains(err.Error(), "of the role "+want) {
+			t.Errorf("%s: %q: %v, want %q", subject, err.Role(), err, want)
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (s *State) unread(name string) bool {
 func (u Unread) check() Check {
 	c := Check{Name: u.Name, Verdict: Critical, Says: u.Err.Error()}
 	if errors.As(u.Err, new(*bus.DeniedError)) {
-		c.Verdict, c.Fix = Unknown, "fleetlens creds "+bus.ViewerRole
+		c.Verdict, c.Fix = Unknown, "fleetlens creds mint "+bus.ViewerRole+" NAME"
 	}
 	return c
 }
@@ -126,7 +126,7 @@ func (q Queue) check() Check {
 	workers := fmt.Sprintf("%d waiting, %d worked on", q.Waiting, q.Working)
 	switch {
 	case errors.As(q.Err, new(*bus.DeniedError)):
-		c.Verdict, c.Says, c.Fix = Unknown, fmt.Sprintf("%d waiting or worked on; who works is not told to this role", q.Held), "fleetlens creds "+bus.ViewerRole
+		c.Verdict, c.Says, c.Fix = Unknown, fmt.Sprintf("%d waiting or worked on; who works is not told to this role", q.Held), "fleetlens creds mint "+bus.ViewerRole+" NAME"
 	case q.Err != nil:
 		return Unread{q.Name, q.Err}.check()
 	case q.Waiting > 0 && q.Working+q.Free == 0:

@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 			Verdict: health.Critical, Says: "stream not found", Fix: "fleetlens setup",
 		}},
 		{"what may not be read is not known", health.State{Unread: []health.Unread{{Name: "nodes", Err: denied}}}, "nodes", health.Check{
-			Verdict: health.Unknown, Says: denied.Error(), Fix: "fleetlens creds viewer",
+			Verdict: health.Unknown, Says: denied.Error(), Fix: "fleetlens creds mint viewer NAME",
 		}},
 		{"no work", health.State{}, "work", health.Check{Verdict: health.Healthy, Says: "nothing waits"}},
 		{"work without a worker", queue(212, 212, 0, 0, nil), "skill ports", health.Check{
@@ -73,7 +73,7 @@ func TestJudge(t *testing.T) {
 			Verdict: health.Warning, Says: "212 waiting, 4 worked on", Limit: "100 waiting", Fix: "one more: operator --skills ports",
 		}},
 		{"who may not ask about workers", queue(7, 0, 0, 0, denied), "skill ports", health.Check{
-			Verdict: health.Unknown, Says: "7 waiting or worked on; who works is not told to this role", Limit: "100 waiting", Fix: "fleetlens creds viewer",
+			Verdict: health.Unknown, Says: "7 waiting or worked on; who works is not told to this role", Limit: "100 waiting", Fix: "fleetlens creds mint viewer NAME",
 		}},
 		{"no dead letter", health.State{}, "dead letters", health.Check{Verdict: health.Healthy, Says: "everything could be handled", Limit: "none in a day"}},
 		{"a dead letter of today", letter(75 * time.Minute), "dead letters", health.Check{

@@ -34,12 +34,6 @@ func (f failure) Error() string { return f.text }
 // errAway is what is said while NATS is.
 var errAway = failure{http.StatusServiceUnavailable, "not connected with NATS: what was read before is all there is until it is back"}
 
-// needsOperator is an error of something that operators may do and clients may not.
-type needsOperator struct{ error }
-
-// Unwrap returns the error.
-func (e needsOperator) Unwrap() error { return e.error }
-
 // Problem is the body of every answer that is an error.
 type Problem struct {
 	Error string `json:"error"`
@@ -58,10 +52,8 @@ func statusOf(err error) (int, Problem) {
 	case errors.As(err, new(*reading.AmbiguousError)):
 		return http.StatusConflict, p
 	case errors.As(err, new(*bus.DeniedError)):
-		p.Role = bus.ClientRole
-		if errors.As(err, new(needsOperator)) {
-			p.Role = bus.OperatorRole
-		}
+		denied, _ := errors.AsType[*bus.DeniedError](err)
+		p.Role = denied.Role()
 		return http.StatusForbidden, p
 	case errors.As(err, &refusal) && refusal.Code >= 400 && refusal.Code < 600:
 		return refusal.Code, p

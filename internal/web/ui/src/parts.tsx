@@ -140,7 +140,7 @@ const leftOut = (data: unknown): number => {
 export function Wrong({ problem, again, stale }: { problem: Problem; again?: () => void; stale?: boolean }) {
   return <div class="wrong" role="alert">
     <p>{problem.message}</p>
-    {problem.role && <p>It needs the role <code>{problem.role}</code>: <code>fleetlens creds {problem.role}</code></p>}
+    {problem.role && <p>It needs the role <code>{problem.role}</code>: <code>fleetlens creds mint {problem.role} NAME</code></p>}
     {stale && <p>What is shown was read before.</p>}
     {again && <button type="button" onClick={again}>Try again</button>}
   </div>;
