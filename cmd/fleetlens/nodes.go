@@ -97,7 +97,7 @@ func readNodes(ctx context.Context, conn *bus.Conn, labels map[string]string) ([
 			continue
 		}
 		v := nodeView{Heartbeat: h, State: "alive", Health: "healthy", LastSeen: m.Time}
-		if time.Since(m.Time) > 3*time.Duration(h.IntervalMS)*time.Millisecond {
+		if h.Silent(time.Since(m.Time)) {
 			v.State, v.Health = "silent", "silent"
 		}
 		views = append(views, v)

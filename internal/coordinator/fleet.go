@@ -75,12 +75,7 @@ func (f *fleet) observe(m bus.Msg) {
 	}
 }
 
-// silentAfter is how many beats a node may miss.
-const silentAfter = 3
-
-func (n *node) silent(now time.Time) bool {
-	return now.Sub(n.arrived) > silentAfter*time.Duration(n.beat.IntervalMS)*time.Millisecond
-}
+func (n *node) silent(now time.Time) bool { return n.beat.Silent(now.Sub(n.arrived)) }
 
 // eventTime corrects a time by a node's clock by the smallest offset of its last
 // beats; it is never later than now.

@@ -147,9 +147,9 @@ func (f *fleet) fellSilent(now, since time.Time, least, stale time.Duration, kno
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, n := range f.nodes {
-		every := time.Duration(n.beat.IntervalMS) * time.Millisecond
+		every := n.beat.Interval()
 		_, told := known[name]
-		patience := max(silentAfter*every, least)
+		patience := max(protocol.MissedBeats*every, least)
 		silent := now.Sub(n.arrived) > patience && now.Sub(since) > patience
 		switch {
 		case told && !n.silent(now):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // A Verdict says how well a check stands.
@@ -153,7 +154,7 @@ func (s *State) judgeLetters(now time.Time) Check {
 }
 
 func (s *State) judgeNodes() Check {
-	c := Check{Name: nodes, Verdict: Healthy, Says: fmt.Sprintf("%d report", s.Nodes), Limit: fmt.Sprintf("%d missed beats", silentAfter)}
+	c := Check{Name: nodes, Verdict: Healthy, Says: fmt.Sprintf("%d report", s.Nodes), Limit: fmt.Sprintf("%d missed beats", protocol.MissedBeats)}
 	const named = 5
 	switch {
 	case s.Nodes == 0:

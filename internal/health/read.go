@@ -50,9 +50,6 @@ type Unread struct {
 // MostLetters is how many dead letters a State has at most.
 const MostLetters = 20
 
-// silentAfter is how many beats a node may miss.
-const silentAfter = 3
-
 // Read reads the state. What cannot be read it says, and goes on.
 func Read(ctx context.Context, conn *bus.Conn) State {
 	var s State
@@ -125,7 +122,7 @@ func (s *State) readNodes(ctx context.Context, conn *bus.Conn) error {
 			continue
 		}
 		s.Nodes++
-		if time.Since(m.Time) > silentAfter*time.Duration(h.IntervalMS)*time.Millisecond {
+		if h.Silent(time.Since(m.Time)) {
 			s.Silent = append(s.Silent, h.Node)
 		}
 	}

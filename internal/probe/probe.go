@@ -372,7 +372,7 @@ func (p *probe) checkName(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.MachineID != p.Identity.MachineID && time.Since(at) < 3*time.Duration(h.IntervalMS)*time.Millisecond {
+	if h.MachineID != p.Identity.MachineID && !h.Silent(time.Since(at)) {
 		return takenError(p.cfg.Node, h)
 	}
 	return nil

@@ -28,13 +28,10 @@ type Node struct {
 	SkewMS int64 `json:"skew_ms"`
 }
 
-// silentAfter is after how many intervals without a beat a node counts as silent.
-const silentAfter = 3
-
 // NodeOf returns the node of a heartbeat that the stream stored at a moment.
 func NodeOf(h protocol.Heartbeat, stored time.Time) Node {
 	n := Node{Heartbeat: h, State: Alive, LastSeen: stored, SkewMS: h.SentAt.Sub(stored).Milliseconds()}
-	if time.Since(stored) > silentAfter*time.Duration(h.IntervalMS)*time.Millisecond {
+	if h.Silent(time.Since(stored)) {
 		n.State = Silent
 	}
 	return n

@@ -82,6 +82,15 @@ type HeartbeatSkill struct {
 	Hash  string `json:"hash"`
 }
 
+// MissedBeats is how many beats a node may miss until it counts as silent.
+const MissedBeats = 3
+
+// Interval is how long it is until the next beat.
+func (h Heartbeat) Interval() time.Duration { return time.Duration(h.IntervalMS) * time.Millisecond }
+
+// Silent reports whether a node counts as silent whose last beat is that old.
+func (h Heartbeat) Silent(age time.Duration) bool { return age > MissedBeats*h.Interval() }
+
 // MessageType implements Message.
 func (Heartbeat) MessageType() string { return "heartbeat" }
 
