@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
@@ -54,6 +55,7 @@ func (f *fault) named(i protocol.Insight) bool {
 }
 
 func TestUnasked(t *testing.T) {
+	roomy(t)
 	f := newFleet(t)
 	started := time.Now()
 	lead := f.coordinator()
@@ -114,6 +116,21 @@ func TestUnasked(t *testing.T) {
 	at := f.count(quiet.node())
 	box.Eventually(t, "nothing happens for a while", func() bool { return f.count(quiet.node()) >= at+8 })
 	f.report(all)
+}
+
+// roomy ends the test where this machine's own filesystems, which every box sees too,
+// are as full as a check of disks warns of: a machine on which nothing happens is not to be had there.
+func roomy(t *testing.T) {
+	t.Helper()
+	list, err := host.New(host.Config{}).Filesystems(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fs := range list {
+		if used := fs.UsedPct(); !fs.ReadOnly && used >= 88 {
+			t.Fatalf("%s of this machine is %.0f %% full: every probe would rightly tell so; make room", fs.Mount, used)
+		}
+	}
 }
 
 // quiet says what was raised of the machines on which nothing happened.
