@@ -15,7 +15,7 @@ func (a *app) agents() *cobra.Command {
 		Use: "mcp", Short: "Answer an agent over standard input and output (MCP)",
 		Long: `Answer an agent over standard input and output: a server of the Model Context Protocol
 (MCP), which programs that have models start by themselves. Write into their
-configuration that they run this command; see docs/machines-that-ask.md.
+configuration that they run this command; see docs/how-to/machines-that-ask.md.
 
 What it may do is what its NATS user may: with a viewer's credentials there are only the
 tools that read, with a client's also those that investigate, with an admin's also call.

@@ -32,7 +32,7 @@ var sections = []struct {
 }{
 	{
 		"anomaly", "probe, fleetlens up",
-		"How the node's [detector](../anomalies-and-triage.md) is set. The proposal that Fleetlens is made from has an example with other values than these " +
+		"How the node's [detector](../explanation/anomalies-and-triage.md) is set. The proposal that Fleetlens is made from has an example with other values than these " +
 			"defaults: `collection_interval_ms: 60_000`, `learning_duration_ms: 300_000`, `z_threshold: 3.0`, `consecutive_required: 3`, `cooldown_duration_ms: 900_000`, " +
 			"`auto_trigger: true`, `max_triggers_per_hour: 3`. It may be copied as it is: five minutes of learning know no hour and no day, so expect more that is told and turns out usual.",
 		watch.Anomaly{}, "internal/programs/watch",
@@ -42,7 +42,7 @@ var sections = []struct {
 	{"targets.postgres.NAME", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
 	{"targets.nats.NAME", "probe, fleetlens up", "NATS servers to look into through their monitoring port, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
 	{"targets.prometheus.NAME", "probe, fleetlens up", "Prometheus servers to ask through their HTTP API, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
-	{"targets.beam.NAME", "probe, fleetlens up", "Erlang and Elixir nodes to look into, by a name of one's own: see [Erlang and Elixir nodes](../beam.md).", beam.Config{}, "internal/reach/beam"},
+	{"targets.beam.NAME", "probe, fleetlens up", "Erlang and Elixir nodes to look into, by a name of one's own: see [Erlang and Elixir nodes](beam.md).", beam.Config{}, "internal/reach/beam"},
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
 	{"recurring.NAME", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},

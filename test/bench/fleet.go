@@ -49,7 +49,7 @@ root cause is right, how signals are grouped, what is false, and how long it tak
 are probes with simulated sources in this process; NATS, two coordinators and the operators
 are processes of their own with their default configuration and the rules analyst. The
 interval between snapshots is scaled from 30 s, and with it the times of the probe
-and its detector that count snapshots. A scenario takes about 80 intervals; docs/scenarios.md says how
+and its detector that count snapshots. A scenario takes about 80 intervals; docs/reference/scenarios.md says how
 to write one.`,
 		func(ctx context.Context, b *bench) (any, error) {
 			list, err := fleet.Load(which)

@@ -38,7 +38,7 @@ func rankCommand() *cobra.Command {
 		Use:   "rank DIR",
 		Short: "Root causes of labelled cases in a neutral format",
 		Long: `Rank the causes of labelled cases, as rank_causes does, with its defaults. DIR
-holds a folder for each case, at any depth, in the format of docs/ranking-cases.md.
+holds a folder for each case, at any depth, in the format of docs/reference/ranking-cases.md.
 
 top1, top3  the share of a case's true nodes among the first so many (of at most so
             many as can be there), as a mean over the cases

@@ -13,7 +13,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/correlate"
 )
 
-// A rankCase is a case in the format of docs/ranking-cases.md.
+// A rankCase is a case in the format of docs/reference/ranking-cases.md.
 type rankCase struct {
 	name  string
 	input correlate.Case

@@ -17,7 +17,7 @@ import (
 var published = regexp.MustCompile(`nats pub (changes\.\S+) '([^']*)'`)
 
 func TestTheChangeThatADeliverySystemPublishesIsOne(t *testing.T) {
-	for _, file := range []string{"docs/changes-and-topology.md", "cmd/fleetlens/events.go"} {
+	for _, file := range []string{"docs/explanation/changes-and-topology.md", "cmd/fleetlens/events.go"} {
 		text, err := os.ReadFile(filepath.Join(repo, file))
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestTheChangeThatADeliverySystemPublishesIsOne(t *testing.T) {
 var given = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 func TestTheTopologyOfTheDocumentIsOne(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/changes-and-topology.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/explanation/changes-and-topology.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func commands(t *testing.T, file string) []string {
 
 func TestEveryCommandInTheDocumentsIsOne(t *testing.T) {
 	dir := programs(t)
-	for _, file := range []string{"README.md", "docs/anomalies-and-triage.md"} {
+	for _, file := range []string{"README.md", "docs/explanation/anomalies-and-triage.md"} {
 		lines := commands(t, file)
 		if len(lines) < 5 {
 			t.Fatalf("%s has %d commands of ours: the test does not find them", file, len(lines))
@@ -95,7 +95,7 @@ func TestPathsInTheDocumentsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, filepath.Join(repo, "README.md"), filepath.Join(repo, "CONTRIBUTING.md"), filepath.Join(repo, "docs/architecture.md"), filepath.Join(repo, "docs/anomalies-and-triage.md"), filepath.Join(repo, "deploy/nats/README.md")) {
+	for _, file := range append(files, filepath.Join(repo, "README.md"), filepath.Join(repo, "CONTRIBUTING.md"), filepath.Join(repo, "docs/explanation/architecture.md"), filepath.Join(repo, "docs/explanation/anomalies-and-triage.md"), filepath.Join(repo, "deploy/nats/README.md")) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestPathsInTheDocumentsExist(t *testing.T) {
 }
 
 func TestTheArchitectureNamesEveryPackage(t *testing.T) {
-	text := read(t, "docs/architecture.md")
+	text := read(t, "docs/explanation/architecture.md")
 	for _, top := range []string{"pkg", "internal"} {
 		entries, err := os.ReadDir(filepath.Join(repo, top))
 		if err != nil {
@@ -118,7 +118,7 @@ func TestTheArchitectureNamesEveryPackage(t *testing.T) {
 		for _, e := range entries {
 			name := regexp.MustCompile("`(" + top + "/)?" + e.Name() + "[/`]")
 			if e.IsDir() && !name.MatchString(text) {
-				t.Errorf("docs/architecture.md does not name %s/%s", top, e.Name())
+				t.Errorf("docs/explanation/architecture.md does not name %s/%s", top, e.Name())
 			}
 		}
 	}

@@ -22,7 +22,7 @@ var configured = regexp.MustCompile("(?s)```json\n(.*?)```")
 
 // What the document has a client run is a server, and has the tools that it names.
 func TestTheServerOfTheDocumentAnswers(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/machines-that-ask.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/how-to/machines-that-ask.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

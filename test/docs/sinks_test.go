@@ -12,7 +12,7 @@ import (
 )
 
 func TestTheSinksOfTheDocumentWork(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/sinks.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/reference/sinks.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

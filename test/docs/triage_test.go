@@ -29,7 +29,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/anomaly"
 )
 
-const triagePage = "docs/anomalies-and-triage.md"
+const triagePage = "docs/explanation/anomalies-and-triage.md"
 
 // yamlOf returns the YAML blocks of the page.
 func yamlOf(t *testing.T) []string {

@@ -1,6 +1,6 @@
 // Package fleet simulates fleets with known faults, to measure how well the product
 // finds them. A scenario file says what a fleet is like, what goes wrong when, and what
-// the right answer is; see docs/scenarios.md.
+// the right answer is; see docs/reference/scenarios.md.
 //
 // The nodes are real probes, each with sources that make their values up and a
 // connection of its own through a wire that can be cut and that can delay, double and
