@@ -46,7 +46,7 @@ var sections = []struct {
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
 	{"recurring.NAME", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
-	{"sinks.NAME", "fleetlens gateway, fleetlens up", "Where insights are sent, by a name of one's own: see [Sinks](../sinks.md).", sinks.Config{}, "internal/gateway/sinks"},
+	{"sinks.NAME", "fleetlens gateway, fleetlens up", "Where insights are sent, by a name of one's own: see [Sinks](sinks.md).", sinks.Config{}, "internal/gateway/sinks"},
 }
 
 // configPage lists every option of every program.
