@@ -18,9 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // machineEnv tells this program that it is process 1 of a machine of a page.
@@ -139,7 +138,7 @@ func (o order) settle() error {
 	err := errors.Join(
 		syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""),
 		syscall.Mount("proc", "/proc", "proc", 0, ""),
-		loopback(),
+		box.Loopback(),
 		syscall.Sethostname([]byte("web-1")),
 		os.Mkdir(etc, 0o755),
 		syscall.Mount("tmpfs", etc, "tmpfs", 0, "size=64m"),
@@ -151,19 +150,4 @@ func (o order) settle() error {
 		return err
 	}
 	return os.WriteFile("/etc/hosts", []byte("127.0.0.1 localhost web-1 "+strings.Join(o.Hosts, " ")+"\n"), 0o644)
-}
-
-// loopback brings the loopback interface of a new network up.
-func loopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(fd) }()
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
 }

@@ -4,7 +4,6 @@ package docs_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,10 +16,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fleetlens/fleetlens/test/natsserver"
 )
 
 // tools are the programs that pages call and that are not ours, by name. NATS is the
@@ -28,7 +28,7 @@ import (
 // files that it is given; what this test is part of is only looked up.
 var tools = map[string]func(args []string) error{
 	"nats":        natsCommand,
-	"nats-server": natsServer,
+	"nats-server": natsserver.Main,
 	"make":        makeTarget,
 	"go":          goCommand,
 	"docker":      docker,
@@ -43,27 +43,6 @@ func run(name string, args ...string) error {
 	cmd := exec.Command(name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
-}
-
-// natsServer is NATS's own, with its own flags.
-func natsServer(args []string) error {
-	fs := flag.NewFlagSet("nats-server", flag.ContinueOnError)
-	opts, err := server.ConfigureOptions(fs, args, server.PrintServerAndExit, fs.Usage, server.PrintTLSHelpAndDie)
-	if err != nil {
-		return err
-	}
-	if opts.StoreDir == "" {
-		opts.StoreDir = filepath.Join(os.TempDir(), "jetstream")
-	}
-	s, err := server.NewServer(opts)
-	if err != nil {
-		return err
-	}
-	if err := server.Run(s); err != nil {
-		return err
-	}
-	s.WaitForShutdown()
-	return nil
 }
 
 // natsCommand does what the pages ask of the nats command line, which cannot be built

@@ -97,7 +97,7 @@ func (b *Box) Probe(t testing.TB, url, program string, args []string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	go forward(l, "tcp", strings.TrimPrefix(url, "nats://"))
+	go Forward(l, "tcp", strings.TrimPrefix(url, "nats://"))
 	b.start(t)
 }
 
@@ -117,8 +117,8 @@ func (b *Box) start(t testing.TB) {
 	Eventually(t, "the probe of the box watches", func() bool { return strings.Count(b.p.Stderr.String(), watches) > before })
 }
 
-// forward passes on what comes in at a listener, until it is closed.
-func forward(l net.Listener, network, address string) {
+// Forward passes on what comes in at a listener, until it is closed.
+func Forward(l net.Listener, network, address string) {
 	for {
 		in, err := l.Accept()
 		if err != nil {
@@ -173,7 +173,7 @@ func unpack(told string) error {
 	err := errors.Join(
 		syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""),
 		syscall.Mount("proc", "/proc", "proc", 0, ""),
-		loopback(),
+		Loopback(),
 	)
 	if err != nil {
 		return err
@@ -187,7 +187,7 @@ func unpack(told string) error {
 	if err != nil {
 		return err
 	}
-	go forward(l, "unix", o.Sock)
+	go Forward(l, "unix", o.Sock)
 	pid, err := cast(o.Dir, o.Name, o.Role)
 	if err != nil {
 		return err
@@ -251,8 +251,8 @@ func cast(dir, name, role string) (int, error) {
 	return cmd.Process.Pid, nil
 }
 
-// loopback brings the loopback interface of a new network up.
-func loopback() error {
+// Loopback brings the loopback interface of a new network up.
+func Loopback() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
