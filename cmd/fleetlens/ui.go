@@ -84,14 +84,14 @@ func (a *app) opened(cmd *cobra.Command, c web.Config, file string) (*web.Opened
 // A uiAddress is where the UI is served.
 type uiAddress struct {
 	UI    string `json:"ui"`
-	Token string `json:"token,omitempty"` // that the server made up; one from a file is not shown
-	file  string
+	Token string `json:"token,omitempty"` // that the server made up; one that was given is not shown
+	from  string
 }
 
 // String says how to get there.
 func (u uiAddress) String() string {
-	if u.file != "" {
-		return fmt.Sprintf("Fleetlens is to be seen at %s/ (the token is in %s)", u.UI, u.file)
+	if u.from != "" {
+		return fmt.Sprintf("Fleetlens is to be seen at %s/ (the token is in %s)", u.UI, u.from)
 	}
 	return fmt.Sprintf("Fleetlens is to be seen at %s/#token=%s", u.UI, u.Token)
 }
@@ -115,8 +115,8 @@ type uiServer interface {
 // serve runs a server until ctx ends. ready is told where.
 func serve(ctx context.Context, s uiServer, c web.Config, ready func(uiAddress)) error {
 	return s.Run(ctx, c.Listen, func(address string) {
-		at := uiAddress{UI: "http://" + address, file: c.TokenFile}
-		if c.TokenFile == "" {
+		at := uiAddress{UI: "http://" + address, from: c.TokenFrom()}
+		if at.from == "" {
 			at.Token = s.Token()
 		}
 		ready(at)

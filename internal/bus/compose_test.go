@@ -8,9 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
+	"github.com/fleetlens/fleetlens/internal/proc"
+	"github.com/fleetlens/fleetlens/internal/web"
 )
 
 const root = "../.."
@@ -49,10 +53,19 @@ func TestCompose(t *testing.T) {
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := slices.Sorted(maps.Keys(file.Services)), []string{"coordinator", "nats", "operator", "probe"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(file.Services)), []string{"coordinator", "gateway", "nats", "operator", "probe", "sinks", "ui"}; !slices.Equal(got, want) {
 		t.Fatalf("the services are %v, want %v", got, want)
 	}
-	nats, operator, probe := file.Services["nats"], file.Services["operator"], file.Services["probe"]
+	nats, operator, probe, ui := file.Services["nats"], file.Services["operator"], file.Services["probe"], file.Services["ui"]
+	// The program, its user when that is no node, and the role whose password it has.
+	runs := map[string]struct{ program, role string }{
+		"coordinator": {"coordinator", bus.CoordinatorRole},
+		"operator":    {"operator", bus.OperatorRole},
+		"probe":       {"probe", bus.ProbeRole},
+		"ui":          {"fleetlens", bus.ClientRole},
+		"gateway":     {"fleetlens", bus.GatewayRole},
+		"sinks":       {"fleetlens", bus.CoordinatorRole}, // a gateway may not make durables
+	}
 
 	for name, s := range file.Services {
 		t.Run(name+" has no more rights than it needs", func(t *testing.T) {
@@ -65,7 +78,7 @@ func TestCompose(t *testing.T) {
 		})
 		t.Run(name+" has no secret in the file", func(t *testing.T) {
 			for k, v := range s.Environment {
-				if secret := strings.Contains(k, "PASSWORD") || strings.Contains(k, "KEY"); secret && !strings.HasPrefix(v, "${") {
+				if secret := strings.Contains(k, "PASSWORD") || strings.Contains(k, "KEY") || strings.Contains(k, "WEBHOOK") || strings.Contains(k, "TOKEN"); secret && !strings.HasPrefix(v, "${") {
 					t.Errorf("%s is %q", k, v)
 				}
 			}
@@ -81,23 +94,25 @@ func TestCompose(t *testing.T) {
 		if name == "nats" {
 			continue
 		}
-		t.Run(name+" runs the binary of its name, which the image has, when NATS is healthy", func(t *testing.T) {
-			if s.Build != "." || len(s.Command) == 0 || s.Command[0] != name || !strings.Contains(string(docker), "./cmd/"+name) {
+		t.Run(name+" runs a program that the image has, when what it needs is there", func(t *testing.T) {
+			program := runs[name].program
+			if s.Build != "." || len(s.Command) == 0 || s.Command[0] != program || !strings.Contains(string(docker), "./cmd/"+program) {
 				t.Errorf("build %q, command %v", s.Build, s.Command)
 			}
-			if s.DependsOn["nats"].Condition != "service_healthy" {
+			if s.DependsOn["nats"].Condition != "service_healthy" && (name != "gateway" || s.DependsOn["sinks"].Condition != "service_completed_successfully") {
 				t.Errorf("it waits for %v", s.DependsOn)
 			}
 		})
 		t.Run(name+" is the static user of its role", func(t *testing.T) {
-			want := name
+			role := runs[name].role
+			want := role
 			if name == "probe" {
 				want = "${FLEETLENS_NODE:-" + bus.ExampleNode + "}"
 				if s.Environment["FLEETLENS_NODE"] != want {
 					t.Errorf("its node is %q", s.Environment["FLEETLENS_NODE"])
 				}
 			}
-			if s.Environment["NATS_USER"] != want || s.Environment["NATS_PASSWORD"] != "${"+bus.PasswordVariable(name)+"}" {
+			if s.Environment["NATS_USER"] != want || s.Environment["NATS_PASSWORD"] != "${"+bus.PasswordVariable(role)+"}" {
 				t.Errorf("it is %q with %q", s.Environment["NATS_USER"], s.Environment["NATS_PASSWORD"])
 			}
 		})
@@ -119,9 +134,60 @@ func TestCompose(t *testing.T) {
 		if nats.HealthCheck == nil || len(nats.HealthCheck.Test) == 0 {
 			t.Error("no health check")
 		}
-		for _, p := range nats.Ports {
-			if !strings.HasPrefix(p, "127.0.0.1:") {
-				t.Errorf("it listens on %s", p)
+	})
+	for name, s := range file.Services {
+		t.Run(name+" is published on loopback alone", func(t *testing.T) {
+			for _, p := range s.Ports {
+				if !strings.HasPrefix(p, "127.0.0.1:") {
+					t.Errorf("it listens on %s", p)
+				}
+			}
+		})
+	}
+	t.Run("the ui is asked by the names that browsers use, with a token of .env", func(t *testing.T) {
+		var c web.Config
+		fs := pflag.NewFlagSet("ui", pflag.ContinueOnError)
+		c.Flags(fs)
+		if err := fs.Parse(ui.Command[2:]); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(ui.Ports, "127.0.0.1:7422:7422") || !strings.HasSuffix(c.Listen, ":7422") {
+			t.Errorf("it listens on %s, published %v", c.Listen, ui.Ports)
+		}
+		if hosts := ui.Environment[proc.EnvName("ui-host")]; hosts != "${FLEETLENS_UI_HOST:-localhost,127.0.0.1}" {
+			t.Errorf("its names are %s", hosts)
+		}
+		if token := ui.Environment[web.TokenVariable]; !strings.HasPrefix(token, "${"+web.TokenVariable+":?") {
+			t.Errorf("its token is %s", token)
+		}
+		t.Setenv(web.TokenVariable, "a token that is long enough")
+		if err := c.Validate(); err != nil {
+			t.Errorf("it would not start: %v", err)
+		}
+	})
+	t.Run("the gateway has the file of its sinks, their environment and their durables", func(t *testing.T) {
+		gw := file.Services["gateway"]
+		text, err := os.ReadFile(filepath.Join(root, "deploy/compose/gateway.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(gw.Volumes, "./deploy/compose/gateway.yaml:/etc/fleetlens/gateway.yaml:ro") || !slices.Contains(gw.Command, "/etc/fleetlens/gateway.yaml") {
+			t.Errorf("volumes %v, command %v", gw.Volumes, gw.Command)
+		}
+		var cfg struct{ Sinks map[string]sinks.Config }
+		if err := yaml.Unmarshal(text, &cfg); err != nil {
+			t.Fatal(err)
+		}
+		for name, sink := range cfg.Sinks {
+			if _, ok := gw.Environment[sink.URLEnv]; !ok {
+				t.Errorf("%s reads %s, which the service does not have", name, sink.URLEnv)
+			}
+			t.Setenv(sink.URLEnv, "https://hooks.slack.com/services/T0/B0/x")
+			if err := sink.Validate(); err != nil {
+				t.Errorf("sink %s: %v", name, err)
+			}
+			if !slices.Contains(file.Services["sinks"].Command, name) {
+				t.Errorf("nobody makes the durable of %s", name)
 			}
 		}
 	})

@@ -22,12 +22,10 @@ type front struct {
 
 func newFront(c Config, cookie string, log *slog.Logger) (front, error) {
 	f := front{log: log, cookie: cookie, hosts: slices.Clone(c.Hosts)}
-	if c.TokenFile == "" {
-		f.token = newToken()
-		return f, nil
-	}
 	var err error
-	f.token, err = readToken(c.TokenFile)
+	if f.token, err = c.token(); err == nil && f.token == "" {
+		f.token = newToken()
+	}
 	return f, err
 }
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 )
@@ -18,14 +17,11 @@ import (
 // minToken is how short a token may be, in characters.
 const minToken = 16
 
-func readToken(file string) (string, error) {
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("--ui-token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(raw))
+// checkToken returns a token without the space around it. from says where it was given.
+func checkToken(from, token string) (string, error) {
+	token = strings.TrimSpace(token)
 	if len(token) < minToken {
-		return "", fmt.Errorf("--ui-token-file %s: the token has %d characters (at least %d)", file, len(token), minToken)
+		return "", fmt.Errorf("%s: the token has %d characters (at least %d)", from, len(token), minToken)
 	}
 	return token, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 
 	"github.com/spf13/pflag"
 
@@ -15,21 +16,24 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reading"
 )
 
+// TokenVariable is the environment variable with the token, where there is no file: in a container.
+const TokenVariable = "FLEETLENS_UI_TOKEN"
+
 // DefaultListen is where the server listens unless it is told otherwise.
 const DefaultListen = "127.0.0.1:7422"
 
 // Config says where the server listens and for whom.
 type Config struct {
 	Listen    string   // host:port
-	TokenFile string   // with the token that people sign in with; empty: one is made up at each start
+	TokenFile string   // with the token that people sign in with; empty: it is in TokenVariable, or made up at each start
 	Hosts     []string // names by which the server may be asked, besides its address
 	Version   string   // of this program, as agents are told
 }
 
 // Flags declares the flags.
 func (c *Config) Flags(fs *pflag.FlagSet) {
-	fs.StringVar(&c.Listen, "ui", c.Listen, "`address` of the HTTP API; empty: none. One that is not of this machine alone needs --ui-token-file")
-	fs.StringVar(&c.TokenFile, "ui-token-file", c.TokenFile, "`file` with the token that people sign in with (default: one is made up at each start)")
+	fs.StringVar(&c.Listen, "ui", c.Listen, "`address` of the HTTP API; empty: none. One that is not of this machine alone needs a token of --ui-token-file or "+TokenVariable)
+	fs.StringVar(&c.TokenFile, "ui-token-file", c.TokenFile, "`file` with the token that people sign in with (default: "+TokenVariable+" of the environment, else one is made up at each start)")
 	fs.StringSliceVar(&c.Hosts, "ui-host", c.Hosts, "`name` by which the API may be asked besides its address, as behind a proxy; may be given again")
 }
 
@@ -43,14 +47,35 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("--ui %q: it is host:port, such as %s: %w", c.Listen, DefaultListen, err)
 	}
 	var errs []error
-	if ip := net.ParseIP(host); c.TokenFile == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		errs = append(errs, fmt.Errorf("--ui %s can be reached from other machines: give --ui-token-file, or listen on 127.0.0.1", c.Listen))
+	if ip := net.ParseIP(host); c.TokenFrom() == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		errs = append(errs, fmt.Errorf("--ui %s can be reached from other machines: give --ui-token-file or %s, or listen on 127.0.0.1", c.Listen, TokenVariable))
 	}
-	if c.TokenFile != "" {
-		_, err := readToken(c.TokenFile)
-		errs = append(errs, err)
+	_, err = c.token()
+	return errors.Join(append(errs, err)...)
+}
+
+// TokenFrom returns where the token is that people sign in with: a file's name, or
+// TokenVariable. It is empty when the server makes one up.
+func (c *Config) TokenFrom() string {
+	if c.TokenFile == "" && os.Getenv(TokenVariable) != "" {
+		return TokenVariable
 	}
-	return errors.Join(errs...)
+	return c.TokenFile
+}
+
+// token returns the token that was given; empty when none was.
+func (c *Config) token() (string, error) {
+	switch c.TokenFrom() {
+	case "":
+		return "", nil
+	case TokenVariable:
+		return checkToken(TokenVariable, os.Getenv(TokenVariable))
+	}
+	raw, err := os.ReadFile(c.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--ui-token-file: %w", err)
+	}
+	return checkToken("--ui-token-file "+c.TokenFile, string(raw))
 }
 
 // agentsPath is where agents ask, over the Model Context Protocol.

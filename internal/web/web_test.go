@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -622,5 +624,37 @@ func TestOnlyTheFieldsThatAreWanted(t *testing.T) {
 		if _, body := s.do("GET", path, nil); !strings.HasPrefix(string(body), want) {
 			t.Errorf("%s: %s, want %s", path, body, want)
 		}
+	}
+}
+
+func TestTheTokenOfTheServer(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("a token of a file, long\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, file, env string
+		token, from     string // empty: one is made up
+		says            string // when it may not listen beyond this machine
+	}{
+		{"of a file", file, "", "a token of a file, long", file, ""},
+		{"of the environment, in a container", "", " a token of the environment ", "a token of the environment", web.TokenVariable, ""},
+		{"a file goes before the environment", file, "a token of the environment", "a token of a file, long", file, ""},
+		{"one that is too short", "", "short", "", web.TokenVariable, "FLEETLENS_UI_TOKEN: the token has 5 characters (at least 16)"},
+		{"none: one is made up, for this machine alone", "", "", "", "", "give --ui-token-file or FLEETLENS_UI_TOKEN, or listen on 127.0.0.1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv(web.TokenVariable, tt.env)
+			c := web.Config{Listen: "0.0.0.0:7422", TokenFile: tt.file}
+			if err := c.Validate(); (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("Validate: %v, want %q", err, tt.says)
+			}
+			if c.TokenFrom() != tt.from {
+				t.Errorf("it is of %q, want %q", c.TokenFrom(), tt.from)
+			}
+			if s, err := web.New(nil, c, natstest.Log(t)); err == nil && tt.token != "" && s.Token() != tt.token {
+				t.Errorf("the token is %q, want %q", s.Token(), tt.token)
+			}
+		})
 	}
 }
