@@ -70,9 +70,10 @@ bench: ## Run the benchmarks: one JSON line each
 	@for b in probe e2e ingest scale loop tokens ask lua; do $(GO) run ./test/bench $$b; done
 
 .PHONY: gen
-gen: ## Write the generated documentation and server configurations again
+gen: ## Write the generated documentation, server configurations and manifests again
 	$(GO) run ./internal/docgen/gen
 	$(GO) test ./internal/bus -run ServerFiles -update
+	$(GO) test ./test/deploy -run TheManifests -update
 
 .PHONY: ui
 ui: ## Bundle the web UI into internal/web/dist; needs Node

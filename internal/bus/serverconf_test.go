@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"flag"
 	"fmt"
+	"maps"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
@@ -35,7 +36,9 @@ func TestServerFilesAreFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range files {
+	paths := map[string]string{"../helm/fleetlens/files/nats.conf": files["single.conf"]} // a chart reads no file outside of it
+	maps.Copy(paths, files)
+	for name, want := range paths {
 		path := filepath.Join(deployDir, name)
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

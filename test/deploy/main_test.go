@@ -1,0 +1,98 @@
+package deploy_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write what is made from something else anew")
+
+const repo = "../.."
+
+// bin is the folder of our programs while tests run.
+var bin string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	if bin, err = os.MkdirTemp("", "fleetlens-deploy-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(bin) // it is in a folder for what is temporary
+	os.Exit(code)
+}
+
+var build = sync.OnceValue(func() error {
+	cmd := exec.Command("go", "build", "-o", bin, "./cmd/...")
+	cmd.Dir = repo
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// programs returns the folder of our programs.
+func programs(t *testing.T) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// tools are the files of the Go tools that were asked for, which the first time builds.
+var tools sync.Map
+
+// tool runs a Go tool of a module file in deploy, from the repository's folder.
+func tool(t *testing.T, mod, name string, args ...string) (stdout string, err error) {
+	t.Helper()
+	path, ok := tools.Load(name)
+	if !ok {
+		cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=deploy/"+mod, "-n", name)
+		cmd.Dir = repo
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("go tool %s: %w\n%s", name, err, errs.String())
+		}
+		path = strings.TrimSpace(string(out))
+		tools.Store(name, path)
+	}
+	cmd := exec.CommandContext(t.Context(), path.(string), args...)
+	cmd.Dir = repo
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String(), nil
+}
+
+// golden compares a file of the repository with what it is made from.
+func golden(t *testing.T, file, want string) {
+	t.Helper()
+	path := filepath.Join(repo, file)
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(got), want); diff != "" {
+		t.Errorf("%s is not fresh, run make gen (-have +want):\n%s", file, diff)
+	}
+}
