@@ -69,6 +69,7 @@ func root() *cobra.Command {
 	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.question(), a.tell(), a.operate(), a.schedules(), a.triage(), a.insights(), a.evidence(), a.feedback(), a.ack(), a.note(), a.silence(), a.changes(), a.anomalies(), a.nodes(), a.topology(), a.skills(), a.models(), a.budget(), a.doctor(), a.streams(), a.setup(), a.creds(), a.call(), a.lua(), a.run(), a.ui(), a.gateway(), a.agents(), a.version())
 	introspection(cmd)
 	addOwnWords(cmd)
+	a.completion(cmd)
 	return cmd
 }
 
