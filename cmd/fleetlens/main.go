@@ -66,7 +66,7 @@ func root() *cobra.Command {
 	cmd.PersistentFlags().Lookup("log-level").Changed = false
 	cmd.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON on standard output, and nothing else there")
 	cmd.PersistentFlags().Bool("local-time", false, "tell times in this machine's zone, not in UTC")
-	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.question(), a.tell(), a.operate(), a.schedules(), a.triage(), a.insights(), a.evidence(), a.feedback(), a.ack(), a.note(), a.silence(), a.changes(), a.anomalies(), a.nodes(), a.topology(), a.skills(), a.models(), a.budget(), a.doctor(), a.streams(), a.setup(), a.creds(), a.call(), a.lua(), a.run(), a.ui(), a.gateway(), a.agents(), a.version())
+	cmd.AddCommand(a.up(), a.investigate(), a.cancel(), a.question(), a.tell(), a.operate(), a.schedules(), a.triage(), a.insights(), a.evidence(), a.feedback(), a.ack(), a.note(), a.silence(), a.changes(), a.anomalies(), a.nodes(), a.topology(), a.skills(), a.models(), a.budget(), a.doctor(), a.streams(), a.setup(), a.creds(), a.call(), a.lua(), a.run(), a.ui(), a.gateway(), a.agents(), a.man(), a.version())
 	introspection(cmd)
 	addOwnWords(cmd)
 	a.completion(cmd)
