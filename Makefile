@@ -75,6 +75,27 @@ gen: ## Write the generated documentation, server configurations and manifests a
 	$(GO) test ./internal/bus -run ServerFiles -update
 	$(GO) test ./test/deploy -run TheManifests -update
 
+VERSION ?= 0.1.0
+ARCH ?= $(shell $(GO) env GOARCH)
+PACKAGES ?= bin/packages
+# A folder of programs for this machine's ARCH that are built already; empty: they are built.
+PROGRAMS ?=
+# The same source makes the same packages.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+.PHONY: packages
+packages: ## Build the deb and rpm packages of VERSION for ARCH into bin/packages
+	@tree=$$(mktemp -d); trap 'rm -rf "$$tree"' EXIT; mkdir -p $(PACKAGES) $$tree/completion; \
+	export SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) VERSION=$(VERSION) PACKAGE_ARCH=$(ARCH) PACKAGE_TREE=$$tree; \
+	if [ -n "$(PROGRAMS)" ]; then cp -r $(PROGRAMS) $$tree/bin; fleetlens=$(PROGRAMS)/fleetlens; \
+	else CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build -trimpath -ldflags "-s -w" -o $$tree/bin/ ./cmd/...; fleetlens="$(GO) run ./cmd/fleetlens"; fi; \
+	$$fleetlens man $$tree/man; gzip -9n $$tree/man/*.1; \
+	$$fleetlens completion bash > $$tree/completion/fleetlens.bash; \
+	$$fleetlens completion fish > $$tree/completion/fleetlens.fish; \
+	$$fleetlens completion zsh > $$tree/completion/_fleetlens; \
+	for name in fleetlens-probe fleetlens; do for kind in deb rpm; do \
+	$(GO) tool -modfile=deploy/packages.mod nfpm package --config deploy/packages/$$name.yaml --packager $$kind --target $(PACKAGES)/; done; done
+
 .PHONY: ui
 ui: ## Bundle the web UI into internal/web/dist; needs Node
 	cd internal/web/ui && npm ci --silent && npm run --silent types

@@ -56,6 +56,12 @@ var tools sync.Map
 // tool runs a Go tool of a module file in deploy, from the repository's folder.
 func tool(t *testing.T, mod, name string, args ...string) (stdout string, err error) {
 	t.Helper()
+	return toolIn(t, repo, mod, name, args...)
+}
+
+// toolIn does so from another folder.
+func toolIn(t *testing.T, dir, mod, name string, args ...string) (stdout string, err error) {
+	t.Helper()
 	path, ok := tools.Load(name)
 	if !ok {
 		cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=deploy/"+mod, "-n", name)
@@ -70,7 +76,7 @@ func tool(t *testing.T, mod, name string, args ...string) (stdout string, err er
 		tools.Store(name, path)
 	}
 	cmd := exec.CommandContext(t.Context(), path.(string), args...)
-	cmd.Dir = repo
+	cmd.Dir = dir
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
