@@ -148,6 +148,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stopFleet()
+	defer c.tells.watchNodes(c.fleet)()
 	if c.topology, err = newTopology(deps.Bus, deps.Log, c.fleet, cfg.Topology); err != nil {
 		return err
 	}

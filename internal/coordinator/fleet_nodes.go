@@ -132,6 +132,20 @@ func (f *fleet) named(host string) string {
 	return found
 }
 
+// census counts the nodes that report, and those that are silent.
+func (f *fleet) census(now time.Time) (alive, silent int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.nodes {
+		if n.silent(now) {
+			silent++
+		} else {
+			alive++
+		}
+	}
+	return alive, silent
+}
+
 // A silentNow is a node that fell silent.
 type silentNow struct {
 	name  string

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
+	"github.com/fleetlens/fleetlens/pkg/signals/signalstest"
 )
 
 func TestNobodyIsWokenForANodeThatIsSilentForAMoment(t *testing.T) {
@@ -27,5 +29,21 @@ func TestNobodyIsWokenForANodeThatIsSilentForAMoment(t *testing.T) {
 				t.Errorf("fell %v, back %v", fell, back)
 			}
 		})
+	}
+}
+
+func TestTheNodesAreCounted(t *testing.T) {
+	now := time.Now()
+	f := &fleet{nodes: map[string]*node{}}
+	for name, ago := range map[string]time.Duration{"web-1": time.Second, "web-2": 2 * time.Second, "db-1": time.Hour} {
+		f.nodes[name] = &node{beat: protocol.Heartbeat{IntervalMS: 10_000}, arrived: now.Add(-ago)}
+	}
+	tells := signalstest.New()
+	stop := newTells(tells.Providers).watchNodes(f)
+	defer stop()
+	for state, want := range map[string]float64{"alive": 2, "silent": 1} {
+		if got := tells.Sum(t, signals.KnownNodes, "state="+state); got != want {
+			t.Errorf("%v are %s, want %v", got, state, want)
+		}
 	}
 }

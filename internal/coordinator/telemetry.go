@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -21,14 +22,22 @@ type tells struct {
 	signals        metric.Int64Counter
 	asked          metric.Int64Counter
 	leading        metric.Int64UpDownCounter
+	meter          metric.Meter
 }
 
 func newTells(p signals.Providers) tells {
 	return tells{
 		agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations),
 		signals: signals.Counter(p.Meter(), signals.TriageSignals), leading: signals.UpDown(p.Meter(), signals.TriageLeading),
-		asked: signals.Counter(p.Meter(), signals.TriageRequests),
+		asked: signals.Counter(p.Meter(), signals.TriageRequests), meter: p.Meter(),
 	}
+}
+
+// watchNodes tells how many nodes there are until stop is called.
+func (t tells) watchNodes(f *fleet) (stop func()) {
+	alive := signals.ObserveGauge(t.meter, signals.KnownNodes, func() int64 { n, _ := f.census(time.Now()); return n }, signals.LabelState.String("alive"))
+	silent := signals.ObserveGauge(t.meter, signals.KnownNodes, func() int64 { _, n := f.census(time.Now()); return n }, signals.LabelState.String("silent"))
+	return func() { alive(); silent() }
 }
 
 // triaged counts what became of a signal.

@@ -84,6 +84,7 @@ const (
 	TriageSignals       Metric = "fleetlens.coordinator.triage.signals"
 	TriageLeading       Metric = "fleetlens.coordinator.triage.leading"
 	TriageRequests      Metric = "fleetlens.coordinator.triage.requests"
+	KnownNodes          Metric = "fleetlens.coordinator.nodes"
 
 	Collections        Metric = "fleetlens.probe.collections"
 	CollectionDuration Metric = "fleetlens.probe.collection.duration"

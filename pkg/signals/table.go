@@ -211,6 +211,7 @@ var table = []Signal{
 		Doc: "Anomalies, notifications, alerts and silent nodes that triage read. The result is `opened` (a group), `joined` (one), `silenced`, `quiet` or `repeated`.",
 	},
 	{Name: string(TriageLeading), Kind: KindGauge, Doc: "1 while this coordinator does the triage, else 0."},
+	{Name: string(KnownNodes), Kind: KindGauge, Unit: "{node}", Attrs: keys(LabelState), Doc: "Nodes that the coordinator knows, `alive` and `silent`. All coordinators know the same: take the maximum, not the sum."},
 	{
 		Name: string(TriageRequests), Kind: KindCounter, Unit: "{request}", Attrs: keys(LabelResult),
 		Doc: "Investigations that triage asked for. The result is `model`, `rules` where `--max-triggers-per-hour` was reached, or `failed`: whoever leads next asks again.",
