@@ -27,6 +27,7 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
+	s.ConfigureLogger()
 	if err := server.Run(s); err != nil {
 		return err
 	}

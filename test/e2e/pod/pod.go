@@ -147,20 +147,31 @@ func (o order) root() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, m := range append([]Mount{{o.Programs, "/usr/local/bin"}, {"/dev/null", "/dev/null"}}, o.Mounts...) {
-		if err := mount(m.From, root+m.To); err != nil {
+	mounts := append([]Mount{{o.Programs, "/usr/local/bin"}, {"/dev/null", "/dev/null"}}, o.Mounts...)
+	for _, libraries := range []string{"/lib", "/lib64", "/usr/lib"} { // images have programs that need none
+		if _, err := os.Stat(libraries); err == nil {
+			mounts = append(mounts, Mount{libraries, libraries})
+		}
+	}
+	for _, m := range mounts {
+		if err := show(m.From, root+m.To); err != nil {
 			return "", fmt.Errorf("mount %s: %w", m.To, err)
 		}
 	}
+	for _, m := range mounts { // now that those within others have their places
+		if err := syscall.Mount("", root+m.To, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil && m.To != "/dev/null" {
+			return "", fmt.Errorf("make %s read-only: %w", m.To, err)
+		}
+	}
 	if o.Command[0] == "nats-server" { // in an image of its own
-		if err := errors.Join(syscall.Unmount(root+"/usr/local/bin", 0), mount(self, root+"/usr/local/bin/nats-server")); err != nil {
+		if err := errors.Join(syscall.Unmount(root+"/usr/local/bin", 0), show(self, root+"/usr/local/bin/nats-server")); err != nil {
 			return "", err
 		}
 	}
 	for _, dir := range o.Writable {
 		if err := errors.Join(
 			os.MkdirAll(root+dir, 0o755),
-			syscall.Mount("tmpfs", root+dir, "tmpfs", 0, fmt.Sprintf("size=256m,mode=0755,uid=%d,gid=%d", o.User, o.User)),
+			syscall.Mount("tmpfs", root+dir, "tmpfs", 0, fmt.Sprintf("size=8g,mode=0755,uid=%d,gid=%d", o.User, o.User)),
 		); err != nil {
 			return "", err
 		}
@@ -168,8 +179,8 @@ func (o order) root() (string, error) {
 	return root, syscall.Mount("", root, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=16m")
 }
 
-// mount shows a file or folder, which nobody can write to there, in another place.
-func mount(from, to string) error {
+// show mounts a file or folder in another place.
+func show(from, to string) error {
 	info, err := os.Stat(from)
 	if err != nil {
 		return err
@@ -182,13 +193,7 @@ func mount(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Mount(from, to, "", syscall.MS_BIND, ""); err != nil {
-		return err
-	}
-	if info.Mode()&os.ModeDevice != 0 {
-		return nil
-	}
-	return syscall.Mount("", to, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	return syscall.Mount(from, to, "", syscall.MS_BIND, "")
 }
 
 // network leads to others and lets others in.
