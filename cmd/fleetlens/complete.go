@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -128,11 +127,11 @@ func nodeNames(ctx context.Context, conn *bus.Conn) (list []candidate) {
 	}
 	nodes, _, _ := reading.Nodes(ctx, conn, nil) // nobody is there to be told an error
 	for _, n := range nodes {
-		says := n.State
+		says := []string{n.State}
 		for _, k := range slices.Sorted(maps.Keys(n.Labels)) {
-			says += fmt.Sprintf(" %s=%s", k, n.Labels[k])
+			says = append(says, k+"="+n.Labels[k])
 		}
-		list = append(list, candidate{n.Node, says})
+		list = append(list, candidate{n.Node, strings.Join(says, " ")})
 	}
 	return list
 }

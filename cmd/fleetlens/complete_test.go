@@ -88,7 +88,7 @@ func TestAShellDoesNotWaitForNATS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() }) // nothing was read
 	for name, url := range map[string]string{"nobody listens": "nats://127.0.0.1:1", "nobody answers": "nats://" + l.Addr().String(), "no address": "::"} {
 		t.Run(name, func(t *testing.T) {
 			c := cli{t: t, url: url}
