@@ -45,6 +45,13 @@ type TLS struct {
 	ServerName string `yaml:"server_name"`
 }
 
+// Keys are what somebody else's configuration says in itself instead of naming a file
+// of it. What is there goes before the file of Config. They are never shown.
+type Keys struct {
+	Token         string // bearer token
+	CA, Cert, Key []byte // as ca_file, cert_file and key_file have them: PEM
+}
+
 const (
 	defaultTimeout = 5 * time.Second
 	longestTimeout = 30 * time.Second
@@ -96,8 +103,10 @@ func (c Config) Addresses() []string {
 }
 
 // authorize adds who asks.
-func (c Config) authorize(r *http.Request) error {
+func (c Config) authorize(r *http.Request, k Keys) error {
 	switch {
+	case k.Token != "":
+		r.Header.Set("Authorization", "Bearer "+k.Token)
 	case c.TokenFile != "":
 		token, err := secret("token_file", c.TokenFile)
 		if err != nil {
@@ -133,23 +142,41 @@ func secret(key, file string) (string, error) {
 }
 
 // connection returns how a connection of https to a host is made.
-func (t TLS) connection(host string) (*tls.Config, error) {
+func (t TLS) connection(host string, k Keys) (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: cmp.Or(t.ServerName, host)}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		if out.RootCAs = x509.NewCertPool(); !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls.ca_file: %s has no certificate in PEM", t.CAFile)
+	ca, err := either(k.CA, "tls.ca_file", t.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	if len(ca) > 0 {
+		if out.RootCAs = x509.NewCertPool(); !out.RootCAs.AppendCertsFromPEM(ca) {
+			return nil, fmt.Errorf("tls.ca_file: %s has no certificate in PEM", cmp.Or(t.CAFile, "what is given"))
 		}
 	}
-	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
+	cert, err := either(k.Cert, "tls.cert_file", t.CertFile)
+	if err != nil || len(cert) == 0 {
+		return out, err
 	}
+	key, err := either(k.Key, "tls.key_file", t.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("tls.cert_file, tls.key_file: %w", err)
+	}
+	out.Certificates = []tls.Certificate{pair}
 	return out, nil
+}
+
+// either returns what is given, or else what a file has; nil when there is neither.
+func either(given []byte, key, file string) ([]byte, error) {
+	if len(given) > 0 || file == "" {
+		return given, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return b, nil
 }

@@ -43,15 +43,19 @@ const longestRefusal = 64 << 10
 // A Client asks one server. It is safe for concurrent use.
 type Client struct {
 	cfg  Config
+	keys Keys
 	http *http.Client
 	turn chan struct{} // holds one token: one question at a time
 }
 
 // New returns a client of a server; it connects to nothing yet.
-func New(c Config) *Client {
+func New(c Config) *Client { return NewWith(c, Keys{}) }
+
+// NewWith is New with keys that stand in no files of their own.
+func NewWith(c Config, k Keys) *Client {
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	dialer := &net.Dialer{Timeout: c.Timeout}
-	return &Client{cfg: c, turn: make(chan struct{}, 1), http: &http.Client{
+	return &Client{cfg: c, keys: k, turn: make(chan struct{}, 1), http: &http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext,
 			DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -59,7 +63,7 @@ func New(c Config) *Client {
 				if err != nil {
 					return nil, err
 				}
-				how, err := c.TLS.connection(host)
+				how, err := c.TLS.connection(host, k)
 				if err != nil {
 					return nil, err
 				}
@@ -116,7 +120,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, most in
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "fleetlens-probe")
-	if err := c.cfg.authorize(r); err != nil {
+	if err := c.cfg.authorize(r, c.keys); err != nil {
 		return err
 	}
 	resp, err := c.http.Do(r)
