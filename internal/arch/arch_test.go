@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/missing":      {},
 	"internal/pgtest":       {"internal/missing"},
 	"internal/beamtest":     {"internal/missing"},
+	"internal/kubetest":     {},
 	"internal/otlp":         {},
 	"internal/telemetry":    {"pkg/signals", "internal/otlp"},
 	"internal/keys":         {},
@@ -68,6 +69,7 @@ var mayImport = map[string][]string{
 	"internal/reach/logs":       {"internal/reach/logtemplate"},
 	"internal/reach/nats":       {"internal/reach/httpapi"},
 	"internal/reach/prometheus": {"internal/reach/httpapi"},
+	"internal/reach/kubernetes": {"internal/reach/httpapi"},
 	"internal/reach/beam":       {"internal/reach/beam/etf", "internal/reach/beam/dist", "internal/reach/logs", "internal/reach/stacktrace"},
 	"internal/reach/beam/dist":  {"internal/reach/beam/etf"},
 	// The one place that runs a program for a skill.
