@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
 	"github.com/fleetlens/fleetlens/internal/reach/httpapi"
+	"github.com/fleetlens/fleetlens/internal/reach/kubernetes"
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 )
@@ -42,6 +43,7 @@ var sections = []struct {
 	{"targets.postgres.NAME", "probe, fleetlens up", "PostgreSQL servers to look into, by a name of one's own.", postgres.Config{}, "internal/reach/postgres"},
 	{"targets.nats.NAME", "probe, fleetlens up", "NATS servers to look into through their monitoring port, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
 	{"targets.prometheus.NAME", "probe, fleetlens up", "Prometheus servers to ask through their HTTP API, by a name of one's own.", httpapi.Config{}, "internal/reach/httpapi"},
+	{"targets.kubernetes.NAME", "probe, fleetlens up", "Kubernetes clusters to ask through their API, by a name of one's own: see [Kubernetes](../how-to/kubernetes.md).", kubernetes.Config{}, "internal/reach/kubernetes"},
 	{"targets.beam.NAME", "probe, fleetlens up", "Erlang and Elixir nodes to look into, by a name of one's own: see [Erlang and Elixir nodes](beam.md).", beam.Config{}, "internal/reach/beam"},
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},

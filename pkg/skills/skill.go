@@ -31,6 +31,7 @@ const (
 	Postgres   Kind = "postgres"   // a PostgreSQL server
 	NATS       Kind = "nats"       // a NATS server
 	Prometheus Kind = "prometheus" // a Prometheus server
+	Kubernetes Kind = "kubernetes" // a Kubernetes cluster
 )
 
 // A Target is one thing on a node that can be looked into.

@@ -155,7 +155,7 @@ func TestTheConfigurationOfTheDocumentsIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	targets := fmt.Sprint(cfg.Targets.List())
-	if targets != "[{checkout go } {orders postgres } {bus nats } {metrics prometheus } {shop beam observe}]" || cfg.Labels["role"] != "web" || len(cfg.Logs.Files) != 2 {
+	if targets != "[{checkout go } {orders postgres } {bus nats } {metrics prometheus } {prod kubernetes } {shop beam observe}]" || cfg.Labels["role"] != "web" || len(cfg.Logs.Files) != 2 {
 		t.Errorf("it is read as %s, %v, %v", targets, cfg.Labels, cfg.Logs)
 	}
 }

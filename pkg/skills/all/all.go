@@ -17,6 +17,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/exception"
 	"github.com/fleetlens/fleetlens/pkg/skills/gc"
 	"github.com/fleetlens/fleetlens/pkg/skills/goruntime"
+	"github.com/fleetlens/fleetlens/pkg/skills/kubernetes"
 	"github.com/fleetlens/fleetlens/pkg/skills/logger"
 	"github.com/fleetlens/fleetlens/pkg/skills/nats"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
@@ -73,6 +74,7 @@ func Skills(o Options) []skills.Skill {
 		postgres.Skill(o.Postgres),
 		nats.Skill(o.NATS),
 		prometheus.Skill(o.Prometheus),
+		kubernetes.Skill(o.Kubernetes),
 		anomaly.Skill(o.Detector),
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/reach/beam"
 	"github.com/fleetlens/fleetlens/internal/reach/gopprof"
+	"github.com/fleetlens/fleetlens/internal/reach/kubernetes"
 	"github.com/fleetlens/fleetlens/internal/reach/nats"
 	"github.com/fleetlens/fleetlens/internal/reach/postgres"
 	"github.com/fleetlens/fleetlens/internal/reach/prometheus"
@@ -27,6 +28,8 @@ type Targets struct {
 	NATS map[string]nats.Config `yaml:"nats"`
 	// Prometheus are Prometheus servers.
 	Prometheus map[string]prometheus.Config `yaml:"prometheus"`
+	// Kubernetes are clusters.
+	Kubernetes map[string]kubernetes.Config `yaml:"kubernetes"`
 	// Beam are Erlang and Elixir nodes.
 	Beam map[string]beam.Config `yaml:"beam"`
 }
@@ -46,6 +49,9 @@ func (t Targets) List() []skills.Target {
 	for _, name := range slices.Sorted(maps.Keys(t.Prometheus)) {
 		out = append(out, skills.Target{Name: name, Kind: skills.Prometheus})
 	}
+	for _, name := range slices.Sorted(maps.Keys(t.Kubernetes)) {
+		out = append(out, skills.Target{Name: name, Kind: skills.Kubernetes})
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Beam)) {
 		level := cmp.Or(t.Beam[name].Level, beam.Observe)
 		out = append(out, skills.Target{Name: name, Kind: skills.Beam, Level: string(level)})
@@ -53,7 +59,8 @@ func (t Targets) List() []skills.Target {
 	return out
 }
 
-// Addresses returns where the targets are: host:port, or the path of a socket.
+// Addresses returns where the targets are: host:port, or the path of a socket. Clusters
+// are not of this machine.
 func (t Targets) Addresses() []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(t.Go)) {
@@ -90,7 +97,7 @@ func (t Targets) Validate() error {
 		}
 		seen[target.Name] = target.Kind
 	}
-	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("nats", t.NATS), validate("prometheus", t.Prometheus), validate("beam", t.Beam))...)
+	return errors.Join(append(errs, validate("go", t.Go), validate("postgres", t.Postgres), validate("nats", t.NATS), validate("prometheus", t.Prometheus), validate("kubernetes", t.Kubernetes), validate("beam", t.Beam))...)
 }
 
 func validate[C interface{ Validate() error }](kind string, of map[string]C) error {
@@ -109,6 +116,7 @@ type Clients struct {
 	Postgres   map[string]*postgres.Server
 	NATS       map[string]*nats.Server
 	Prometheus map[string]*prometheus.Server
+	Kubernetes map[string]*kubernetes.Cluster
 	Beam       map[string]*beam.Node
 }
 
@@ -116,7 +124,7 @@ type Clients struct {
 func (t Targets) Open() Clients {
 	return Clients{
 		Go: clients(t.Go, gopprof.New), Postgres: clients(t.Postgres, postgres.New), NATS: clients(t.NATS, nats.New),
-		Prometheus: clients(t.Prometheus, prometheus.New), Beam: clients(t.Beam, beam.New),
+		Prometheus: clients(t.Prometheus, prometheus.New), Kubernetes: clients(t.Kubernetes, kubernetes.New), Beam: clients(t.Beam, beam.New),
 	}
 }
 
