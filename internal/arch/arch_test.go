@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/allinone":       anything,
 	"internal/docgen/...":     anything,
 	"internal/programs":       anything,
-	"internal/programs/watch": {"pkg/...", "internal/keys", "internal/probe", "internal/detect", "internal/census", "internal/discover", "internal/journald", "internal/reach/..."},
+	"internal/programs/watch": {"pkg/...", "internal/keys", "internal/probe", "internal/detect", "internal/census", "internal/rollouts", "internal/discover", "internal/journald", "internal/reach/..."},
 	"internal/arch":           {},
 
 	"internal/probe/...":       {"pkg/...", "internal/bus", "internal/detect", "internal/redact"},
@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/llm/rules":    {"pkg/agent", "pkg/skills", "internal/correlate", "pkg/protocol"},
 
 	"internal/census":           {"pkg/protocol", "internal/reach/host"},
+	"internal/rollouts":         {"pkg/protocol", "internal/reach/kubernetes"},
 	"internal/discover":         {"pkg/protocol", "internal/reach/host", "internal/reach/beam"},
 	"internal/correlate":        {},
 	"internal/triage":           {"pkg/protocol"},

@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/probe"
 	"github.com/fleetlens/fleetlens/internal/reach/host"
 	"github.com/fleetlens/fleetlens/internal/reach/logs"
+	"github.com/fleetlens/fleetlens/internal/rollouts"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
@@ -127,10 +128,26 @@ func (s *Settings) Deps(d probe.Deps) (probe.Deps, error) {
 	d.Look = discover.New(found).Look
 	watching := census.New(census.Config{Node: s.Node, Host: machine, Files: s.Files, Targets: s.ports()})
 	d.Links = watching
+	rolled := rollouts.New(s.Node, s.clients.Kubernetes)
 	d.Changes = func(ctx context.Context, keep probe.Keeper) ([]protocol.Change, func() error, error) {
-		return watching.Changes(ctx, keep)
+		found, done, err := watching.Changes(ctx, keep)
+		more, done2, err2 := rolled.Changes(ctx, keep)
+		return slices.Concat(found, more), both(done, done2), errors.Join(err, err2)
 	}
 	return d, nil
+}
+
+// both returns what calls both; one may be nil.
+func both(a, b func() error) func() error {
+	return func() error {
+		var errs []error
+		for _, f := range []func() error{a, b} {
+			if f != nil {
+				errs = append(errs, f())
+			}
+		}
+		return errors.Join(errs...)
+	}
 }
 
 // ports returns the targets of this machine by the port where they listen.

@@ -52,9 +52,9 @@ func TestAListIsReadPageByPage(t *testing.T) {
 
 func TestAListThatIsTooLongIsCutAndSaysSo(t *testing.T) {
 	s := kubetest.New(t, "healthy")
-	s.Many(t, mostRows+1)
-	list, err := open(t, s, Config{}).Pods(t.Context())
-	if err != nil || len(list.Items) != mostRows || !list.Partial {
+	s.Many(t, 600)
+	list, err := listIn[Pod](t.Context(), open(t, s, Config{}), PodResource, "", nil, 300)
+	if err != nil || len(list.Items) != 300 || !list.Partial {
 		t.Errorf("%d pods, partial %v, %v", len(list.Items), list.Partial, err)
 	}
 }
