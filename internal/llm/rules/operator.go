@@ -137,9 +137,13 @@ func circumstances(s *agent.OperatorState, p Problem) (context, culprit string) 
 			lines = append(lines, fmt.Sprintf("%s no. %d: %s", name, i+1, describe(row)))
 		}
 		if who := whoIs(rows[0]); culprit == "" && who != "" {
-			culprit = who + " " + blame(x.Check.Resource, name)
-			if rows[0]["holds"] == true {
+			switch {
+			case rows[0]["holds"] == true:
 				culprit = who + holding
+			case reason(rows[0]) != "":
+				culprit = who + ": " + reason(rows[0])
+			default:
+				culprit = who + " " + blame(x.Check.Resource, name)
 			}
 		}
 	}
@@ -182,7 +186,7 @@ func firstRows(v any) []object {
 		}
 		return rows
 	case object:
-		for _, k := range sortedKeys(x, "processes", "filesystems") {
+		for _, k := range sortedKeys(x, "processes", "filesystems", "targets") {
 			if rows := firstRows(x[k]); len(rows) > 0 {
 				return rows
 			}
@@ -194,7 +198,7 @@ func firstRows(v any) []object {
 // describe lists a row's plain values, those that name it first.
 func describe(row object) string {
 	var parts []string
-	for _, k := range sortedKeys(row, "name", "pid", "function", "line", "mount", "device", "memory_mb", "cpu_pct", "used_pct", "free_mb", "threads", "fds") {
+	for _, k := range sortedKeys(row, "name", "pid", "function", "line", "pod", "container", "workload", "stream", "consumer", "job", "instance", "why", "error", "changed", "mount", "device", "memory_mb", "cpu_pct", "used_pct", "free_mb", "threads", "fds") {
 		switch v := row[k].(type) {
 		case string:
 			if v != "" {
@@ -210,7 +214,8 @@ func describe(row object) string {
 	return strings.Join(parts, ", ")
 }
 
-// whoIs names the process or the function of a row; other rows are no suspects.
+// whoIs names the process or the function of a row, or what of a server it is about; other
+// rows are no suspects.
 func whoIs(row object) string {
 	name, _ := row["name"].(string)
 	switch pid := row["pid"].(type) {
@@ -227,7 +232,10 @@ func whoIs(row object) string {
 	if line, _ := row["line"].(string); function != "" && line != "" {
 		return fmt.Sprintf("%s (%s)", function, line)
 	}
-	return function
+	if function != "" {
+		return function
+	}
+	return partOf(row)
 }
 
 // sortedKeys returns the keys of a map, the preferred ones first.

@@ -86,16 +86,26 @@ var consumerOrders = map[string]func(reach.Consumer) float64{
 	"stalled":     stalledFor,
 }
 
+// A consumer is one, and why what waits for it is not given to it.
+type consumer struct {
+	reach.Consumer
+	Why string `json:"why,omitempty"`
+}
+
 // consumersOf returns some of the consumers, sorted.
-func consumersOf(held *reach.Assets, wanted func(reach.Consumer) bool, order func(reach.Consumer) float64) []reach.Consumer {
-	var rows []reach.Consumer
+func consumersOf(held *reach.Assets, wanted func(reach.Consumer) bool, order func(reach.Consumer) float64) []consumer {
+	var rows []consumer
 	for _, c := range held.Consumers {
 		if wanted(c) {
 			c.AckPct, c.Idle = skills.Round(c.AckPct, 1), skills.Round(c.Idle, 1)
-			rows = append(rows, c)
+			row := consumer{Consumer: c}
+			if w := why(c); w != unknown && c.Lag > 0 && !c.Paused {
+				row.Why = w
+			}
+			rows = append(rows, row)
 		}
 	}
-	most(rows, order, path)
+	most(rows, func(c consumer) float64 { return order(c.Consumer) }, func(c consumer) string { return path(c.Consumer) })
 	return rows
 }
 

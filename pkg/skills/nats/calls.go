@@ -11,7 +11,7 @@ import (
 
 const (
 	streamDoc   = "account, stream, leader (absent: none), led_here, messages, mb, used_pct (of the nearest limit), limit (messages or bytes), max_messages, max_mb, max_age_seconds, discard (new: refuses when full; old: drops), retention, storage, replicas, consumers, subjects, last_message, followers: server, current, offline, lag, seen_seconds_ago. "
-	consumerDoc = "account, stream, consumer, leader, led_here, lag (messages not given to it), ack_pending, max_ack_pending, ack_pending_used_pct, redelivered, waiting_pulls, push, bound (somebody takes what is pushed), paused, ack_wait_seconds, max_deliver, idle_seconds (since it was given one). "
+	consumerDoc = "account, stream, consumer, leader, led_here, lag (messages not given to it), ack_pending, max_ack_pending, ack_pending_used_pct, redelivered, waiting_pulls, push, bound (somebody takes what is pushed), paused, ack_wait_seconds, max_deliver, idle_seconds (since it was given one), why (messages wait and: nobody asks for messages, or too many messages are not acknowledged). "
 	clientDoc   = "cid, kind, name, account, ip, port, lang, version, pending_mb (waits to be sent), pending_pct (of max_pending), rtt_ms, in_msgs, out_msgs, in_mb, out_mb, subscriptions, stalls, connected_seconds, idle_seconds"
 	linkDoc     = "name, ip, account, connections, connected_by_us, pending_mb, rtt_ms, in_msgs, out_msgs, in_mb, out_mb, subscriptions. "
 )

@@ -155,8 +155,11 @@ func why(c reach.Consumer) string {
 	case !c.Attended():
 		return "nobody asks for messages"
 	}
-	return "unknown"
+	return unknown
 }
+
+// unknown is what keeps a consumer when nothing else is known to.
+const unknown = "unknown"
 
 // outrunBy returns the consumers that have been given next to nothing of what a full stream
 // has left, whose oldest messages it drops.
