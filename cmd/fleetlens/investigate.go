@@ -34,6 +34,7 @@ With --local nothing else is needed: NATS and every process run inside this one,
 for this host, and end with it.`,
 		Example: `  fleetlens investigate --local "is this host healthy?"
   fleetlens investigate "checkout is slow" --label role=web --deadline 2m
+  fleetlens investigate "checkout is slow" --max-cost 0.05
   fleetlens investigate --json "disk full?" --node db-3 | jq .insights[].summary`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -42,6 +43,8 @@ for this host, and end with it.`,
 	cmd.Flags().StringToStringVar(&req.Labels, "label", nil, "only nodes with these labels")
 	cmd.Flags().StringSliceVar(&req.Skills, "skill", nil, "only these skills")
 	cmd.Flags().StringVar(&req.Model, "model", "", "model that decides: a name of the coordinators' configuration, or rules")
+	cmd.Flags().IntVar(&req.MaxTokens, "max-tokens", 0, "tokens that the models may use, input and output; then the rules analyst goes on (0: as it is configured)")
+	cmd.Flags().Float64Var(&req.MaxCost, "max-cost", 0, "what the models may cost, in US `dollars`; then the rules analyst goes on (0: as it is configured). It needs a model whose price is known")
 	cmd.Flags().DurationVar(&deadline, "deadline", protocol.DefaultDeadline, "how long it may take")
 	cmd.Flags().BoolVar(&watch, "watch", false, "show every step of every agent, not only what is found")
 	cmd.Flags().StringVar((*string)(&severe), "exit-severity", "", exitSeverityDoc)

@@ -46,7 +46,7 @@ func (a *account) reserve(limits []limit, id string, want hold, now time.Time) e
 			return fmt.Errorf("the budget of %d tokens %s leaves %d, and the next answer may take %d",
 				l.most.Tokens, l.says, max(0, l.most.Tokens-after.Tokens+want.Tokens), want.Tokens)
 		case l.most.USD > 0 && after.USD > l.most.USD:
-			return fmt.Errorf("the budget of %.2f USD %s leaves %.4f, and the next answer may cost %.4f",
+			return fmt.Errorf("the budget of %g USD %s leaves %.4f, and the next answer may cost %.4f",
 				l.most.USD, l.says, max(0, l.most.USD-after.USD+want.USD), want.USD)
 		}
 	}

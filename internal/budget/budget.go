@@ -72,15 +72,20 @@ func (c *Config) fleetLimits(now time.Time) []limit {
 	}
 }
 
-// investigationLimits returns the limits of an investigation: the smaller one of
-// ours and of its request, which may be 0.
-func (c *Config) investigationLimits(request int) []limit {
-	tokens := c.TokensPerInvestigation
-	if tokens == 0 || request > 0 && request < tokens {
-		tokens = request
-	}
-	if tokens == 0 && c.USDPerInvestigation == 0 {
+// investigationLimits returns the limits of an investigation: of tokens and of dollars
+// the smaller one of ours and of its request, which may be 0.
+func (c *Config) investigationLimits(request amount) []limit {
+	most := amount{smaller(c.TokensPerInvestigation, request.Tokens), smaller(c.USDPerInvestigation, request.USD)}
+	if most == (amount{}) {
 		return nil
 	}
-	return []limit{{"investigation", "an investigation", amount{tokens, c.USDPerInvestigation}}}
+	return []limit{{"investigation", "an investigation", most}}
+}
+
+// smaller returns the smaller of two limits, of which 0 is none.
+func smaller[N int | float64](a, b N) N {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }

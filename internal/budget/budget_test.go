@@ -67,6 +67,33 @@ func TestARequestLimitsItsInvestigation(t *testing.T) {
 	}
 }
 
+func TestARequestLimitsWhatItsInvestigationCosts(t *testing.T) {
+	conn, _ := connect(t)
+	for _, tt := range []struct{ ours, request, most float64 }{{0, 1, 1}, {2, 1, 1}, {0.5, 1, 0.5}} {
+		name := fmt.Sprintf("ours %g, the request's %g", tt.ours, tt.request)
+		t.Run(name, func(t *testing.T) {
+			b := budget.New(conn, budget.Config{USDPerInvestigation: tt.ours}, natstest.Log(t))
+			c, quarter := charge(name, 100), usd(0.25)
+			c.USD = quarter
+			c.InvestigationUSD = tt.request
+			for spent := 0.0; spent < tt.most; spent += *quarter { // by several calls
+				settle, err := b.Reserve(t.Context(), c)
+				if err != nil {
+					t.Fatalf("after %g: %v", spent, err)
+				}
+				settle(protocol.Usage{InputTokens: 100, LLMCalls: 1, CostUSD: quarter})
+			}
+			if _, err := b.Reserve(t.Context(), c); !errors.Is(err, llm.ErrSpent) || !strings.Contains(err.Error(), fmt.Sprintf("the budget of %g USD an investigation leaves 0.0000", tt.most)) {
+				t.Errorf("one call more: %v", err)
+			}
+			c.USD = nil
+			if _, err := b.Reserve(t.Context(), c); !errors.Is(err, llm.ErrSpent) || !strings.Contains(err.Error(), "no price is known of small") {
+				t.Errorf("without a price: %v", err)
+			}
+		})
+	}
+}
+
 func TestWhatIsSpentIsRefused(t *testing.T) {
 	conn, _ := connect(t)
 	for _, tt := range []struct {

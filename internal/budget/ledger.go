@@ -45,6 +45,9 @@ func (l *Ledger) Reserve(ctx context.Context, c llm.Charge) (func(protocol.Usage
 	if c.USD == nil && l.cfg.usd() {
 		return nil, fmt.Errorf("%w: no price is known of %s, and the fleet has a budget in US dollars: give it a price in the section models", llm.ErrSpent, c.Model)
 	}
+	if c.USD == nil && c.InvestigationUSD > 0 {
+		return nil, fmt.Errorf("%w: no price is known of %s, and the request has a max_cost: give it a price in the section models", llm.ErrSpent, c.Model)
+	}
 	want := amount{Tokens: c.Tokens}
 	if c.USD != nil {
 		want.USD = *c.USD
@@ -83,7 +86,7 @@ type entry struct {
 // entries returns the accounts that have limits for a call.
 func (l *Ledger) entries(c llm.Charge) []entry {
 	var out []entry
-	if limits := l.cfg.investigationLimits(c.InvestigationTokens); limits != nil && c.Investigation != "" {
+	if limits := l.cfg.investigationLimits(amount{c.InvestigationTokens, c.InvestigationUSD}); limits != nil && c.Investigation != "" {
 		out = append(out, entry{investigationKey(c.Investigation), func(time.Time) []limit { return limits }})
 	}
 	if l.cfg.fleet() {

@@ -111,15 +111,15 @@ func TestWhatARequestSaysReachesItsRuns(t *testing.T) {
 		models = append(models, model)
 		return investigates(), nil
 	})
-	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow", Model: "small", MaxIterations: 9, MaxTokens: 9000, CompactionMaxTokens: 75_000, CompactionKeepLast: 8})
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow", Model: "small", MaxIterations: 9, MaxTokens: 9000, MaxCost: 0.25, CompactionMaxTokens: 75_000, CompactionKeepLast: 8})
 	r := b.result()
 	task := <-tasks
-	if task.Model != "small" || task.MaxIterations != 9 || task.MaxTokens != 9000 || task.CompactionMaxTokens != 75_000 || task.CompactionKeepLast != 8 {
+	if task.Model != "small" || task.MaxIterations != 9 || task.MaxTokens != 9000 || task.MaxCost != 0.25 || task.CompactionMaxTokens != 75_000 || task.CompactionKeepLast != 8 {
 		t.Errorf("task %+v", task)
 	}
 	start, _ := b.startOf("inv-1")
 	s := start.Settings
-	if s.MaxIterations != 9 || s.MaxTokens != 9000 || s.CompactionMaxTokens != 75_000 || s.CompactionKeepLast != 8 || cmp.Diff([]string{"small"}, models) != "" {
+	if s.MaxIterations != 9 || s.MaxTokens != 9000 || s.MaxCost != 0.25 || s.CompactionMaxTokens != 75_000 || s.CompactionKeepLast != 8 || cmp.Diff([]string{"small"}, models) != "" {
 		t.Errorf("settings %+v, models %v", s, models)
 	}
 	if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(start.TraceID) || task.TraceID != start.TraceID {

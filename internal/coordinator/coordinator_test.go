@@ -339,6 +339,22 @@ func TestAnUnknownModelIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+func TestALimitInDollarsNeedsAModelWithAPrice(t *testing.T) {
+	b := newBench(t)
+	b.node("web-1", "pantry")
+	cfg := llm.DefaultConfig()
+	cfg.Models["own"] = llm.Model{Provider: llm.OpenAIGeneric, BaseURL: "http://127.0.0.1:1/v1", Model: "small"}
+	deciders, err := cfg.Deciders(t.Context(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.coordinate("co-1", deciders)
+	b.ask(protocol.Request{ID: "inv-1", Reason: "it is slow", Model: "own", MaxCost: 0.05})
+	if r := b.result(); r.State != protocol.ResultFailed || !strings.Contains(r.Error, "max_cost: no price is known of the model own") || !strings.Contains(r.Error, "max_tokens") {
+		t.Errorf("result %+v", r)
+	}
+}
+
 func TestARequestThatNobodyCanReadIsAnsweredAndKept(t *testing.T) {
 	b := newBench(t)
 	b.coordinate("co-1", always(investigates()))

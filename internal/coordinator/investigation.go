@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/journal"
+	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/pkg/agent"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
@@ -117,7 +118,7 @@ func (inv *investigation) run(ctx context.Context, j *journal.Journal, d *bus.De
 	}
 	traceID := signals.TraceID(ctx)
 	start, err := agent.CoordinatorStart(subject, protocol.RunSettings{
-		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, Deadline: inv.deadline,
+		Model: decider.Name(), MaxIterations: iterations(inv.req), MaxTokens: inv.req.MaxTokens, MaxCost: inv.req.MaxCost, Deadline: inv.deadline,
 		CompactionMaxTokens: inv.req.CompactionMaxTokens, CompactionKeepLast: inv.req.CompactionKeepLast,
 	}, traceID, time.Now().UTC())
 	if err != nil {
@@ -177,6 +178,9 @@ func (inv *investigation) prepare(ctx context.Context) (agent.Decider, agent.Coo
 	model, err := inv.Deciders(inv.req.Model)
 	if err != nil {
 		return nil, sub, err
+	}
+	if inv.req.MaxCost > 0 && !llm.Priced(model) {
+		return nil, sub, fmt.Errorf("max_cost: no price is known of the model %s: give it a price in the section models, or use max_tokens", model.Name())
 	}
 	decider := strategy.Decider(model)
 	sel := inv.fleet.selectNodes(inv.req.Nodes, inv.req.Labels)

@@ -23,9 +23,12 @@ type Charge struct {
 	Investigation string // empty: none
 	// InvestigationTokens is what the request allows its investigation; 0: it does not say.
 	InvestigationTokens int
-	Tokens              int
-	USD                 *float64      // nil: no price is known
-	Within              time.Duration // the call is over by then
+	// InvestigationUSD is what the request lets its investigation cost, in US dollars; 0:
+	// it does not say.
+	InvestigationUSD float64
+	Tokens           int
+	USD              *float64      // nil: no price is known
+	Within           time.Duration // the call is over by then
 }
 
 // ErrSpent says that a budget has no room for another answer.
@@ -91,7 +94,7 @@ func (m metered) reserve(ctx context.Context, v agent.View) (func(protocol.Usage
 	}
 	most := m.priced(protocol.Usage{InputTokens: agent.EstimateRequest(v), OutputTokens: answer, LLMCalls: 1})
 	settle, err := m.budget.Reserve(ctx, Charge{
-		Model: m.name, Investigation: agent.InvestigationOf(v), InvestigationTokens: v.Start.Settings.MaxTokens, Tokens: most.InputTokens + most.OutputTokens, USD: most.CostUSD,
+		Model: m.name, Investigation: agent.InvestigationOf(v), InvestigationTokens: v.Start.Settings.MaxTokens, InvestigationUSD: v.Start.Settings.MaxCost, Tokens: most.InputTokens + most.OutputTokens, USD: most.CostUSD,
 		Within: m.model.Timeout + 30*time.Second,
 	})
 	switch {

@@ -79,6 +79,7 @@ type Matter struct {
 	Scope     Scope          `json:"scope,omitzero" jsonschema:"where to look; everywhere when left out"`
 	Context   map[string]any `json:"context,omitempty" jsonschema:"what else is known, as facts by name"`
 	MaxTokens int            `json:"max_tokens,omitempty" jsonschema:"how many tokens of models a run of it may use, input and output; as it is configured when left out"`
+	MaxCost   float64        `json:"max_cost,omitempty" jsonschema:"how many US dollars the models of the whole investigation may cost; then it goes on without one. Refused where no price is known of the model; as it is configured when left out"`
 	DeadlineS int            `json:"deadline_s,omitempty" jsonschema:"how long it may take in seconds; 300 when left out"`
 }
 
@@ -91,7 +92,7 @@ type Handle struct {
 func (s *Server) investigate(ctx context.Context, m Matter) (Handle, error) {
 	r := protocol.Request{
 		ID: protocol.NewID(), Reason: m.Reason, Nodes: m.Scope.Nodes, Labels: m.Scope.Labels, Skills: m.Scope.Skills,
-		Context: m.Context, MaxTokens: m.MaxTokens, DeadlineMS: int64(m.DeadlineS) * 1000,
+		Context: m.Context, MaxTokens: m.MaxTokens, MaxCost: m.MaxCost, DeadlineMS: int64(m.DeadlineS) * 1000,
 	}
 	if err := r.Validate(); err != nil {
 		return Handle{}, err

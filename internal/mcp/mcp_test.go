@@ -412,7 +412,7 @@ func TestTwoServersBehindARoundRobin(t *testing.T) {
 				t.Errorf("the version is %q", got)
 			}
 			begun := time.Now()
-			handle, _ := a.call("investigate", map[string]any{"reason": "checkout is slow", "scope": map[string]any{"nodes": []string{"db-1"}}, "max_tokens": 5000})
+			handle, _ := a.call("investigate", map[string]any{"reason": "checkout is slow", "scope": map[string]any{"nodes": []string{"db-1"}}, "max_tokens": 5000, "max_cost": 0.05})
 			if took := time.Since(begun); took > 5*time.Second {
 				t.Errorf("the handle came after %s", took)
 			}

@@ -259,7 +259,7 @@ func (w *worker) run(ctx context.Context, log *slog.Logger, j *journal.Journal, 
 	now := time.Now().UTC()
 	start, err := agent.OperatorStart(agent.OperatorSubject{Task: task, Words: words, Custom: custom, Snapshots: asker.latest(ctx, task)},
 		protocol.RunSettings{
-			Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, Deadline: task.Deadline,
+			Model: decider.Name(), MaxIterations: orDefault(task.MaxIterations), MaxTokens: task.MaxTokens, MaxCost: task.MaxCost, Deadline: task.Deadline,
 			CompactionMaxTokens: task.CompactionMaxTokens, CompactionKeepLast: task.CompactionKeepLast,
 		}, now)
 	if err != nil {

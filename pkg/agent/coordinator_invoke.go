@@ -134,7 +134,7 @@ func (c *CoordinatorTools) invokeSkill(ctx context.Context, call Call, a invokeA
 		task := protocol.Task{
 			RunID: call.EffectID("task", skill, fmt.Sprint(n)), InvestigationID: sub.InvestigationID, Skill: skill, Targets: chunk,
 			Reason: sub.Request.Reason, Context: sub.Request.Context, Model: sub.Request.Model, Deadline: operatorDeadline(call.At, sub.Deadline),
-			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens, Words: words[chunk[0].Kind],
+			MaxIterations: sub.Request.MaxIterations, MaxTokens: sub.Request.MaxTokens, MaxCost: sub.Request.MaxCost, Words: words[chunk[0].Kind],
 			CompactionMaxTokens: sub.Request.CompactionMaxTokens, CompactionKeepLast: sub.Request.CompactionKeepLast, TraceID: c.deps.TraceID,
 		}
 		if a.Context != "" {

@@ -62,6 +62,7 @@ type RunSettings struct {
 	Model         string    `json:"model"`
 	MaxIterations int       `json:"max_iterations"`
 	MaxTokens     int       `json:"max_tokens,omitempty"` // 0: no limit
+	MaxCost       float64   `json:"max_cost,omitempty"`   // US dollars, of the whole investigation; 0: no limit
 	Deadline      time.Time `json:"deadline"`
 	// CompactionMaxTokens is the estimated size of the conversation from which it is
 	// compacted, and CompactionKeepLast how many messages stay as they are. 0: the

@@ -34,6 +34,7 @@ type Request struct {
 	DeadlineMS          int64             `json:"deadline_ms,omitempty"`
 	MaxIterations       int               `json:"max_iterations,omitempty"`
 	MaxTokens           int               `json:"max_tokens,omitempty"` // of all models in the investigation, input and output
+	MaxCost             float64           `json:"max_cost,omitempty"`   // US dollars, of all models in the investigation; it needs models with a known price
 	CompactionMaxTokens int               `json:"compaction_max_tokens,omitempty"`
 	CompactionKeepLast  int               `json:"compaction_keep_last,omitempty"`
 	Notifications       []Notification    `json:"notifications,omitempty"` // pre-seeded; never count as verified
@@ -52,6 +53,7 @@ func (r Request) Validate() error {
 		within("deadline_ms", r.DeadlineMS, 0, MaxDeadline.Milliseconds()),
 		within("max_iterations", r.MaxIterations, 0, MaxIterations),
 		within("max_tokens", r.MaxTokens, 0, 100_000_000),
+		costs("max_cost", r.MaxCost),
 		within("compaction_max_tokens", r.CompactionMaxTokens, 0, 100_000_000),
 		within("compaction_keep_last", r.CompactionKeepLast, 0, 10_000),
 	}
@@ -62,6 +64,17 @@ func (r Request) Validate() error {
 		errs = append(errs, fmt.Errorf(`"id" must have at most %d bytes`, MaxToken))
 	}
 	return problems(errs...)
+}
+
+// maxCost is the most that max_cost may be, in US dollars: more is a slip of the pen.
+const maxCost = 100_000
+
+// costs checks a sum of US dollars; 0 is none.
+func costs(name string, usd float64) error {
+	if !(usd >= 0 && usd <= maxCost) { // no number is neither
+		return fmt.Errorf("%q is %v; it must be from 0, for no limit, to %d US dollars", name, usd, maxCost)
+	}
+	return nil
 }
 
 // Deadline returns how long the investigation may take.
@@ -144,6 +157,7 @@ type Task struct {
 	Deadline      time.Time      `json:"deadline"` // by the stream's clock
 	MaxIterations int            `json:"max_iterations,omitempty"`
 	MaxTokens     int            `json:"max_tokens,omitempty"`
+	MaxCost       float64        `json:"max_cost,omitempty"` // US dollars, of the whole investigation
 	// CompactionMaxTokens and CompactionKeepLast are those of the request; 0: the defaults.
 	CompactionMaxTokens int    `json:"compaction_max_tokens,omitempty"`
 	CompactionKeepLast  int    `json:"compaction_keep_last,omitempty"`

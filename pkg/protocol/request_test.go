@@ -71,6 +71,8 @@ func TestReadRequestRefusesAndSaysWhatToSend(t *testing.T) {
 		{"an empty string", `""`, `"reason" is required`},
 		{"a deadline over 24 h", `{"reason":"x","deadline_ms":86400001}`, `"deadline_ms" must be from 0 to 86400000, not 86400001`},
 		{"a deadline before now", `{"reason":"x","deadline_ms":-1}`, `"deadline_ms" must be from 0 to 86400000, not -1`},
+		{"a cost below nothing", `{"reason":"x","max_cost":-0.01}`, `"max_cost" is -0.01; it must be from 0, for no limit, to 100000 US dollars`},
+		{"a cost beyond reason", `{"reason":"x","max_cost":1e6}`, `"max_cost" is 1e+06`},
 		{"iterations without end", `{"reason":"x","max_iterations":1001}`, `"max_iterations" must be from 0 to 1000`},
 		{"an id that is too long for a subject", `{"reason":"x","id":"` + strings.Repeat("i", 129) + `"}`, `"id" must have at most 128 bytes`},
 		{"two faults are both named", `{"deadline_ms":-1}`, "\"reason\" is required\n\"deadline_ms\""},
