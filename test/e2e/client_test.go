@@ -3,7 +3,6 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,18 +18,17 @@ import (
 // nats.go alone: this file imports nothing of Fleetlens, and a test sees to it.
 
 type insight struct {
-	ID              string          `json:"id"`
-	InvestigationID string          `json:"investigation_id"`
-	NotificationIDs []string        `json:"notification_ids"`
-	CorrelationType string          `json:"correlation_type"`
-	Severity        string          `json:"severity"`
-	Summary         string          `json:"summary"`
-	RootCause       string          `json:"root_cause_hypothesis"`
-	Nodes           []string        `json:"nodes"`
-	NotChecked      []string        `json:"not_checked"`
-	Trigger         string          `json:"trigger"`
-	Model           string          `json:"model"`
-	Raw             json.RawMessage `json:"-"`
+	ID              string   `json:"id"`
+	InvestigationID string   `json:"investigation_id"`
+	NotificationIDs []string `json:"notification_ids"`
+	CorrelationType string   `json:"correlation_type"`
+	Severity        string   `json:"severity"`
+	Summary         string   `json:"summary"`
+	RootCause       string   `json:"root_cause_hypothesis"`
+	Nodes           []string `json:"nodes"`
+	NotChecked      []string `json:"not_checked"`
+	Trigger         string   `json:"trigger"`
+	Model           string   `json:"model"`
 	Figures         []struct {
 		Text  string `json:"text"`
 		Found bool   `json:"found"`

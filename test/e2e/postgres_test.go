@@ -46,7 +46,11 @@ func TestAnInvestigationNamesWhoBlocksADatabase(t *testing.T) {
 		t.Errorf("it does not name %s: %s; hypothesis: %s", culprit, got.Summary, got.RootCause)
 	}
 	checkFigures(t, r.Insights...)
-	if raw := string(got.Raw); strings.Contains(raw, "4711") || strings.Contains(raw, pgtest.Password) {
+	stored := f.stored("FL_INSIGHTS", "insights.>")
+	if len(stored) != 1 || !strings.Contains(string(stored[0].Data()), culprit) {
+		t.Fatalf("%d insights are stored", len(stored))
+	}
+	if raw := string(stored[0].Data()); strings.Contains(raw, "4711") || strings.Contains(raw, pgtest.Password) {
 		t.Errorf("a literal or the password has left the host: %s", raw)
 	}
 
