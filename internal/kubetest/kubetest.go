@@ -238,8 +238,9 @@ func serve(w http.ResponseWriter, r *http.Request, l list, namespace string) {
 	}
 	from := 0
 	if token := q.Get("continue"); token != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(token)
-		if from, err = strconv.Atoi(string(raw)); err != nil || from > len(chosen) {
+		raw, wrong := base64.RawURLEncoding.DecodeString(token)
+		n, err := strconv.Atoi(string(raw))
+		if from = n; wrong != nil || err != nil || n < 0 || n > len(chosen) {
 			Status(w, http.StatusBadRequest, "BadRequest", "continue key is not valid")
 			return
 		}

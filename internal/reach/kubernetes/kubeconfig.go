@@ -161,7 +161,7 @@ func (k kubeconfig) between(clusterName, userName, dir string) (way, error) {
 	if w.TokenFile != "" {
 		w.keys.Token = "" // as kubectl has it: the file goes before
 	}
-	if err := w.Config.Validate(); err != nil {
+	if err := w.Validate(); err != nil {
 		return way{}, fmt.Errorf("its cluster %q: %w", clusterName, err)
 	}
 	return w, nil

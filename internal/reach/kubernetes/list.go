@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"strconv"
 
@@ -98,9 +99,7 @@ func listIn[T any](ctx context.Context, c *Cluster, r Resource, namespace string
 	next := ""
 	for {
 		q := url.Values{"limit": {strconv.Itoa(min(pageOf, most-len(out.Items)))}}
-		for k, v := range query {
-			q[k] = v
-		}
+		maps.Copy(q, query)
 		if next != "" {
 			q.Set("continue", next)
 		}

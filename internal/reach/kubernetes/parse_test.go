@@ -131,7 +131,7 @@ func FuzzKubeconfig(f *testing.F) {
 	f.Add(two)
 	f.Add("contexts: [{name: a, context: {}}]\ncurrent-context: a")
 	f.Fuzz(func(t *testing.T, s string) {
-		if w, err := parseKubeconfig([]byte(s), "", "/"); err == nil && w.Config.Validate() != nil {
+		if w, err := parseKubeconfig([]byte(s), "", "/"); err == nil && w.Validate() != nil {
 			t.Errorf("%q is taken", s)
 		}
 	})
