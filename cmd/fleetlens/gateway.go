@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -14,11 +15,11 @@ import (
 )
 
 func (a *app) gateway() *cobra.Command {
-	var cfg gateway.Config
+	cfg := gateway.DefaultConfig()
 	var file string
 	var http telemetry.HTTP
 	cmd := &cobra.Command{
-		Use: "gateway", Short: "Send insights to where people are: chats, pagers, trackers, webhooks",
+		Use: "gateway", Short: "Send insights to chats, pagers, trackers and webhooks; take their alerts and changes",
 		Long: `Send insights to the sinks that the section sinks of a configuration file names:
 
   sinks:
@@ -36,21 +37,26 @@ the gateway's user may not make it, ` + "`fleetlens setup --sink NAME`" + ` does
 gateways share the work, and what one leaves unfinished another goes on with. What the far
 side refuses for good, or for a day, is a dead letter (deadletters.` + bus.Insights + `).
 
+It takes alerts and changes of other systems, too, at --alerts: each format has a path,
+such as /in/grafana or /in/github. Senders give the token of --alerts-token-file; those
+that sign name their secrets in the file:
+
+  intakes:
+    pagerduty: {secret_envs: [PAGERDUTY_SECRET]}
+
 ` + "`fleetlens up`" + ` has the gateway in it.`,
 		Example: "  fleetlens gateway --config gateway.yaml --ui-url https://fleetlens.example\n  fleetlens gateway test team --config gateway.yaml",
 		Args:    cobra.NoArgs,
 	}
 	cmd.PersistentFlags().StringVar(&file, "config", "", "configuration `file` (YAML) with the section sinks")
 	cfg.Flags(cmd.PersistentFlags())
+	cfg.Alerts.Flags(cmd.PersistentFlags())
 	http.Flags(cmd.Flags(), proc.Addresses["gateway"])
 	load := func(cmd *cobra.Command) error {
 		if err := proc.Load(cmd.Flags(), file, cfg.Sections()); err != nil {
 			return proc.UsageError{Err: err}
 		}
-		if len(cfg.Sinks) == 0 {
-			return proc.Usage("there are no sinks: name a file with the section sinks by --config (see fleetlens gateway --help)")
-		}
-		if err := cfg.Validate(); err != nil {
+		if err := errors.Join(cfg.Idle(), cfg.Validate()); err != nil {
 			return proc.UsageError{Err: err}
 		}
 		return nil

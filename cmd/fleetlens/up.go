@@ -58,6 +58,7 @@ func (l *localSettings) options(cmd *cobra.Command, a *app) (allinone.Options, e
 	sections := l.llm.Sections()
 	maps.Copy(sections, l.probe.Sections())
 	maps.Copy(sections, l.gateway.Sections())
+	maps.Copy(sections, l.coordinator.Alerts.Sections()) // one of them takes alerts
 	err := proc.Load(cmd.Flags(), l.file, sections)
 	err = errors.Join(err, l.probe.Validate(), l.operator.Validate(), l.coordinator.Validate(), l.llm.Validate(), l.budget.Validate())
 	l.coordinator.Thresholds = l.operator.Thresholds

@@ -167,9 +167,10 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"snapshots.OWN.host.os.more", "", ""},
 	{"anomalies.OWN.host.os", "probe", "client viewer"},
 	{"anomalies.OTHER.host.os", "", "client viewer"},
-	{"changes.OWN.package", "probe ci", "client viewer"},
-	{"changes.OTHER.package", "ci", "client viewer"},
-	{"alerts.grafana", "coordinator", "client viewer"},
+	{"changes.OWN.package", "probe ci coordinator gateway", "client viewer"},
+	{"changes.OTHER.package", "ci coordinator gateway", "client viewer"},
+	{"changes.OTHER.probe", "ci", "client viewer"},
+	{"alerts.grafana", "coordinator gateway", "client viewer"},
 	{"investigate.request", "coordinator client", "coordinator"},
 	{"investigate.run", "client", "coordinator"},
 	{"investigate.cancel", "client", "coordinator"},
@@ -288,7 +289,7 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 
 // gatewayRules is the gateway's column of apiRules, which is empty but for these.
 var gatewayRules = map[string]string{
-	"STREAM.INFO/":                   "NODES INSIGHTS KV_fl_sinks",
+	"STREAM.INFO/":                   "NODES INSIGHTS EVENTS KV_fl_sinks",
 	"STREAM.MSG.GET/":                "KV_fl_sinks",
 	"DIRECT.GET/":                    "NODES",
 	"DIRECT.GET/.a.b.c":              "NODES",

@@ -107,13 +107,15 @@ func Roles() []Role {
 				protocol.RequestSubject, protocol.TaskSubject(protocol.Any), "schedule.>", protocol.ServesSubject(protocol.Any),
 				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
 				protocol.JournalSubject(protocol.CoordinatorAgent, protocol.Any), protocol.JournalSubject(protocol.OperatorAgent, protocol.Any),
-				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.AlertSubject(protocol.Any),
+				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any),
+				protocol.AlertSubject(protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any),
 				protocol.AgentSubject(protocol.AgentBeat, protocol.Any),
 				stateSubject(">"), protocol.ProbeSubject(protocol.Any, "words"), plainInbox, InboxPrefix(protocol.Any) + ".>",
 			}, takes(names()...), api("STREAM.CREATE", names()...), api("STREAM.UPDATE", names()...), api("STREAM.INFO", names()...),
 				api("STREAM.PURGE", Work), // a schedule is cancelled by purging its subject
 				api("STREAM.MSG.GET", names()...), directGet(names()...), api("STREAM.NAMES"), api("STREAM.LIST"), api("INFO"),
 				api("CONSUMER.CREATE", under(names(), ".>")...), api("CONSUMER.NAMES", names()...), api("CONSUMER.LIST", names()...)),
+			NotPublish: ofProbes,
 			Subscribe: concat([]string{
 				investigate, protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 				protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.CancelledSubject(protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.PhaseTold),
@@ -124,10 +126,13 @@ func Roles() []Role {
 		},
 		{
 			Name: GatewayRole,
-			Doc:  "Takes insights for the sinks of other systems, keeps what it sent.",
-			Publish: concat([]string{keySubject(SentBucket, ">"), protocol.DeadLetterSubject(protocol.Any)},
-				takes(Insights), directGet(Nodes), api("STREAM.MSG.GET", Sent), api("STREAM.INFO", Insights, Nodes, Sent)),
-			Subscribe: inbox,
+			Doc:  "Takes insights for the sinks of other systems, keeps what it sent; reports their alerts and changes.",
+			Publish: concat([]string{
+				keySubject(SentBucket, ">"), protocol.DeadLetterSubject(protocol.Any),
+				protocol.AlertSubject(protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any),
+			}, takes(Insights), directGet(Nodes), api("STREAM.MSG.GET", Sent), api("STREAM.INFO", Insights, Nodes, Sent, Events)),
+			NotPublish: ofProbes,
+			Subscribe:  inbox,
 		},
 		{
 			Name: ClientRole,
@@ -194,6 +199,10 @@ const (
 	plainInbox  = "_INBOX.>" // of the nats CLI and other programs
 	investigate = "investigate." + protocol.Any
 )
+
+// ofProbes is what probes alone say of their nodes: whoever passes on the reports of other
+// systems may not.
+var ofProbes = []string{protocol.ChangeSubject(protocol.Any, "probe")}
 
 var inbox = []string{InboxPrefix(UserName) + ".>"}
 

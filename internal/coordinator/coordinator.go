@@ -172,7 +172,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := c.recur(ctx); err != nil {
 		return err
 	}
-	_, stopAlerts, err := cfg.Alerts.Serve(ctx, deps.Log, c.storeAlerts)
+	_, stopAlerts, err := cfg.Alerts.Serve(ctx, deps.Log, intake.To(deps.Bus))
 	if err != nil {
 		return err
 	}

@@ -159,16 +159,6 @@ func orFleet(node string) string {
 	return node
 }
 
-// storeAlerts puts alerts where triage reads them.
-func (c *coordinator) storeAlerts(ctx context.Context, alerts []protocol.Alert) error {
-	for _, a := range alerts {
-		if _, err := c.Bus.Publish(ctx, bus.Outgoing{Subject: protocol.AlertSubject(a.Source), Body: a, ID: a.ID, Dedupe: true, At: a.StartsAt}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // listen finds the nodes that fell silent.
 func (d *desk) listen(ctx context.Context, now time.Time) {
 	if !d.conn.Connected() { // it is this coordinator that does not hear

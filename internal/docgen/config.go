@@ -13,6 +13,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/coordinator"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
+	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/llm"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs"
@@ -48,6 +49,7 @@ var sections = []struct {
 	{"models.NAME", "operator, coordinator, fleetlens", "Models by a name of one's own, which requests and sets use.", llm.Model{}, "internal/llm"},
 	{"sets.NAME", "operator, coordinator, fleetlens", "Several models under one name.", llm.Set{}, "internal/llm"},
 	{"recurring.NAME", "coordinator", "Investigations that come again and again, by name.", coordinator.Recurring{}, "internal/coordinator"},
+	{"intakes.FORMAT", "coordinator, fleetlens gateway, fleetlens up", "The secrets of senders that sign their alerts and changes: cloudevents, github, gitlab, grafana, pagerduty. See [Intakes](intakes.md).", intake.Source{}, "internal/intake"},
 	{"sinks.NAME", "fleetlens gateway, fleetlens up", "Where insights are sent, by a name of one's own: see [Sinks](sinks.md).", sinks.Config{}, "internal/gateway/sinks"},
 }
 
@@ -77,12 +79,17 @@ Requests have options of their own, see [request](protocol.md#request).
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s Read by: %s.\n\n| key | type | meaning |\n|---|---|---|\n", strings.TrimSuffix(s.key, ".NAME"), s.doc, s.what)
+		fmt.Fprintf(&b, "\n### %s\n\n%s Read by: %s.\n\n| key | type | meaning |\n|---|---|---|\n", section(s.key), s.doc, s.what)
 		if err := keys(&b, src, s.key, reflect.TypeOf(s.entry)); err != nil {
 			return "", err
 		}
 	}
 	return b.String(), nil
+}
+
+// section is the key of a section, without what stands for a name in it.
+func section(key string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(key, ".NAME"), ".FORMAT")
 }
 
 func firstLine(doc string) string {

@@ -1,5 +1,5 @@
 // Package gateway takes insights to where people already are: chats, pagers, trackers and
-// other programs. Any number of gateways share the work; one durable a sink says what is
+// other programs; and what those report, alerts and changes, to the fleet. Any number of gateways share the work; one durable a sink says what is
 // still to be sent, and a key a message what was.
 package gateway
 
@@ -18,6 +18,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
+	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
@@ -25,15 +26,24 @@ import (
 type Config struct {
 	Sinks map[string]sinks.Config // by a name of one's own
 	UI    string                  // address of the web UI that messages link to; empty: no links
+	// Alerts is where alerts and changes of other systems are taken.
+	Alerts intake.Config
 }
 
-// Flags declares the flags.
+// DefaultConfig returns the defaults.
+func DefaultConfig() Config { return Config{Alerts: intake.DefaultConfig()} }
+
+// Flags declares the flags but those of Alerts, which a coordinator has, too.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.UI, "ui-url", c.UI, "`address` of the web UI as people reach it, which messages link to: https://fleetlens.example")
 }
 
 // Sections returns the parts of the configuration file that are no flags.
-func (c *Config) Sections() map[string]any { return map[string]any{"sinks": &c.Sinks} }
+func (c *Config) Sections() map[string]any {
+	sections := c.Alerts.Sections()
+	sections["sinks"] = &c.Sinks
+	return sections
+}
 
 // maxSinks bounds how many durables a gateway works on.
 const maxSinks = 100
@@ -54,7 +64,15 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("sinks.%s: %w", name, err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Alerts.Validate())...)
+}
+
+// Idle says that a gateway has nothing to do; nil: it has.
+func (c *Config) Idle() error {
+	if len(c.Sinks) > 0 || c.Alerts.Asked() {
+		return nil
+	}
+	return errors.New("there are no sinks: name some in the section sinks of the file of --config; to take alerts alone name an address by --alerts")
 }
 
 // Deps is what a gateway works with.
@@ -68,14 +86,19 @@ type Deps struct {
 // for whoever may.
 const setupWithin = 3 * time.Second
 
-// Run sends insights until ctx ends, then ends what it is sending.
+// Run sends insights and takes reports until ctx ends, then ends what it is sending.
 func Run(ctx context.Context, cfg Config, deps Deps) error {
-	if len(cfg.Sinks) == 0 {
-		return errors.New("there are no sinks: name some in the section `sinks` of the file of --config")
-	}
-	if err := deps.Bus.Wait(ctx, bus.Insights, bus.Sent); err != nil {
+	if err := cfg.Idle(); err != nil {
 		return err
 	}
+	if err := deps.Bus.Wait(ctx, bus.Insights, bus.Sent, bus.Events); err != nil {
+		return err
+	}
+	_, stopAlerts, err := cfg.Alerts.Serve(ctx, deps.Log, intake.To(deps.Bus))
+	if err != nil {
+		return err
+	}
+	defer stopAlerts()
 	by := "gateway-" + protocol.NewID()[:8]
 	g, ctx := errgroup.WithContext(ctx)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
@@ -99,5 +122,6 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if deps.Ready != nil {
 		deps.Ready()
 	}
+	g.Go(func() error { <-ctx.Done(); return context.Cause(ctx) }) // it goes on without sinks, too
 	return g.Wait()
 }

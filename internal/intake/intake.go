@@ -1,42 +1,41 @@
-// Package intake takes what other systems report over HTTP: alerts in Alertmanager's
-// webhook format. It passes on what it understood and keeps nothing: an answer of 200
-// means that whoever it was passed to has it.
+// Package intake takes what other systems report over HTTP, each in its own format: alerts,
+// and changes of delivery systems. It translates, passes on what it understood and keeps
+// nothing: an answer of 200 means that whoever it was passed to has it.
 package intake
 
 import (
 	"context"
-	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"mime"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/time/rate"
-
-	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// DefaultAddr is where alerts are taken unless somebody names another address.
+// DefaultAddr is where reports are taken unless somebody names another address.
 const DefaultAddr = "127.0.0.1:4234"
 
-// Path is where alerts are posted.
-const Path = "/api/v1/alertmanager"
-
-// Config says where alerts are taken.
+// Config says where reports are taken, and who may give them.
 type Config struct {
-	Addr      string  // host:port; empty: nowhere
-	TokenFile string  // with the bearer token that senders give; empty: none
-	Rate      float64 // requests a second; a burst may have ten times as many
+	Addr      string            // host:port; empty: nowhere
+	TokenFile string            // with the bearer token that senders give; empty: none
+	Rate      float64           // requests a second; a burst may have ten times as many
+	Sources   map[string]Source // by format: those that sign what they send
 
 	flags *pflag.FlagSet
+}
+
+// A Source is a format in a configuration file, of senders that sign what they send.
+type Source struct {
+	// SecretEnvs names the environment variables with the secret that it signs with, of gitlab its secret token: one, or two while they are changed.
+	SecretEnvs []string `yaml:"secret_envs"`
 }
 
 // DefaultConfig returns the defaults.
@@ -45,12 +44,20 @@ func DefaultConfig() Config { return Config{Addr: DefaultAddr, Rate: 20} }
 // Flags declares the flags.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.flags = fs
-	fs.StringVar(&c.Addr, "alerts", c.Addr, "`address` at which Alertmanager's webhooks are taken (path "+Path+"); empty: none. One that is not of this machine alone needs --alerts-token-file")
-	fs.StringVar(&c.TokenFile, "alerts-token-file", c.TokenFile, "`file` with the bearer token that senders of alerts give")
-	fs.Float64Var(&c.Rate, "alerts-rate", c.Rate, "webhooks a second that are taken; the rest is answered with 429, and Alertmanager comes again")
+	fs.StringVar(&c.Addr, "alerts", c.Addr, "`address` at which alerts and changes of other systems are taken (paths "+strings.Join(Paths(), ", ")+"); empty: none. One that is not of this machine alone needs --alerts-token-file")
+	fs.StringVar(&c.TokenFile, "alerts-token-file", c.TokenFile, "`file` with the bearer token that senders give who sign nothing")
+	fs.Float64Var(&c.Rate, "alerts-rate", c.Rate, "requests a second that are taken; the rest is answered with 503, and whoever tries again comes again")
 }
 
-// Validate names wrong settings.
+// Sections returns the part of the configuration file that is no flag.
+func (c *Config) Sections() map[string]any { return map[string]any{"intakes": &c.Sources} }
+
+// Asked reports whether somebody asked for what would also be there unasked.
+func (c *Config) Asked() bool {
+	return c.Addr != "" && (len(c.Sources) > 0 || c.flags != nil && c.flags.Changed("alerts"))
+}
+
+// Validate names wrong settings. It reads the environment variables that sources name.
 func (c *Config) Validate() error {
 	if c.Addr == "" {
 		return nil
@@ -67,7 +74,8 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("--alerts-rate %v: it must be more than 0", c.Rate))
 	}
 	_, err = c.token()
-	return errors.Join(append(errs, err)...)
+	_, fault := c.secrets()
+	return errors.Join(append(errs, err, fault)...)
 }
 
 // minToken is how short a token may be.
@@ -88,24 +96,56 @@ func (c *Config) token() (string, error) {
 	return token, nil
 }
 
-// A Sink stores alerts; it returns when they are safe.
-type Sink func(ctx context.Context, alerts []protocol.Alert) error
+// secrets reads the secrets of each source that signs.
+func (c *Config) secrets() (map[string][]string, error) {
+	out := map[string][]string{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		fault := func(format string, args ...any) {
+			errs = append(errs, fmt.Errorf("intakes."+name+": "+format, args...))
+		}
+		f, ok := formatOf(name)
+		switch envs := c.Sources[name].SecretEnvs; {
+		case !ok:
+			fault("there is no such format (have %s)", strings.Join(signing(), ", "))
+		case f.verify == nil:
+			fault("its senders sign nothing and need no section: they give the token of --alerts-token-file")
+		case len(envs) == 0 || len(envs) > 2:
+			fault("secret_envs has %d names: one, or two while they are changed", len(envs))
+		default:
+			for _, env := range envs {
+				secret := strings.TrimSpace(os.Getenv(env))
+				if secret == "" {
+					fault("secret_envs: the environment variable %s is empty", env)
+				} else if f.check != nil && f.check(secret) != nil {
+					fault("secret_envs: %s: %w", env, f.check(secret))
+				}
+				out[name] = append(out[name], secret)
+			}
+		}
+	}
+	return out, errors.Join(errs...)
+}
 
 // Limits of the endpoint.
 const (
-	maxBody     = 1 << 20 // bytes of one webhook
+	maxBody     = 1 << 20 // bytes of one request
 	readWithin  = 10 * time.Second
 	storeWithin = 10 * time.Second
 	maxHeader   = 16 << 10
 )
 
-// Serve takes alerts until stop is called. Where the default address is taken it says
+// Serve takes reports until stop is called. Where the default address is taken it says
 // so and goes on without; an address that was asked for has to be free.
-func (c *Config) Serve(ctx context.Context, log *slog.Logger, sink Sink) (addr string, stop func(), err error) {
+func (c *Config) Serve(ctx context.Context, log *slog.Logger, store Store) (addr string, stop func(), err error) {
 	if c.Addr == "" {
 		return "", func() {}, nil
 	}
 	token, err := c.token()
+	if err != nil {
+		return "", nil, err
+	}
+	secrets, err := c.secrets()
 	if err != nil {
 		return "", nil, err
 	}
@@ -118,8 +158,9 @@ func (c *Config) Serve(ctx context.Context, log *slog.Logger, sink Sink) (addr s
 	if err != nil {
 		return "", nil, fmt.Errorf("--alerts: %w", err)
 	}
+	d := newDoor(token, secrets, c.Rate, log, store)
 	s := &http.Server{
-		Handler: handler(token, c.Rate, log, sink), ReadHeaderTimeout: readWithin, ReadTimeout: readWithin, WriteTimeout: readWithin + storeWithin,
+		Handler: d.handler(), ReadHeaderTimeout: readWithin, ReadTimeout: readWithin, WriteTimeout: readWithin + storeWithin,
 		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan struct{})
@@ -129,64 +170,6 @@ func (c *Config) Serve(ctx context.Context, log *slog.Logger, sink Sink) (addr s
 			log.Error("alerts are no longer taken", "err", err)
 		}
 	}()
-	log.Info("takes alerts", "addr", l.Addr().String(), "path", Path)
+	log.Info("takes alerts and changes", "addr", l.Addr().String(), "paths", Prefix+"FORMAT", "formats", strings.Join(names(), " "))
 	return l.Addr().String(), func() { _ = s.Close(); <-ended }, nil
-}
-
-// handler answers POST on Path.
-func handler(token string, perSecond float64, log *slog.Logger, sink Sink) http.Handler {
-	limit := rate.NewLimiter(rate.Limit(perSecond), max(1, int(10*perSecond)))
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+Path, func(w http.ResponseWriter, r *http.Request) {
-		want := []byte("Bearer " + token)
-		if token != "" && subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, "give the token of --alerts-token-file: Authorization: Bearer …")
-			return
-		}
-		if !limit.Allow() {
-			w.Header().Set("Retry-After", "1")
-			refuse(w, http.StatusTooManyRequests, "too many webhooks, see --alerts-rate")
-			return
-		}
-		// A page in a browser can post text to loopback without asking, but no JSON.
-		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			refuse(w, http.StatusUnsupportedMediaType, "Content-Type must be application/json")
-			return
-		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		if _, large := errors.AsType[*http.MaxBytesError](err); large {
-			refuse(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes; set max_alerts in Alertmanager's webhook_config", maxBody))
-			return
-		}
-		if err != nil {
-			refuse(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		alerts, err := ReadWebhook(body, time.Now().UTC())
-		if err != nil {
-			refuse(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), storeWithin)
-		defer cancel()
-		if err := sink(ctx, alerts); err != nil {
-			log.Warn("alerts were not stored, their sender comes again", "count", len(alerts), "err", err)
-			refuse(w, http.StatusServiceUnavailable, "the alerts could not be stored now")
-			return
-		}
-		answer(w, http.StatusOK, map[string]any{"accepted": len(alerts)})
-	})
-	return mux
-}
-
-func refuse(w http.ResponseWriter, code int, why string) {
-	answer(w, code, map[string]any{"error": why})
-}
-
-func answer(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v)
 }

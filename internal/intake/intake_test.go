@@ -12,81 +12,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
-
-// webhookBody is what Alertmanager 0.28 sends.
-const webhookBody = `{"receiver":"fleetlens","status":"firing","alerts":[
- {"status":"firing","labels":{"alertname":"HighLatency","instance":"web-1:9100","job":"node","severity":"page"},
-  "annotations":{"summary":"p99 is 2.1 s"},"startsAt":"2026-03-14T09:24:05.123Z","endsAt":"0001-01-01T00:00:00Z",
-  "generatorURL":"http://prometheus:9090/graph","fingerprint":"b5d4045c3f466fa9"},
- {"status":"resolved","labels":{"alertname":"DiskFull","instance":"web-2:9100"},"annotations":{},
-  "startsAt":"2026-03-14T09:20:00Z","endsAt":"2026-03-14T09:26:00Z","generatorURL":"","fingerprint":"15d4045c3f466fa9"}],
- "groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"http://alertmanager:9093","version":"4","groupKey":"{}:{}","truncatedAlerts":0}`
-
-var now = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
-
-func TestAWebhookIsRead(t *testing.T) {
-	got, err := ReadWebhook([]byte(webhookBody), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []protocol.Alert{
-		{
-			Source: "alertmanager", State: "firing", Name: "HighLatency", Severity: protocol.SeverityCritical,
-			Labels:      map[string]string{"alertname": "HighLatency", "instance": "web-1:9100", "job": "node", "severity": "page"},
-			Annotations: map[string]string{"summary": "p99 is 2.1 s"}, StartsAt: time.Date(2026, 3, 14, 9, 24, 5, 123e6, time.UTC),
-		},
-		{
-			Source: "alertmanager", State: "resolved", Name: "DiskFull", Severity: protocol.SeverityWarning,
-			Labels: map[string]string{"alertname": "DiskFull", "instance": "web-2:9100"}, Annotations: map[string]string{},
-			StartsAt: time.Date(2026, 3, 14, 9, 20, 0, 0, time.UTC), EndsAt: time.Date(2026, 3, 14, 9, 26, 0, 0, time.UTC),
-		},
-	}
-	for i := range got {
-		want[i].ID = got[i].ID
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	again, err := ReadWebhook([]byte(webhookBody), now.Add(4*time.Hour))
-	if err != nil || again[0].ID != got[0].ID || got[0].ID == got[1].ID {
-		t.Errorf("ids %s, %s and, repeated, %s: %v", got[0].ID, got[1].ID, again[0].ID, err)
-	}
-}
-
-func TestOurOwnAlertsAreNoNews(t *testing.T) {
-	echo := `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"` + protocol.InsightAlert + `"},"startsAt":"2026-03-14T09:20:00Z"}]}`
-	if got, err := ReadWebhook([]byte(echo), now); err != nil || len(got) != 0 {
-		t.Errorf("%v, %v", got, err)
-	}
-}
-
-func TestAWebhookThatIsNoneSaysWhy(t *testing.T) {
-	for _, tt := range []struct{ name, body, want string }{
-		{"not JSON", "hello", "not a webhook"},
-		{"no alerts", `{"version":"4","alerts":[]}`, `no "alerts"`},
-		{"another version", `{"version":"5","alerts":[{}]}`, `"5"`},
-		{"no name", `{"alerts":[{"status":"firing","labels":{}}]}`, "alerts[0]"},
-		{"an unknown state", `{"alerts":[{"status":"maybe","labels":{"alertname":"x"}}]}`, `"state"`},
-		{"too many", `{"alerts":[` + strings.Repeat(`{},`, maxAlerts) + `{}]}`, "too many"},
-	} {
-		if _, err := ReadWebhook([]byte(tt.body), now); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: %v, want it to say %s", tt.name, err, tt.want)
-		}
-	}
-}
 
 func TestTheEndpoint(t *testing.T) {
 	const token = "correct-horse-battery"
 	var stored int
 	var fail error
-	sink := func(_ context.Context, list []protocol.Alert) error { stored += len(list); return fail }
-	h := handler(token, 1000, slog.New(slog.DiscardHandler), sink)
+	store := func(_ context.Context, r Report) error { stored += len(r.Alerts); return fail }
+	h := newDoor(token, nil, 1000, slog.New(slog.DiscardHandler), store).handler()
+	webhookBody := string(given(t, "alertmanager").body)
 	for _, tt := range []struct {
 		name, method, path, auth, kind, body string
 		fail                                 error
@@ -94,6 +30,7 @@ func TestTheEndpoint(t *testing.T) {
 		says                                 string
 	}{
 		{"taken", "POST", Path, "Bearer " + token, "application/json", webhookBody, nil, 200, `{"accepted":2}`},
+		{"taken at its other path", "POST", "/in/alertmanager", "Bearer " + token, "application/json", webhookBody, nil, 200, `{"accepted":2}`},
 		{"no token", "POST", Path, "", "application/json", webhookBody, nil, 401, "alerts-token-file"},
 		{"another token", "POST", Path, "Bearer x", "application/json", webhookBody, nil, 401, "alerts-token-file"},
 		{"text, as a browser sends it unasked", "POST", Path, "Bearer " + token, "text/plain", webhookBody, nil, 415, "application/json"},
@@ -115,22 +52,22 @@ func TestTheEndpoint(t *testing.T) {
 			}
 		})
 	}
-	if stored != 4 { // two that were taken, two that the sink refused
-		t.Errorf("the sink got %d alerts", stored)
+	if stored != 6 { // two that were taken, twice, and two that the store refused
+		t.Errorf("the store got %d alerts", stored)
 	}
 }
 
-func TestTooManyWebhooksAreAnsweredWith429(t *testing.T) {
-	h := handler("", 0.001, slog.New(slog.DiscardHandler), func(context.Context, []protocol.Alert) error { return nil })
+func TestWhoIsSentAwayMayComeAgain(t *testing.T) {
+	h := newDoor("", nil, 0.001, slog.New(slog.DiscardHandler), func(context.Context, Report) error { return nil }).handler()
 	var codes []int
 	for range 2 {
-		r := httptest.NewRequest("POST", Path, strings.NewReader(webhookBody))
+		r := httptest.NewRequest("POST", Path, bytes.NewReader(given(t, "alertmanager").body))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		codes = append(codes, w.Code)
 	}
-	if diff := cmp.Diff([]int{200, 429}, codes); diff != "" {
+	if diff := cmp.Diff([]int{200, 503}, codes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -140,6 +77,8 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 	if err := os.WriteFile(short, []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("INTAKE_NONE", "")
+	t.Setenv("INTAKE_WEAK", "whsec_c2hvcnQ=")
 	for _, tt := range []struct {
 		c    Config
 		want string
@@ -149,6 +88,11 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 		{Config{Addr: "127.0.0.1:4234"}, "--alerts-rate"},
 		{Config{Addr: "127.0.0.1:4234", Rate: 1, TokenFile: short}, "at least 16"},
 		{Config{Addr: "127.0.0.1:4234", Rate: 1, TokenFile: short + "-none"}, "no such file"},
+		{Config{Addr: "127.0.0.1:4234", Rate: 1, Sources: map[string]Source{"pagerdtuy": {}}}, "intakes.pagerdtuy: there is no such format (have grafana, pagerduty"},
+		{Config{Addr: "127.0.0.1:4234", Rate: 1, Sources: map[string]Source{"datadog": {}}}, "sign nothing"},
+		{Config{Addr: "127.0.0.1:4234", Rate: 1, Sources: map[string]Source{"github": {}}}, "has 0 names"},
+		{Config{Addr: "127.0.0.1:4234", Rate: 1, Sources: map[string]Source{"github": {SecretEnvs: []string{"INTAKE_NONE"}}}}, "INTAKE_NONE is empty"},
+		{Config{Addr: "127.0.0.1:4234", Rate: 1, Sources: map[string]Source{"cloudevents": {SecretEnvs: []string{"INTAKE_WEAK"}}}}, "openssl rand"},
 	} {
 		if err := tt.c.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want it to say %s", tt.c, err, tt.want)
@@ -162,34 +106,18 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 
 func TestItServesOverHTTP(t *testing.T) {
 	c := Config{Addr: "127.0.0.1:0", Rate: 10}
-	got := make(chan []protocol.Alert, 1)
-	addr, stop, err := c.Serve(t.Context(), slog.New(slog.DiscardHandler), func(_ context.Context, list []protocol.Alert) error { got <- list; return nil })
+	got := make(chan Report, 1)
+	addr, stop, err := c.Serve(t.Context(), slog.New(slog.DiscardHandler), func(_ context.Context, r Report) error { got <- r; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stop()
-	r, err := http.Post("http://"+addr+Path, "application/json", bytes.NewBufferString(webhookBody))
+	r, err := http.Post("http://"+addr+Path, "application/json", bytes.NewReader(given(t, "alertmanager").body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(r.Body)
-	if err := r.Body.Close(); err != nil || r.StatusCode != 200 || len(<-got) != 2 {
+	if err := r.Body.Close(); err != nil || r.StatusCode != 200 || len((<-got).Alerts) != 2 {
 		t.Errorf("%s %s %v", r.Status, body, err)
 	}
-}
-
-func FuzzReadWebhook(f *testing.F) {
-	f.Add([]byte(webhookBody))
-	f.Add([]byte(`{"alerts":[{"status":"firing","labels":{"alertname":"x"},"startsAt":"2026-01-01T00:00:00Z"}]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		list, err := ReadWebhook(body, now)
-		if err != nil {
-			return
-		}
-		for _, a := range list {
-			if _, err := protocol.Encode(a); err != nil && !errors.Is(err, protocol.ErrTooLarge) {
-				t.Errorf("%+v cannot be passed on: %v", a, err)
-			}
-		}
-	})
 }

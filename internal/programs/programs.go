@@ -5,6 +5,7 @@ package programs
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/spf13/pflag"
 
@@ -94,6 +95,7 @@ func (s *Coordinator) Flags(fs *pflag.FlagSet) {
 func (s *Coordinator) Sections() map[string]any {
 	sections := s.LLM.Sections()
 	sections["recurring"] = &s.Recurring
+	maps.Copy(sections, s.Alerts.Sections())
 	return sections
 }
 

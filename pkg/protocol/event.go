@@ -1,6 +1,10 @@
 package protocol
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // An Anomaly is a metric that left its baseline on one target.
 type Anomaly struct {
@@ -64,13 +68,32 @@ type Alert struct {
 	Severity    Severity          `json:"severity"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	StartsAt    time.Time         `json:"starts_at"`
-	EndsAt      time.Time         `json:"ends_at,omitzero"`
+	// Fingerprint is the same in all that its source says of one alert, and of no other;
+	// empty: its labels are.
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	StartsAt    time.Time `json:"starts_at"`
+	EndsAt      time.Time `json:"ends_at,omitzero"`
+}
+
+// Identity is the same in all messages of one alert: that it fires, goes on, is over.
+func (a Alert) Identity() string {
+	parts := []string{"alert", a.Source, a.Fingerprint}
+	if a.Fingerprint == "" {
+		parts = append(parts, a.Name)
+		for _, k := range slices.Sorted(maps.Keys(a.Labels)) {
+			parts = append(parts, k, a.Labels[k])
+		}
+	}
+	return EffectID(parts...)
 }
 
 // InsightAlert is the name of the alerts that a gateway makes of insights. When they
 // come back they are no news.
 const InsightAlert = "FleetlensInsight"
+
+// InsightKey begins the keys of what a gateway makes of insights where alerts have no
+// names: in PagerDuty.
+const InsightKey = "fleetlens-"
 
 // MessageType implements Message.
 func (Alert) MessageType() string { return "alert" }

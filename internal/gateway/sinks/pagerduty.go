@@ -59,7 +59,7 @@ type pagerDutyLink struct {
 func (p pagerDuty) Send(ctx context.Context, n Note) (Ref, error) {
 	m, i := n.Message.Cut(pagerDutyLimits), n.Insight
 	e := pagerDutyEvent{
-		RoutingKey: p.token, Action: "trigger", DedupKey: "fleetlens-" + protocol.Token(i.InvestigationID), Client: "Fleetlens",
+		RoutingKey: p.token, Action: "trigger", DedupKey: protocol.InsightKey + protocol.Token(i.InvestigationID), Client: "Fleetlens",
 		Payload: pagerDutyPayload{
 			Summary: m.Title(), Source: source(i), Severity: string(i.Severity), Timestamp: i.CreatedAt.UTC().Format(time.RFC3339),
 			Component: message.Cut(message.Clean(strings.Join(i.Skills, ", ")), maxName, nil), Group: i.InvestigationID, Class: string(i.CorrelationType),
