@@ -82,6 +82,8 @@ func (p printer) triage(t coordinator.Triage, notes printer) {
 
 func groupState(g *triage.Group) string {
 	switch {
+	case g.Resolved():
+		return "resolved"
 	case g.State != "":
 		return string(g.State)
 	case !g.AskedAt.IsZero():

@@ -81,7 +81,7 @@ func (d *desk) lead(ctx context.Context) error {
 
 // load reads what the coordinator before this one kept.
 func (d *desk) load(ctx context.Context) error {
-	var kept []*triage.Group
+	var kept, ended []*triage.Group
 	entries, err := d.conn.ListState(ctx, triageGroups)
 	if err != nil {
 		return err
@@ -95,6 +95,8 @@ func (d *desk) load(ctx context.Context) error {
 		d.revision[e.Key] = e.Revision
 		if g.ClosedAt.IsZero() {
 			kept = append(kept, g)
+		} else {
+			ended = append(ended, g)
 		}
 	}
 	ledger := triage.Ledger{Silenced: map[string]int{}}
@@ -108,6 +110,7 @@ func (d *desk) load(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.board = triage.NewBoard(d.opts, kept, ledger.Triggers, ground{d.fleet, d.links})
+	d.board.Remember(ended, time.Now())
 	d.ledger = ledger
 	d.changed, d.saved, d.silent, d.since = map[string]*triage.Group{}, make(chan struct{}), map[string]time.Time{}, time.Now()
 	return nil
@@ -115,7 +118,7 @@ func (d *desk) load(ctx context.Context) error {
 
 // take puts a batch of messages into groups, and returns when the groups are kept.
 func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
-	var list []triage.Signal
+	var list []report
 	for _, m := range batch {
 		s, err := d.signal(m)
 		switch {
@@ -123,7 +126,7 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 			if err := d.conn.DeadLetter(ctx, m, err.Error()); err != nil {
 				return err
 			}
-		case s.Key != "" && time.Since(m.Time) < stale:
+		case s.Key != "" && (s.Over || time.Since(m.Time) < stale):
 			// What a probe kept while NATS was away tells of something that is over; an alert
 			// that fires does not, however long ago it began.
 			s.Quiet = s.Quiet || s.Kind != triage.Alert && time.Since(s.At) > stale
@@ -149,7 +152,14 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 }
 
 // add puts one signal into a group. The caller holds the lock.
-func (d *desk) add(ctx context.Context, s triage.Signal) {
+func (d *desk) add(ctx context.Context, r report) {
+	s := r.Signal
+	if r.Over {
+		if g := d.board.Resolve(s.Alert, time.Now().UTC()); g != nil {
+			d.changed[g.ID] = g
+		}
+		return
+	}
 	if by := triage.SilencedBy(d.silenced, s, d.fleet.labelsOf(s.Node), time.Now()); by != "" {
 		d.ledger.Silenced[by]++
 		d.counted = true

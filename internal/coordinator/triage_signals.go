@@ -22,32 +22,38 @@ const (
 	silentNode    = "heartbeat"
 )
 
+// A report is a signal, or that the alert which was one is over.
+type report struct {
+	triage.Signal
+	Over bool
+}
+
 // signal reads a message of triage's streams. One that says nothing to triage has no key.
-func (d *desk) signal(m bus.Msg) (triage.Signal, error) {
+func (d *desk) signal(m bus.Msg) (report, error) {
 	switch first, _, _ := strings.Cut(m.Subject, "."); first {
 	case "anomalies":
 		a, err := protocol.Decode[protocol.Anomaly](m.Data)
 		if err != nil {
-			return triage.Signal{}, err
+			return report{}, err
 		}
 		if m.Subject != protocol.AnomalySubject(a.Node, a.Target, a.Skill) {
-			return triage.Signal{}, fmt.Errorf("it says that it is of %s/%s, its subject does not", a.Node, a.Target)
+			return report{}, fmt.Errorf("it says that it is of %s/%s, its subject does not", a.Node, a.Target)
 		}
-		return d.ofAnomaly(a), nil
+		return report{Signal: d.ofAnomaly(a)}, nil
 	case "alerts":
 		a, err := protocol.Decode[protocol.Alert](m.Data)
-		if err != nil || a.State != "firing" {
-			return triage.Signal{}, err
+		if err != nil {
+			return report{}, err
 		}
-		return d.ofAlert(a), nil
+		return report{d.ofAlert(a), a.State != "firing"}, nil
 	case "operator":
 		n, err := protocol.Decode[protocol.Notification](m.Data)
 		if err != nil {
-			return triage.Signal{}, err
+			return report{}, err
 		}
-		return d.ofNotification(n), nil
+		return report{Signal: d.ofNotification(n)}, nil
 	}
-	return triage.Signal{}, nil // changes are evidence, and ask for nothing
+	return report{}, nil // changes are evidence, and ask for nothing
 }
 
 func (d *desk) ofNotification(n protocol.Notification) triage.Signal {
@@ -141,7 +147,7 @@ func (d *desk) ofAlert(a protocol.Alert) triage.Signal {
 		}
 	}
 	return triage.Signal{
-		Kind: triage.Alert, Key: "alert." + a.Name, Node: node, At: a.StartsAt, Strength: strength(a.Severity, 0),
+		Kind: triage.Alert, Key: "alert." + a.Name, Alert: a.Identity(), Node: node, At: a.StartsAt, Strength: strength(a.Severity, 0),
 		Note: protocol.Notification{
 			// What another system says was checked by none of ours.
 			ID: a.ID, RunID: "alert." + a.Source, Operator: alertOperator, Node: orFleet(node), AnomalyType: a.Name, Severity: a.Severity,
@@ -182,7 +188,7 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 	}
 	for _, n := range fell {
 		d.silent[n.name] = n.last
-		d.add(ctx, triage.Signal{
+		d.add(ctx, report{Signal: triage.Signal{
 			Kind: triage.Silence, Key: silentNode + ".silent", Node: n.name, At: n.last, Strength: strength(protocol.SeverityCritical, 0),
 			Note: protocol.Notification{
 				ID: protocol.EffectID("silent", n.name, n.last.UTC().Format(time.RFC3339Nano)), RunID: "heartbeat." + n.name, Operator: silentNode, Node: n.name,
@@ -190,7 +196,7 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 				Context:     fmt.Sprintf("its probe reported every %s, last at %s", n.every, n.last.UTC().Format(time.RFC3339)),
 				Observation: "the node no longer reports", Snapshots: []protocol.Snapshot{},
 			},
-		})
+		}})
 	}
 }
 

@@ -21,6 +21,10 @@ type Group struct {
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 	Limited  string    `json:"limited,omitempty"` // why no model may be used
 
+	Firing     map[string]bool `json:"firing,omitempty"`     // its alerts that fire, by protocol.Alert.Identity
+	Uncounted  bool            `json:"uncounted,omitempty"`  // more of them fire than are remembered
+	ResolvedAt time.Time       `json:"resolved_at,omitzero"` // when the last of its alerts ended
+
 	Keys     []string          `json:"keys"` // what it is about
 	Topics   []string          `json:"topics,omitempty"`
 	Nodes    map[string]uint32 `json:"nodes"` // with a bit for each key
@@ -100,6 +104,7 @@ func (g *Group) With(keys []string) []string {
 // add takes a signal in.
 func (g *Group) add(s Signal, labels map[string]string, now time.Time) Verdict {
 	g.LastAt = now
+	g.fires(s.Alert)
 	if g.Earliest.IsZero() || s.At.Before(g.Earliest) {
 		g.Earliest = s.At
 	}

@@ -37,6 +37,7 @@ type Signal struct {
 	Topic string
 	Quiet bool   // it joins a group, and opens none
 	From  string // the investigation that found it; empty: none did
+	Alert string // of an alert that fires what is the same when it ends; else empty
 	Note  protocol.Notification
 }
 
@@ -114,6 +115,7 @@ const (
 type Board struct {
 	Options
 	groups   []*Group // by opening
+	past     []*Group // those that ended whose alerts still fire, or may soon again
 	triggers []Trigger
 	fleet    Map
 }
@@ -158,13 +160,17 @@ type Ledger struct {
 
 // Add puts a signal into a group, and returns the group; nil when it has none.
 func (b *Board) Add(s Signal, now time.Time) (*Group, Verdict) {
-	if g := b.home(s, now); g != nil {
+	g := b.home(s, now)
+	if g == nil {
+		g = b.again(s, now)
+	}
+	if g != nil {
 		return g, g.add(s, b.fleet.Labels(s.Node), now)
 	}
 	if s.Quiet || s.Kind == Finding && len(b.groups) >= maxGroups {
 		return nil, Quiet
 	}
-	g := &Group{ID: protocol.EffectID("triage", s.Note.ID), OpenedAt: now, Nodes: map[string]uint32{}, Kinds: map[string]int{}}
+	g = &Group{ID: protocol.EffectID("triage", s.Note.ID), OpenedAt: now, Nodes: map[string]uint32{}, Kinds: map[string]int{}}
 	g.add(s, b.fleet.Labels(s.Node), now)
 	b.groups = append(b.groups, g)
 	return g, Opened
@@ -258,6 +264,7 @@ func (b *Board) Ask(g *Group, now time.Time) (model bool, why string) {
 
 // Sweep takes the groups off the board that have ended, and returns them, made small. One
 // whose investigation failed ends after Cooldown too: what goes on is asked about anew.
+// One that is about alerts alone ends when they are over.
 func (b *Board) Sweep(now time.Time) []*Group {
 	var over []*Group
 	b.groups = slices.DeleteFunc(b.groups, func(g *Group) bool {
@@ -265,7 +272,7 @@ func (b *Board) Sweep(now time.Time) []*Group {
 		if g.State == protocol.ResultFailed {
 			lasts = b.Cooldown
 		}
-		ended := now.Sub(g.LastAt) > b.Cooldown || !g.AskedAt.IsZero() && now.Sub(g.AskedAt) > lasts
+		ended := g.over() || now.Sub(g.LastAt) > b.Cooldown || !g.AskedAt.IsZero() && now.Sub(g.AskedAt) > lasts
 		if ended {
 			g.ClosedAt = now
 			g.shrink()
@@ -273,5 +280,6 @@ func (b *Board) Sweep(now time.Time) []*Group {
 		}
 		return ended
 	})
+	b.Remember(over, now)
 	return over
 }
