@@ -32,7 +32,7 @@ func (a *app) gateway() *cobra.Command {
       when: {min_severity: critical, grounded: true}
 
 Types: webhook (signed), alertmanager, slack, pagerduty, teams, discord, mattermost,
-grafana, github, jira. A sink is sent what is concluded after its durable was made; where
+email, grafana, github, jira. A sink is sent what is concluded after its durable was made; where
 the gateway's user may not make it, ` + "`fleetlens setup --sink NAME`" + ` does. Any number of
 gateways share the work, and what one leaves unfinished another goes on with. What the far
 side refuses for good, or for a day, is a dead letter (deadletters.` + bus.Insights + `).

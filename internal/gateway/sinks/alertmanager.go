@@ -60,7 +60,7 @@ func paragraphs(m message.Message) string {
 	add(m.Hypothesis)
 	add(shown(m)...)
 	for _, l := range rest(m) {
-		add(append([]string{l.title + ":"}, l.lines...)...)
+		add(append([]string{l.Title + ":"}, l.Lines...)...)
 	}
 	add(m.Context)
 	for _, l := range m.Links {
@@ -71,8 +71,8 @@ func paragraphs(m message.Message) string {
 
 // A list is lines under a title.
 type list struct {
-	title string
-	lines []string
+	Title string
+	Lines []string
 }
 
 // rest is what comes after the facts, where there is any.
@@ -81,7 +81,7 @@ func rest(m message.Message) []list {
 	for _, l := range []list{
 		{"How it went", m.Chain}, {"Ruled out", m.RuledOut}, {"Not looked at", m.NotChecked}, {"What to do", m.Advice},
 	} {
-		if len(l.lines) > 0 {
+		if len(l.Lines) > 0 {
 			out = append(out, l)
 		}
 	}

@@ -119,12 +119,12 @@ func (t teams) Send(ctx context.Context, n Note) (Ref, error) {
 		text(markdownEscape(m.Hypothesis), map[string]any{"color": "Accent"})
 	}
 	for _, l := range append([]list{{"", shown(m)}}, rest(m)...) {
-		if len(l.lines) == 0 {
+		if len(l.Lines) == 0 {
 			continue
 		}
-		body := "- " + strings.Join(escaped(l.lines), "\n- ")
-		if l.title != "" {
-			body = "**" + l.title + "**\n\n" + body
+		body := "- " + strings.Join(escaped(l.Lines), "\n- ")
+		if l.Title != "" {
+			body = "**" + l.Title + "**\n\n" + body
 		}
 		text(body, nil)
 	}

@@ -5,24 +5,29 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
 // A Config is a sink in a configuration file.
 type Config struct {
-	// Type is what the sink is: webhook, alertmanager, slack, pagerduty, teams, discord, mattermost, grafana, github or jira.
+	// Type is what the sink is: webhook, alertmanager, slack, pagerduty, teams, discord, mattermost, email, grafana, github or jira.
 	Type string `yaml:"type"`
-	// URL is where it is. Of slack with a token, pagerduty and github it is known and need not be given.
+	// URL is where it is; of email `smtp://host:587`, with STARTTLS, or `smtps://host:465`. Of slack with a token, pagerduty and github it is known and need not be given.
 	URL string `yaml:"url"`
 	// URLEnv names the environment variable with the URL, for a URL that is a secret: of slack's, discord's, teams' and mattermost's webhooks.
 	URLEnv string `yaml:"url_env"`
-	// TokenEnv names the environment variable with what proves who sends: slack's bot token, pagerduty's routing key, the token of alertmanager, grafana or github, jira's `user:token`.
+	// TokenEnv names the environment variable with what proves who sends: slack's bot token, pagerduty's routing key, the token of alertmanager, grafana or github, jira's `user:token`, email's `user:password`.
 	TokenEnv string `yaml:"token_env"`
 	// SecretEnvs names the environment variables with the secrets (whsec_…) that sign a webhook: one, or two while they are changed.
 	SecretEnvs []string `yaml:"secret_envs"`
 	// Channel is where in it: a channel of slack (its id) or mattermost, `owner/repository` of github, the key of a project of jira.
 	Channel string `yaml:"channel"`
+	// From is the sender of an email.
+	From string `yaml:"from"`
+	// To is the receivers of an email, at most 50.
+	To []string `yaml:"to"`
 	// Private lets a webhook go to private addresses.
 	Private bool `yaml:"private"`
 	// When says which insights are sent.
@@ -43,6 +48,7 @@ type kind struct {
 	name                         string
 	url, token, secrets, channel use
 	private                      bool
+	mail                         bool // it has from and to, and an SMTP server
 	check                        func(c Config) error
 	open                         func(s settings) (Sink, error)
 	every                        time.Duration
@@ -51,6 +57,8 @@ type kind struct {
 // settings is a Config with what its environment variables hold.
 type settings struct {
 	url, token, channel string
+	from                string
+	to                  []string
 	secrets             []string
 	client              *client
 }
@@ -92,6 +100,12 @@ func (c Config) Open() (Opened, error) {
 	given("token_env", k.token, c.TokenEnv != "")
 	given("secret_envs", k.secrets, len(c.SecretEnvs) > 0)
 	given("channel", k.channel, c.Channel != "")
+	mail := refused
+	if k.mail {
+		mail = required
+	}
+	given("from", mail, c.From != "")
+	given("to", mail, len(c.To) > 0)
 	if c.Private && !k.private {
 		fault("private means nothing to a sink of type %s", k.name)
 	}
@@ -101,7 +115,7 @@ func (c Config) Open() (Opened, error) {
 	if len(c.SecretEnvs) > 2 {
 		fault("secret_envs has %d names: one, or two while they are changed", len(c.SecretEnvs))
 	}
-	s := settings{url: c.URL, channel: c.Channel}
+	s := settings{url: c.URL, channel: c.Channel, from: c.From, to: c.To}
 	read := func(key, name string) string {
 		v := strings.TrimSpace(os.Getenv(name))
 		if name != "" && v == "" {
@@ -118,8 +132,12 @@ func (c Config) Open() (Opened, error) {
 	}
 	if s.url != "" {
 		// The error of url.Parse has the URL in it, which may be a secret.
-		if u, err := url.Parse(s.url); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			fault("the url is none: write it as https://host/path")
+		schemes, example := []string{"https", "http"}, "https://host/path"
+		if k.mail {
+			schemes, example = []string{"smtp", "smtps"}, "smtp://host:587"
+		}
+		if u, err := url.Parse(s.url); err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+			fault("the url is none: write it as %s", example)
 		}
 	}
 	if k.check != nil {

@@ -54,7 +54,7 @@ func markdown(m message.Message) string {
 	}
 	add(bullets(shown(m))...)
 	for _, l := range rest(m) {
-		add(append([]string{"**" + l.title + "**"}, bullets(l.lines)...)...)
+		add(append([]string{"**" + l.Title + "**"}, bullets(l.Lines)...)...)
 	}
 	add(markdownEscape(m.Context))
 	var links []string

@@ -72,7 +72,7 @@ func (p pagerDuty) Send(ctx context.Context, n Note) (Ref, error) {
 		}
 	}
 	for _, l := range rest(m) {
-		e.Payload.Details[strings.ToLower(l.title)] = l.lines
+		e.Payload.Details[strings.ToLower(l.Title)] = l.Lines
 	}
 	for _, l := range m.Links {
 		e.Links = append(e.Links, pagerDutyLink{l.URL, l.Text})

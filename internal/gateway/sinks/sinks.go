@@ -65,6 +65,7 @@ func kinds() []kind {
 		{name: "teams", url: required, open: openTeams, every: 250 * time.Millisecond},
 		{name: "discord", url: required, open: openDiscord, every: 500 * time.Millisecond},
 		{name: "mattermost", url: required, channel: optional, open: openMattermost},
+		{name: "email", url: required, token: optional, mail: true, open: openEmail, check: checkEmail, every: time.Second},
 		{name: "grafana", url: required, token: required, open: openGrafana},
 		{name: "github", url: optional, token: required, channel: required, open: openGitHub, every: time.Second},
 		{name: "jira", url: required, token: required, channel: required, open: openJira},

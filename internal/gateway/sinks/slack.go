@@ -112,7 +112,7 @@ func shown(m message.Message) []string {
 func slackDetails(n Note, m message.Message) []slackBlock {
 	var blocks []slackBlock
 	for _, l := range rest(m) {
-		blocks = append(blocks, slackSection("*"+l.title+"*\n"+slackEscape(strings.Join(l.lines, "\n"))))
+		blocks = append(blocks, slackSection("*"+l.Title+"*\n"+slackEscape(strings.Join(l.Lines, "\n"))))
 	}
 	if n.Again && len(blocks) > 0 {
 		blocks = slices.Insert(blocks, 0, slackSection(repeated))
