@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -70,9 +71,7 @@ func TestWhoSignsIsAsked(t *testing.T) {
 		post := func(body []byte, header http.Header) *httptest.ResponseRecorder {
 			r := httptest.NewRequest("POST", Prefix+f.name+"?"+in.query.Encode(), bytes.NewReader(body))
 			r.Header = in.header.Clone()
-			for k, v := range header {
-				r.Header[k] = v
-			}
+			maps.Copy(r.Header, header)
 			w := httptest.NewRecorder()
 			d.handler().ServeHTTP(w, r)
 			return w
