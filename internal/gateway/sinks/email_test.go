@@ -84,6 +84,13 @@ func (s *mailServer) says(command string) (string, bool) {
 	return a, ok
 }
 
+// instead has the server say something else to a command.
+func (s *mailServer) instead(command, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer[command] = answer
+}
+
 func (s *mailServer) taken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -358,7 +365,7 @@ func TestWhatTheMailServerSaysIsObeyed(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%q is answered %.3s", command, tt.answer), func(t *testing.T) {
 				s, trust := newMailServer(t, true, true)
-				s.answer[command] = tt.answer
+				s.instead(command, tt.answer)
 				_, err := mailer(t, s, "smtps", trust).Send(t.Context(), note(t, example()))
 				failure, again := errors.AsType[*sinks.Failure](err)
 				if err == nil || again != tt.retry || again && failure.Unknown != tt.unknown || strings.Contains(err.Error(), mailPassword) {
@@ -368,7 +375,7 @@ func TestWhatTheMailServerSaysIsObeyed(t *testing.T) {
 		}
 	}
 	s, _ := newMailServer(t, false, false)
-	s.answer["QUIT"] = "drop"
+	s.instead("QUIT", "drop")
 	if _, err := mailer(t, s, "smtp", nil).Send(t.Context(), note(t, example())); err != nil {
 		t.Errorf("a server that is rude at the end: %v", err)
 	}
