@@ -10,7 +10,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// A datadogEvent is what the template in docs/intakes.md makes: Datadog has no format of
+// A datadogEvent is what the template in docs/reference/intakes.md makes: Datadog has no format of
 // its own but variables (docs.datadoghq.com/integrations/webhooks).
 type datadogEvent struct {
 	ID         string `json:"id"`         // $ID

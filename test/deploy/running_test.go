@@ -33,7 +33,7 @@ done
 var secretsBlock = regexp.MustCompile("(?ms)^```sh\n(fleetlens creds init.*?)^```")
 
 func TestTheCommandsOfThePageMakeTheSecretsThatPodsMount(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/running.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/how-to/running.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

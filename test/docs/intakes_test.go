@@ -17,7 +17,7 @@ import (
 )
 
 func TestTheIntakesOfTheDocumentWork(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/intakes.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/reference/intakes.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestTheIntakesOfTheDocumentWork(t *testing.T) {
 }
 
 func TestTheTemplateForDatadogIsReadAsItIs(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/intakes.md"))
+	text, err := os.ReadFile(filepath.Join(repo, "docs/reference/intakes.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

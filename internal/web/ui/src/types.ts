@@ -544,6 +544,7 @@ export interface Request {
   group?: string;
   id?: string;
   labels?: { [name: string]: string } | null;
+  max_cost?: number;
   max_iterations?: number;
   max_tokens?: number;
   model?: string;
