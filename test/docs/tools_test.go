@@ -35,6 +35,9 @@ var tools = map[string]func(args []string) error{
 	"kubectl":     kubectl,
 	"helm":        helm,
 	"systemctl":   systemctl,
+	"apt":         apt,
+	"scp":         func(args []string) error { return exists(args[0]) },
+	"ssh":         func(args []string) error { return run("bash", "-c", args[1]) },
 	"sudo":        func(args []string) error { return run(args[0], args[1:]...) },
 }
 
@@ -288,9 +291,16 @@ func kubectl(args []string) error {
 		if _, path, named := strings.Cut(f, "="); named {
 			f = path
 		}
+		if f == "/dev/stdin" {
+			_, err := io.Copy(io.Discard, os.Stdin)
+			return err
+		}
 		if err := exists(f); err != nil {
 			return err
 		}
+	}
+	if fs.Arg(0) == "get" && fs.Arg(1) == "nodes" {
+		fmt.Println("web-1")
 	}
 	if !slices.Contains([]string{"apply", "create", "get", "logs", "rollout", "port-forward", "label", "describe", "delete", "exec"}, fs.Arg(0)) {
 		return fmt.Errorf("kubectl %s is no command that the pages may use", fs.Arg(0))
@@ -334,6 +344,15 @@ func systemctl(args []string) error {
 		}
 	}
 	return nil
+}
+
+// apt takes packages that are made here.
+func apt(args []string) error {
+	if len(args) != 2 || args[0] != "install" {
+		return fmt.Errorf("apt %q: the pages may install a package", args)
+	}
+	name, _, _ := strings.Cut(filepath.Base(args[1]), "_")
+	return exists(filepath.Join("deploy/packages", name+".yaml"))
 }
 
 func exists(path string) error {
