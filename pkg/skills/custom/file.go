@@ -1,7 +1,7 @@
 // Package custom makes skills from YAML files: what a team knows of its own programs,
 // read from endpoints that they offer already, without compiling anything.
 //
-// docs/how-to/custom-skills.md shows a whole one.
+// docs/how-to/write-a-skill.md shows a whole one.
 package custom
 
 import (
