@@ -14,7 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -52,7 +52,7 @@ func serveInternet(dir string, names []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	quiet := &http.Server{Handler: http.HandlerFunc(internet), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute} // probes knock
+	quiet := &http.Server{Handler: http.HandlerFunc(internet), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), ReadHeaderTimeout: time.Minute} // probes knock
 	go func() { _ = quiet.Serve(l) }()
 	for _, own := range []string{"127.0.0.1:11434", "127.0.0.1:8000"} { // Ollama, and any server that speaks as OpenAI does
 		l, err := net.Listen("tcp", own)

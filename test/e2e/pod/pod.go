@@ -92,7 +92,7 @@ func Start(t testing.TB, p Pod) *box.Process {
 // Sockets returns a folder for the sockets between pods: their paths are bounded.
 func Sockets(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fl-") // not the test's own, whose name is long
+	dir, err := os.MkdirTemp("", "fl-") //nolint:usetesting // of t.TempDir() the name is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,12 +135,12 @@ func (o order) root() (string, error) {
 	); err != nil {
 		return "", err
 	}
-	hosts := "127.0.0.1 localhost " + o.Name
+	names := []string{"127.0.0.1 localhost", o.Name}
 	for address := range o.Reaches {
 		host, _, _ := strings.Cut(address, ":")
-		hosts += " " + host
+		names = append(names, host)
 	}
-	if err := os.WriteFile(root+"/etc/hosts", []byte(hosts+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(root+"/etc/hosts", []byte(strings.Join(names, " ")+"\n"), 0o644); err != nil {
 		return "", err
 	}
 	self, err := os.Executable()
