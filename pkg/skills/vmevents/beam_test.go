@@ -1,6 +1,10 @@
 package vmevents_test
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,5 +62,38 @@ func TestWithoutTheLevelEventsTheErrorSaysSo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "level: events") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+func TestAConnectionToAnotherNodeThatTakesNoMoreNamesTheSender(t *testing.T) {
+	t.Parallel()
+	epmd := beamtest.EPMD(t)
+	other := beamtest.Start(t, beamtest.Options{EPMD: epmd, Cookie: "walnut"})
+	of := beamtest.Start(t, beamtest.Options{EPMD: epmd, Cookie: "walnut"})
+	cookie := filepath.Join(t.TempDir(), "cookie")
+	if err := os.WriteFile(cookie, []byte("walnut"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := beam.New(beam.Config{Node: of.Name, EPMD: "127.0.0.1:" + strconv.Itoa(epmd), CookieFile: cookie, Level: beam.Events, Timeout: 20 * time.Second})
+	t.Cleanup(n.Close)
+	src := vmevents.BeamSource(map[string]*beam.Node{"shop": n}).Open("shop")
+	if says := nodetest.Says(t, src); says != "" {
+		t.Errorf("of an idle node the checks say %s", says)
+	}
+	other.Do(`spawn(fun Sink() -> catch register(sink, self()), receive _ -> Sink() end end), ok`)
+	if got := of.Do(`net_kernel:connect_node('` + other.Name + `')`); got != "true" {
+		t.Fatalf("the nodes are not connected: %s", got)
+	}
+	// More at once than a connection holds (+zdbbl, 1 MiB), again and again.
+	of.Do(`spawn(fun() -> register(shipper, self()), B = binary:copy(<<0>>, 4000000), (fun Ship() -> {sink, '` + other.Name + `'} ! B, timer:sleep(20), Ship() end)() end), ok`)
+	nodetest.Until(t, "the check to name who waits for the connection", func() bool {
+		return strings.Contains(nodetest.Says(t, src), "because the connection to another node took no more, most often shipper")
+	})
+	busy := skilltest.Object(t, src, `sysmon_events("busy_dist_port", 5)`)["events"].([]any)
+	if !slices.ContainsFunc(busy, func(e any) bool { return e.(map[string]any)["process"] == "shipper" }) {
+		t.Errorf("events %v", busy)
+	}
+	if stats := skilltest.Object(t, src, "sysmon_stats()"); stats["busy_dist_port_count_5m"].(float64) < 10 {
+		t.Errorf("%v", stats)
 	}
 }
