@@ -67,6 +67,7 @@ func (l *loop) compact(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	l.compacted(ctx, view.Step, nil)
+	l.cost(ctx, c.Usage)
 	l.spec.Log.Info("the conversation was compacted", "run", l.spec.RunID, "step", view.Step, "upto", c.Upto, "bytes", len(c.Summary))
 	return true, nil
 }

@@ -23,6 +23,7 @@ type Telemetry struct {
 	inFlight                                                 metric.Int64UpDownCounter
 	runDuration, runSteps, decisionDuration, toolDuration    metric.Float64Histogram
 
+	cost      metric.Float64Counter
 	tokens    genaiconv.ClientTokenUsage
 	operation genaiconv.ClientOperationDuration
 }
@@ -43,6 +44,7 @@ func NewTelemetry(p signals.Providers) *Telemetry {
 		inFlight:            signals.UpDown(m, signals.RunsInFlight),
 		runDuration:         signals.Histogram(m, signals.RunDuration),
 		runSteps:            signals.Histogram(m, signals.RunSteps),
+		cost:                signals.Amount(m, signals.Cost),
 		decisionDuration:    signals.Histogram(m, signals.DecisionDuration),
 		toolDuration:        signals.Histogram(m, signals.ToolDuration),
 	}

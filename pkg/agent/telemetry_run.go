@@ -213,6 +213,7 @@ func (l *loop) decision(ctx context.Context, view View, n int) (protocol.Answer,
 	a, err := l.ask(ctx, view)
 	decider := signals.LabelDecider.String(l.decider().Name())
 	l.watch.decisionDuration.Record(ctx, time.Since(began).Seconds(), labels(l.watch.agent, decider))
+	l.cost(ctx, a.Usage)
 	if err == nil || context.Cause(ctx) != nil {
 		return a, err
 	}
@@ -221,6 +222,13 @@ func (l *loop) decision(ctx context.Context, view View, n int) (protocol.Answer,
 	signals.Emit(ctx, signals.DecisionFailed, signals.AttrIteration.Int(view.Step), signals.AttrAttempt.Int(n), signals.AttrWillRetry.Bool(again),
 		signals.Text(signals.AttrReason, err.Error()))
 	return a, err
+}
+
+// cost counts what an answer cost, where its price is known.
+func (l *loop) cost(ctx context.Context, u protocol.Usage) {
+	if u.CostUSD != nil && *u.CostUSD > 0 {
+		l.watch.cost.Add(ctx, *u.CostUSD, labels(l.watch.agent, signals.LabelDecider.String(l.decider().Name())))
+	}
 }
 
 // heard tells what operators reported.

@@ -134,6 +134,30 @@ func TestWhatAnOperatorDoesIsTold(t *testing.T) {
 	}
 }
 
+// priced is a decider whose answers cost something.
+type priced struct {
+	agent.Decider
+	usd float64
+}
+
+func (p priced) Decide(ctx context.Context, v agent.View) (protocol.Answer, error) {
+	a, err := p.Decider.Decide(ctx, v)
+	a.Usage.CostUSD = &p.usd
+	return a, err
+}
+
+func TestWhatAnswersCostIsCounted(t *testing.T) {
+	r := told("web-1")
+	end, err := r.run(t, t.Context(), priced{agent.NewModelDecider("main", thinker(3, 10), agent.Served("anthropic", "claude-x")), 0.25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.tells.Conforms(t)
+	if got, want := r.tells.Sum(t, signals.Cost, "agent=operator", "decider=main"), *end.Usage.CostUSD; got != want || got < 0.75 {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+}
+
 // Behaviour: 112.
 func TestACallOfAModelIsTold(t *testing.T) {
 	r := told("web-1")

@@ -71,6 +71,7 @@ const (
 	ToolCalls         Metric = "fleetlens.agent.tool.calls"
 	ToolDuration      Metric = "fleetlens.agent.tool.duration"
 	Compactions       Metric = "fleetlens.agent.compactions"
+	Cost              Metric = "fleetlens.agent.cost"
 	TokenUsage        Metric = "gen_ai.client.token.usage"
 	OperationDuration Metric = "gen_ai.client.operation.duration"
 

@@ -132,6 +132,13 @@ func Counter(m metric.Meter, name Metric) metric.Int64Counter {
 	return must(c, err, name)
 }
 
+// Amount returns the counter of a row of the table, as one of what has fractions.
+func Amount(m metric.Meter, name Metric) metric.Float64Counter {
+	row := row(name, KindCounter)
+	c, err := m.Float64Counter(row.Name, metric.WithUnit(row.Unit), metric.WithDescription(row.Doc))
+	return must(c, err, name)
+}
+
 // UpDown returns the gauge of a row of the table, as one that is added to and
 // subtracted from.
 func UpDown(m metric.Meter, name Metric) metric.Int64UpDownCounter {

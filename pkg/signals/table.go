@@ -192,6 +192,7 @@ var table = []Signal{
 	},
 	{Name: string(ToolDuration), Kind: KindHistogram, Unit: "s", Attrs: keys(LabelAgent, LabelTool), Doc: "Time that calls of tools took.", Buckets: moments},
 	{Name: string(Compactions), Kind: KindCounter, Unit: "{compaction}", Attrs: keys(LabelAgent, LabelResult), Doc: "Conversations that were summarised (`ok`), or could not be (`failed`)."},
+	{Name: string(Cost), Kind: KindCounter, Unit: "{USD}", Attrs: keys(LabelAgent, LabelDecider), Doc: "What models cost, in US dollars, as far as their prices are known. Conversations that were summarised are counted too."},
 	{Name: string(TokenUsage), Kind: KindHistogram, Unit: "{token}", Attrs: keys(AttrOperation, AttrProvider, AttrTokenType, AttrRequestModel), Doc: "Number of input and output tokens used."},
 	{Name: string(OperationDuration), Kind: KindHistogram, Unit: "s", Attrs: keys(AttrOperation, AttrProvider, AttrRequestModel, AttrErrorType), Doc: "GenAI operation duration."},
 

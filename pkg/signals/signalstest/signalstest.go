@@ -142,6 +142,10 @@ func (r *Record) Points(t testing.TB, name signals.Metric) []Point {
 			for _, p := range d.DataPoints {
 				out = append(out, Point{Attrs(p.Attributes.ToSlice()), float64(p.Value)})
 			}
+		case metricdata.Sum[float64]:
+			for _, p := range d.DataPoints {
+				out = append(out, Point{Attrs(p.Attributes.ToSlice()), p.Value})
+			}
 		case metricdata.Gauge[int64]:
 			for _, p := range d.DataPoints {
 				out = append(out, Point{Attrs(p.Attributes.ToSlice()), float64(p.Value)})
