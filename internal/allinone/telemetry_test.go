@@ -121,6 +121,7 @@ func TestWhatAllProcessesTellStandsInTheTable(t *testing.T) {
 	}{
 		{signals.Investigations, []string{"state=done"}, 1},
 		{signals.Investigations, []string{"state=failed"}, 1},
+		{signals.TimeToInsight, []string{"state=done"}, 1},
 		{signals.Runs, []string{"agent=coordinator", "outcome=failed"}, 1},
 		{signals.Runs, []string{"agent=coordinator", "outcome=done"}, 1},
 		{signals.Runs, []string{"agent=operator", "skill=os", "outcome=done"}, 1},

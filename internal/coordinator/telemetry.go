@@ -19,6 +19,7 @@ type tells struct {
 	agent          *agent.Telemetry
 	tracer         trace.Tracer
 	investigations metric.Int64Counter
+	took           metric.Float64Histogram
 	signals        metric.Int64Counter
 	asked          metric.Int64Counter
 	leading        metric.Int64UpDownCounter
@@ -28,6 +29,7 @@ type tells struct {
 func newTells(p signals.Providers) tells {
 	return tells{
 		agent: agent.NewTelemetry(p), tracer: p.Tracer(), investigations: signals.Counter(p.Meter(), signals.Investigations),
+		took:    signals.Histogram(p.Meter(), signals.TimeToInsight),
 		signals: signals.Counter(p.Meter(), signals.TriageSignals), leading: signals.UpDown(p.Meter(), signals.TriageLeading),
 		asked: signals.Counter(p.Meter(), signals.TriageRequests), meter: p.Meter(),
 	}
@@ -90,6 +92,8 @@ func (inv *investigation) ended(ctx context.Context, span trace.Span, r protocol
 		signals.Error(span, string(r.State), r.Error)
 	}
 	if !again {
-		inv.tells.investigations.Add(ctx, 1, metric.WithAttributeSet(attribute.NewSet(signals.LabelState.String(string(r.State)))))
+		state := metric.WithAttributeSet(attribute.NewSet(signals.LabelState.String(string(r.State))))
+		inv.tells.investigations.Add(ctx, 1, state)
+		inv.tells.took.Record(ctx, r.EndedAt.Sub(r.StartedAt).Seconds(), state)
 	}
 }

@@ -82,6 +82,7 @@ const (
 	WatchNotifications  Metric = "fleetlens.operator.watch.notifications"
 	Insights            Metric = "fleetlens.coordinator.insights"
 	Investigations      Metric = "fleetlens.coordinator.investigations"
+	TimeToInsight       Metric = "fleetlens.coordinator.investigation.duration"
 	TriageSignals       Metric = "fleetlens.coordinator.triage.signals"
 	TriageLeading       Metric = "fleetlens.coordinator.triage.leading"
 	TriageRequests      Metric = "fleetlens.coordinator.triage.requests"

@@ -205,6 +205,7 @@ var table = []Signal{
 	},
 	{Name: string(Insights), Kind: KindCounter, Unit: "{insight}", Attrs: keys(LabelSeverity, LabelCorrelation), Doc: "Insights published."},
 	{Name: string(Investigations), Kind: KindCounter, Unit: "{investigation}", Attrs: keys(LabelState), Doc: "Investigations that ended, by the state of their result."},
+	{Name: string(TimeToInsight), Kind: KindHistogram, Unit: "s", Attrs: keys(LabelState), Doc: "Time from the acceptance of a request to its result.", Buckets: minutes},
 	{Name: string(WatchSnapshots), Kind: KindCounter, Unit: "{snapshot}", Attrs: keys(LabelSkill), Doc: "Snapshots whose checks a watching operator evaluated."},
 	{Name: string(WatchNotifications), Kind: KindCounter, Unit: "{notification}", Attrs: keys(LabelSkill), Doc: "Notifications that it sent because a check stayed crossed. What another worker had sent already counts too."},
 	{
