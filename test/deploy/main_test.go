@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	pods "github.com/fleetlens/fleetlens/test/e2e/pod"
 )
 
 var update = flag.Bool("update", false, "write what is made from something else anew")
@@ -22,6 +24,7 @@ const repo = "../.."
 var bin string
 
 func TestMain(m *testing.M) {
+	pods.Play()
 	flag.Parse()
 	var err error
 	if bin, err = os.MkdirTemp("", "fleetlens-deploy-"); err != nil {

@@ -13,21 +13,21 @@ import (
 	"github.com/fleetlens/fleetlens/internal/missing"
 )
 
-// packages has `make packages` build version 1.0.0 and returns their folder. What is packed
-// are scripts that run the programs: compressing those would take all of the time.
-func packages(t *testing.T) string {
+// packages has `make packages` build a version and returns their folder. What is packed are
+// scripts that run the programs, those of a folder where it is there: compressing them would take all of the time.
+func packages(t *testing.T, version, at string) string {
 	t.Helper()
 	bin, dir := filepath.Join(t.TempDir(), "bin"), t.TempDir()
 	if err := os.Mkdir(bin, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"fleetlens", "probe", "operator", "coordinator"} {
-		script := fmt.Sprintf("#!/bin/sh\nexec %s \"$@\"\n", filepath.Join(programs(t), name))
+		script := fmt.Sprintf("#!/bin/sh\np=%s; [ -x $p ] || p=%s; exec $p \"$@\"\n", filepath.Join(at, name), filepath.Join(programs(t), name))
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "make", "packages", "VERSION=1.0.0", "ARCH=amd64", "PROGRAMS="+bin, "PACKAGES="+dir)
+	cmd := exec.CommandContext(t.Context(), "make", "packages", "VERSION="+version, "ARCH=amd64", "PROGRAMS="+bin, "PACKAGES="+dir)
 	cmd.Dir = repo
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make packages: %v\n%s", err, out)
@@ -128,7 +128,7 @@ func TestDebianPackages(t *testing.T) {
 	if !missing.Debian(t, "dpkg", "dpkg") {
 		return
 	}
-	built := packages(t)
+	built := packages(t, "1.0.0", programs(t))
 	d := debian{t, t.TempDir()}
 	for _, name := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"} {
 		if err := os.MkdirAll(filepath.Join(d.root, name), 0o755); err != nil {

@@ -134,18 +134,21 @@ func machine(told string) error {
 
 // settle makes what this process was started with a machine.
 func (o order) settle() error {
-	etc := filepath.Join(o.Dir, "etc")
+	over := filepath.Join(o.Dir, "over")
 	err := errors.Join(
 		syscall.Mount("none", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""),
 		syscall.Mount("proc", "/proc", "proc", 0, ""),
 		box.Loopback(),
 		syscall.Sethostname([]byte("web-1")),
-		os.Mkdir(etc, 0o755),
-		syscall.Mount("tmpfs", etc, "tmpfs", 0, "size=64m"),
-		os.Mkdir(etc+"/upper", 0o755), os.Mkdir(etc+"/work", 0o755),
-		syscall.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+etc+"/upper,workdir="+etc+"/work"),
-		os.MkdirAll("/etc/fleetlens", 0o755),
+		os.Mkdir(over, 0o755),
+		syscall.Mount("tmpfs", over, "tmpfs", 0, "size=256m"),
 	)
+	for _, dir := range []string{"etc", "var"} { // what pages write there is this machine's alone
+		upper, work := filepath.Join(over, dir), filepath.Join(over, dir+".work")
+		err = errors.Join(err, os.Mkdir(upper, 0o755), os.Mkdir(work, 0o755),
+			syscall.Mount("overlay", "/"+dir, "overlay", 0, "lowerdir=/"+dir+",upperdir="+upper+",workdir="+work))
+	}
+	err = errors.Join(err, os.MkdirAll("/etc/fleetlens", 0o755))
 	if err != nil {
 		return err
 	}
