@@ -13,6 +13,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/missing"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 // offered returns the words that a shell would offer after a line.
@@ -111,10 +112,7 @@ func TestShellsCompleteWithTheirScripts(t *testing.T) {
 	c := newCLI(t)
 	c.node("web-1", "os")
 	c.node("web-22", "os")
-	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	dir := built.Programs(t)
 	for _, tt := range []struct{ shell, pkg, script string }{
 		// bash-completion's functions are part of what a person has; __get_comp_words_by_ref is all that the script needs of it.
 		{"bash", "bash", `source <(fleetlens completion bash)
@@ -129,7 +127,7 @@ __start_fleetlens; printf '%s\n' "${COMPREPLY[@]}"`},
 				return
 			}
 			cmd := exec.CommandContext(t.Context(), tt.shell, "-c", tt.script)
-			cmd.Env = append(os.Environ(), "PATH="+dir+string(filepath.ListSeparator)+os.Getenv("PATH"), "NATS_URL="+c.url, "HOME="+dir)
+			cmd.Env = append(os.Environ(), "PATH="+dir+string(filepath.ListSeparator)+os.Getenv("PATH"), "NATS_URL="+c.url, "HOME="+t.TempDir())
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), "web-1") || !strings.Contains(string(out), "web-22") {
 				t.Errorf("%v, offered:\n%s", err, out)

@@ -176,11 +176,7 @@ func targets(t *testing.T, p *protocol.Proposal) all.Targets {
 }
 
 func TestAGoServiceWithPprofIsProposedUntilItIsATarget(t *testing.T) {
-	program, err := goservice.Build(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := goservice.Start(t, program)
+	s := goservice.Start(t)
 	at := strings.TrimPrefix(s.URL, "http://")
 	f, asked := finder()
 	p := of(t, f, s.PID)

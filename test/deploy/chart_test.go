@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 const (
@@ -164,7 +166,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 
 // Each command line is checked by the program it is for, which reads its flags before it helps.
 func TestCommandLinesOfTheChartAreReal(t *testing.T) {
-	dir := programs(t)
+	dir := built.Programs(t)
 	list, _ := objects(t, rendered(t, "-f", allValues))
 	ran := map[string]bool{}
 	for _, o := range list {

@@ -20,37 +20,10 @@ var update = flag.Bool("update", false, "write what is made from something else 
 
 const repo = "../.."
 
-// bin is the folder of our programs while tests run.
-var bin string
-
 func TestMain(m *testing.M) {
 	pods.Play()
 	flag.Parse()
-	var err error
-	if bin, err = os.MkdirTemp("", "fleetlens-deploy-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(bin) // it is in a folder for what is temporary
-	os.Exit(code)
-}
-
-var build = sync.OnceValue(func() error {
-	cmd := exec.Command("go", "build", "-o", bin, "./cmd/...")
-	cmd.Dir = repo
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
-})
-
-// programs returns the folder of our programs.
-func programs(t *testing.T) string {
-	t.Helper()
-	if err := build(); err != nil {
-		t.Fatal(err)
-	}
-	return bin
+	os.Exit(m.Run())
 }
 
 // tools are the files of the Go tools that were asked for, which the first time builds.

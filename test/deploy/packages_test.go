@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 // packages has `make packages` build a version and returns their folder. What is packed are
@@ -22,7 +23,7 @@ func packages(t *testing.T, version, at string) string {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"fleetlens", "probe", "operator", "coordinator"} {
-		script := fmt.Sprintf("#!/bin/sh\np=%s; [ -x $p ] || p=%s; exec $p \"$@\"\n", filepath.Join(at, name), filepath.Join(programs(t), name))
+		script := fmt.Sprintf("#!/bin/sh\np=%s; [ -x $p ] || p=%s; exec $p \"$@\"\n", filepath.Join(at, name), filepath.Join(built.Programs(t), name))
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,7 @@ func TestDebianPackages(t *testing.T) {
 	if !missing.Debian(t, "dpkg", "dpkg") {
 		return
 	}
-	built := packages(t, "1.0.0", programs(t))
+	built := packages(t, "1.0.0", built.Programs(t))
 	d := debian{t, t.TempDir()}
 	for _, name := range []string{"var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"} {
 		if err := os.MkdirAll(filepath.Join(d.root, name), 0o755); err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 // kubectl stands for a cluster with two nodes: it keeps each Secret as a folder of files, as
@@ -50,7 +52,7 @@ func TestTheCommandsOfThePageMakeTheSecretsThatPodsMount(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-e", "-o", "pipefail", "-c", string(block[1]))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SECRETS="+secrets, "PATH="+tools+":"+programs(t)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "SECRETS="+secrets, "PATH="+tools+":"+built.Programs(t)+":"+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

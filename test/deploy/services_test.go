@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
@@ -130,9 +131,6 @@ func TestServicesOfThePackagesRunUnderSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(programs(t), 0o755); err != nil { // services have users of their own
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	script := filepath.Join(dir, "commands")
 	if err := os.WriteFile(script, []byte(commands), 0o644); err != nil {
@@ -145,7 +143,7 @@ func TestServicesOfThePackagesRunUnderSystemd(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", `echo $$ > "$0/cgroup.procs"; exec unshare "$@"`, group(t), "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--net", "--cgroup",
-		"bash", "-c", machine, "bash", root, packages(t, "1.0.0", "/opt/programs"), packages(t, "1.0.1", "/opt/programs"), programs(t), self, script)
+		"bash", "-c", machine, "bash", root, packages(t, "1.0.0", "/opt/programs"), packages(t, "1.0.1", "/opt/programs"), built.Programs(t), self, script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var said box.Output
 	has := func(text string) bool { return strings.Contains(said.String(), text) }

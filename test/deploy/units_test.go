@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 var execStart = regexp.MustCompile(`(?m)^ExecStart=/usr/bin/(\S+) ?(.*)$`)
@@ -20,7 +21,7 @@ func TestUnitsAreTakenAndHardened(t *testing.T) {
 	if err != nil || len(files) != 5 {
 		t.Fatalf("there are %d units, %v", len(files), err)
 	}
-	dir := programs(t)
+	dir := built.Programs(t)
 	for _, file := range files {
 		name := filepath.Base(file)
 		text, err := os.ReadFile(file)

@@ -21,6 +21,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 // The skill of docs/examples/skills goes all the way: read by a probe, announced,
@@ -46,7 +47,7 @@ func TestTheCustomSkillOfTheDocumentsFindsWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "checkout.yaml"), []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fleetlens := filepath.Join(programs(t), "fleetlens")
+	fleetlens := filepath.Join(built.Programs(t), "fleetlens")
 	cmd := exec.CommandContext(t.Context(), fleetlens, "investigate", "--local", "--json", "--custom-skills", dir, "--skill", "checkout", "payments are slow")
 	out, err := cmd.Output()
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 func TestTheFirstCommandGivesAnInsight(t *testing.T) {
-	dir := programs(t)
+	dir := built.Programs(t)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "fleetlens"), "investigate", "--local", "--json", "is this host healthy?")
 	out, err := cmd.Output()
 	if err != nil {

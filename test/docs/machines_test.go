@@ -18,6 +18,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/web"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 var configured = regexp.MustCompile("(?s)```json\n(.*?)```")
@@ -54,7 +55,7 @@ func TestTheServerOfTheDocumentAnswers(t *testing.T) {
 	if k := slices.Index(args, "--creds"); k > 0 { // the test's server asks for none
 		args = slices.Delete(args, k, k+2)
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs(t), servers[0].Command), args...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(built.Programs(t), servers[0].Command), args...)
 	s, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.CommandTransport{Command: cmd}, nil)
 	if err != nil {
 		t.Fatal(err)

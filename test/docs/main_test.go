@@ -6,9 +6,7 @@ package docs_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 )
 
@@ -21,9 +19,7 @@ func TestMain(m *testing.M) {
 	if told := os.Getenv(machineEnv); told != "" {
 		os.Exit(exitCode(machine(told)))
 	}
-	code := m.Run()
-	_ = os.RemoveAll(bin.dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // exitCode says what went wrong, and returns what a program ends with.
@@ -33,30 +29,4 @@ func exitCode(err error) int {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
-}
-
-// bin is where the programs are, built once.
-var bin struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
-// programs returns the folder of the built programs.
-func programs(t *testing.T) string {
-	t.Helper()
-	bin.once.Do(func() {
-		if bin.dir, bin.err = os.MkdirTemp("", "fleetlens-docs-"); bin.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", bin.dir, "./cmd/...")
-		cmd.Dir = repo
-		if out, err := cmd.CombinedOutput(); err != nil {
-			bin.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if bin.err != nil {
-		t.Fatal(bin.err)
-	}
-	return bin.dir
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/built"
 )
 
 // A block is what stands between two fences of a page, or in a comment that nobody
@@ -164,7 +165,7 @@ func TestEveryCommandOfThePagesRuns(t *testing.T) {
 	if !missing.Debian(t, "curl", "curl") || !missing.Debian(t, "openssl", "openssl") {
 		return
 	}
-	dir := programs(t)
+	dir := built.Programs(t)
 	ran := 0
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(filepath.Join(repo, page))

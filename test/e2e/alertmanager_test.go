@@ -16,6 +16,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/missing"
 	"github.com/fleetlens/fleetlens/internal/triage"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // freePort returns an address of this machine that nobody has.
@@ -50,7 +51,7 @@ func TestAStormOfAnAlertmanagerIsOneInvestigation(t *testing.T) {
 	ready(f.coordinator("--triage=true"), f.operator("op-1"), f.probe("web-1", tree(t, nil)))
 	gateway := f.start("fleetlens", "gateway", "gateway", "--alerts", door, "--config",
 		write("gateway.yaml", "sinks: {routes: {type: alertmanager, url: 'http://"+manager+"', when: {nothing_wrong: true}}}"))
-	eventually(t, "the gateway takes alerts", func() bool {
+	box.Eventually(t, "the gateway takes alerts", func() bool {
 		c, err := net.Dial("tcp", door)
 		if err == nil {
 			_ = c.Close()
@@ -81,7 +82,7 @@ receivers:
 		if err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the Alertmanager takes alerts", func() bool {
+		box.Eventually(t, "the Alertmanager takes alerts", func() bool {
 			r, err := http.Post("http://"+manager+"/api/v2/alerts", "application/json", bytes.NewReader(body))
 			if err != nil {
 				return false
@@ -109,9 +110,9 @@ receivers:
 
 	insights := follow(t, f.nc, "insights.>")
 	post(false)
-	found := decode[insight](t, next(t, insights, patience).Data)
-	eventually(t, "all alerts are in the stream", func() bool { return count("firing") == 500 })
-	eventually(t, "our own alert fires there", func() bool {
+	found := decode[insight](t, next(t, insights, box.Patience).Data)
+	box.Eventually(t, "all alerts are in the stream", func() bool { return count("firing") == 500 })
+	box.Eventually(t, "our own alert fires there", func() bool {
 		r, err := http.Get("http://" + manager + "/api/v2/alerts?filter=alertname%3DFleetlensInsight")
 		if err != nil {
 			return false
@@ -124,7 +125,7 @@ receivers:
 		return json.NewDecoder(r.Body).Decode(&list) == nil && len(list) == 1 && list[0].Labels["insight"] == found.ID && len(list[0].Routed) == 1
 	})
 	post(true)
-	eventually(t, "the group is over", func() bool {
+	box.Eventually(t, "the group is over", func() bool {
 		g := groups()
 		return len(g) == 1 && g[0].Resolved() && len(g[0].Firing) == 0
 	})
@@ -140,8 +141,8 @@ receivers:
 			t.Errorf("our own alert is in the stream: %+v", a)
 		}
 	}
-	gateway.interrupt()
-	if code := gateway.wait(); code != 0 {
+	gateway.Interrupt()
+	if code := gateway.Wait(); code != 0 {
 		t.Errorf("the gateway ended with %d", code)
 	}
 }

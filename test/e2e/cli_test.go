@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fleetlens/fleetlens/test/built"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // lines reads standard output that holds JSON and nothing else, one value a line.
@@ -153,7 +156,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	files["proc/net/unix"] = postgresSocket
 	web := tree(t, files)
 	ready(f.coordinator(), f.operator("op-1"), f.probe("web-1", web, "--label", "role=web"), f.probe("db-1", tree(t, map[string]string{"proc/net/unix": postgresSocket}), "--discover=false"))
-	following := start(t, "fleetlens insights --follow", program(t, "fleetlens"), "insights", "--follow", "--json", "--server", f.url)
+	following := start(t, "fleetlens insights --follow", built.Program(t, "cmd/fleetlens"), "insights", "--follow", "--json", "--server", f.url)
 	nodes := lines(t, cli("nodes", "--json"))
 	if len(nodes) != 2 || nodes[0]["node"] != "db-1" || nodes[1]["node"] != "web-1" || nodes[1]["state"] != "alive" {
 		t.Errorf("the nodes are %v", nodes)
@@ -163,7 +166,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	}
 	proposed := "looks like a PostgreSQL server: at /run/postgresql/.s.PGSQL.5432 (the name of the socket is PostgreSQL's, port 5432; its process belongs to somebody else); " +
 		`to watch it, add to the targets of the probe's configuration: postgres: {postgres: {dsn: "host=/run/postgresql port=5432 user=fleetlens dbname=postgres"}}` + "\n"
-	eventually(t, "the nodes with what stands out and what could be watched, a line each", func() bool {
+	box.Eventually(t, "the nodes with what stands out and what could be watched, a line each", func() bool {
 		a := cli("nodes")
 		rows := strings.Split(a.stdout, "\n")
 		if len(rows) != 3 || !strings.HasPrefix(rows[0], "db-1\thealthy\t") {
@@ -175,7 +178,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 	if n := lines(t, cli("nodes", "--json", "--label", "role=web")); n[0]["health"] != "critical" || n[0]["stands_out"] == nil {
 		t.Errorf("the critical node is %v", n)
 	}
-	eventually(t, "the proposals are in the JSON", func() bool {
+	box.Eventually(t, "the proposals are in the JSON", func() bool {
 		web := lines(t, cli("nodes", "--json", "--label", "role=web"))
 		list, _ := web[0]["proposals"].([]any)
 		return len(list) == 1 && list[0].(map[string]any)["kind"] == "postgres"
@@ -190,11 +193,11 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 	id := r.Insights[0].ID
-	eventually(t, "the follower shows the insight", func() bool { return strings.Contains(following.stdout.String(), id) })
-	if shown := lines(t, answer{stdout: following.stdout.String()}); len(shown) != 1 {
+	box.Eventually(t, "the follower shows the insight", func() bool { return strings.Contains(following.Stdout.String(), id) })
+	if shown := lines(t, answer{stdout: following.Stdout.String()}); len(shown) != 1 {
 		t.Errorf("the follower shows %v", shown)
 	}
-	following.kill()
+	following.Kill()
 	if list := lines(t, cli("insights", "--json")); len(list) != 1 || list[0]["id"] != id {
 		t.Errorf("the insights are %v", list)
 	}
@@ -363,19 +366,19 @@ func (f *fleet) eventsAreListed(cli func(args ...string) answer) {
 func TestEverythingInOneProcess(t *testing.T) {
 	t.Parallel()
 	dir := tree(t, memoryFault)
-	up := start(t, "fleetlens up", program(t, "fleetlens"), "up", "--json", "--port", "0", "--node", "web-1",
+	up := start(t, "fleetlens up", built.Program(t, "cmd/fleetlens"), "up", "--json", "--port", "0", "--node", "web-1",
 		"--proc", dir+"/proc", "--sys", dir+"/sys", "--root", dir)
-	eventually(t, "it says where it listens", func() bool { return strings.Contains(up.stdout.String(), "\n") })
+	box.Eventually(t, "it says where it listens", func() bool { return strings.Contains(up.Stdout.String(), "\n") })
 	url := decode[struct {
 		URL string `json:"url"`
-	}](t, []byte(up.stdout.String())).URL
+	}](t, []byte(up.Stdout.String())).URL
 	a := fleetlens(t, "investigate", "checkout is slow", "--json", "--server", url)
 	r := decode[result](t, []byte(a.stdout))
 	if a.code != 0 || r.State != "done" || len(r.Insights) != 1 || !slices.Equal(r.Insights[0].Nodes, []string{"web-1"}) {
 		t.Errorf("it ended with %d: %s", a.code, a.stdout)
 	}
-	up.interrupt()
-	if code := up.wait(); code != 0 {
+	up.Interrupt()
+	if code := up.Wait(); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
 }
@@ -383,15 +386,15 @@ func TestEverythingInOneProcess(t *testing.T) {
 func TestProgramsStopWhenTheyAreTold(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	processes := []*process{f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, nil))}
+	processes := []*box.Process{f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, nil))}
 	ready(processes...)
 	for _, p := range processes {
-		p.interrupt()
-		if code := p.wait(); code != 0 {
-			t.Errorf("%s ended with %d", p.name, code)
+		p.Interrupt()
+		if code := p.Wait(); code != 0 {
+			t.Errorf("%s ended with %d", p.Name, code)
 		}
-		if p.stdout.String() != "" {
-			t.Errorf("%s wrote %q to standard output", p.name, &p.stdout)
+		if p.Stdout.String() != "" {
+			t.Errorf("%s wrote %q to standard output", p.Name, &p.Stdout)
 		}
 	}
 }
@@ -416,9 +419,9 @@ func TestProgramsRefuseWrongSettings(t *testing.T) {
 		{"coordinator", []string{"--threshold", "os.sorcery=1:2"}, "sorcery"},
 	} {
 		t.Run(tt.program+" "+strings.Join(tt.args, " "), func(t *testing.T) {
-			p := start(t, tt.program, program(t, tt.program), append(tt.args, "--server", "nats://127.0.0.1:1")...)
-			if code := p.wait(); code != 2 || !strings.Contains(p.stderr.String(), tt.says) {
-				t.Errorf("it ended with %d: %s", code, &p.stderr)
+			p := start(t, tt.program, built.Program(t, "cmd/"+tt.program), append(tt.args, "--server", "nats://127.0.0.1:1")...)
+			if code := p.Wait(); code != 2 || !strings.Contains(p.Stderr.String(), tt.says) {
+				t.Errorf("it ended with %d: %s", code, &p.Stderr)
 			}
 		})
 	}

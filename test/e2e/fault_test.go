@@ -13,6 +13,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/fleetlens/fleetlens/test/built"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // misbehave uses up what its role says, says so, and holds it until its input ends.
@@ -103,7 +106,7 @@ func TestALocalInvestigationNamesTheProcessThatTakesTheMemory(t *testing.T) {
 	if free := total - hold; free < total/4 {
 		t.Fatalf("the largest process has nearly all of the machine's %.0f MiB: no larger one can be started", total)
 	}
-	pid, say := child(t, fmt.Sprintf("memory %d", int(hold)), &syscall.SysProcAttr{})
+	pid, say := box.Child(t, fmt.Sprintf("%s=memory %d", roleEnv, int(hold)), nil)
 	if say != "ready" {
 		t.Fatal(say)
 	}
@@ -136,11 +139,11 @@ func TestALocalInvestigationNamesTheFilesystemThatIsFull(t *testing.T) {
 		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	role := strings.Join([]string{"tmpfs " + program(t, "fleetlens"), "investigate", "--local", "--json", "why do writes fail?"}, "\n")
+	role := strings.Join([]string{"tmpfs " + built.Program(t, "cmd/fleetlens"), "investigate", "--local", "--json", "why do writes fail?"}, "\n")
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(cleanEnv(), roleEnv+"="+role, "FLEETLENS_E2E_MOUNT="+mount)
+	cmd.Env = append(box.CleanEnv(), roleEnv+"="+role, "FLEETLENS_E2E_MOUNT="+mount)
 	cmd.SysProcAttr = attr
-	var stderr output
+	var stderr box.Output
 	cmd.Stderr = &stderr
 	stdout, err := cmd.Output()
 	out, _ := strings.CutPrefix(string(stdout), "ready\n")

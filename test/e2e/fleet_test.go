@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
+	"github.com/fleetlens/fleetlens/test/built"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // A fleet is a NATS server and the processes of one test.
@@ -54,22 +56,22 @@ func (f *fleet) startNATS(port int) {
 	f.nats = s
 }
 
-func (f *fleet) start(what, name string, args ...string) *process {
+func (f *fleet) start(what, name string, args ...string) *box.Process {
 	f.t.Helper()
-	return start(f.t, name, program(f.t, what), append([]string{"--server", f.url}, args...)...)
+	return start(f.t, name, built.Program(f.t, "cmd/"+what), append([]string{"--server", f.url}, args...)...)
 }
 
 // The processes below are started together and waited for with ready.
 
-func (f *fleet) coordinator(args ...string) *process {
+func (f *fleet) coordinator(args ...string) *box.Process {
 	return f.start("coordinator", "coordinator", args...)
 }
 
-func (f *fleet) operator(name string, args ...string) *process {
+func (f *fleet) operator(name string, args ...string) *box.Process {
 	return f.start("operator", name, append([]string{"--name", name}, args...)...)
 }
 
-func (f *fleet) probe(node, tree string, args ...string) *process {
+func (f *fleet) probe(node, tree string, args ...string) *box.Process {
 	return f.start("probe", node, append([]string{
 		"--node", node, "--proc", filepath.Join(tree, "proc"), "--sys", filepath.Join(tree, "sys"), "--root", tree,
 		"--interval", "1s", "--heartbeat", "300ms",
@@ -77,16 +79,15 @@ func (f *fleet) probe(node, tree string, args ...string) *process {
 }
 
 // ready waits until the processes do their work.
-func ready(processes ...*process) {
+func ready(processes ...*box.Process) {
 	for _, p := range processes {
-		p.t.Helper()
-		switch filepath.Base(p.cmd.Path) {
+		switch filepath.Base(p.Cmd.Path) {
 		case "coordinator":
-			p.says("coordinator takes requests")
+			p.Says("coordinator takes requests")
 		case "operator":
-			p.says("operator serves")
+			p.Says("operator serves")
 		case "probe":
-			p.says("probe watches")
+			p.Says("probe watches")
 		}
 	}
 }

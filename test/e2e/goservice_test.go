@@ -7,16 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 	"github.com/fleetlens/fleetlens/test/goservice"
 )
 
 func TestAnInvestigationNamesTheFunctionOfAServiceThatLeaksGoroutines(t *testing.T) {
 	t.Parallel()
-	leaky, err := goservice.Build(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	service := goservice.Start(t, leaky)
+	service := goservice.Start(t)
 	service.Plant("load", 2)
 	service.Plant("goroutines", 80)
 
@@ -25,11 +22,11 @@ func TestAnInvestigationNamesTheFunctionOfAServiceThatLeaksGoroutines(t *testing
 	snapshots := follow(t, f.nc, "snapshots.shop-1.checkout.overload")
 	probe := f.probe("shop-1", tree(t, nil), "--config", config)
 	ready(f.coordinator(), f.operator("op-1"), probe)
-	eventually(t, "the probe has seen the goroutines grow", func() bool {
-		return strings.Contains(string(next(t, snapshots, patience).Data), "growing_place")
+	box.Eventually(t, "the probe has seen the goroutines grow", func() bool {
+		return strings.Contains(string(next(t, snapshots, box.Patience).Data), "growing_place")
 	})
 	for range 3 { // and gives the growth time to become worth a word
-		next(t, snapshots, patience)
+		next(t, snapshots, box.Patience)
 	}
 
 	r := request(t, f.nc, `{"reason":"checkout takes more and more memory"}`)

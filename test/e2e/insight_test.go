@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // A Java service holds 97 % of the memory of 16 GiB.
@@ -42,7 +44,7 @@ var diskFault = map[string]string{
 // watch a host with the fault.
 func fiveNodes(t *testing.T, fault map[string]string) *fleet {
 	f := newFleet(t)
-	processes := []*process{f.coordinator(), f.operator("op-1"), f.operator("op-2")}
+	processes := []*box.Process{f.coordinator(), f.operator("op-1"), f.operator("op-2")}
 	for node, replaced := range map[string]map[string]string{"web-1": nil, "web-2": fault, "web-3": nil, "db-1": fault, "db-2": nil} {
 		processes = append(processes, f.probe(node, tree(t, replaced)))
 	}
@@ -66,7 +68,7 @@ func TestOneInsightNamesTheTwoNodesWithTheFault(t *testing.T) {
 			if err := f.nc.Publish("investigate.request", []byte(`{"reason":"checkout is slow"}`)); err != nil {
 				t.Fatal(err)
 			}
-			m := next(t, live, patience)
+			m := next(t, live, box.Patience)
 			got := decode[insight](t, m.Data)
 			slices.Sort(got.Nodes)
 			if !slices.Equal(got.Nodes, []string{"db-1", "web-2"}) {
@@ -84,7 +86,7 @@ func TestOneInsightNamesTheTwoNodesWithTheFault(t *testing.T) {
 				t.Errorf("it came on %s", m.Subject)
 			}
 			checkFigures(t, got)
-			eventually(t, "the investigation finished", func() bool {
+			box.Eventually(t, "the investigation finished", func() bool {
 				return len(f.stored("FL_FINDINGS", "investigations."+got.InvestigationID+".finished")) == 1
 			})
 			// Whoever comes later reads the same from the stream, and no other.

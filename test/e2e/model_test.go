@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // A toolCall is one call in a model's answer.
@@ -166,7 +168,7 @@ func (g *gate) before(decide func(turn) []toolCall) func(turn) []toolCall {
 // await waits until somebody stands at the gate.
 func (g *gate) await(t *testing.T) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("the model is asked for step %d", g.step), func() bool {
+	box.Eventually(t, fmt.Sprintf("the model is asked for step %d", g.step), func() bool {
 		select {
 		case <-g.arrived:
 			return true

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 func TestADeadNodeIsLookedIntoByItsLastSnapshot(t *testing.T) {
@@ -16,9 +18,9 @@ func TestADeadNodeIsLookedIntoByItsLastSnapshot(t *testing.T) {
 	f := newFleet(t)
 	dead := f.probe("db-1", tree(t, memoryFault))
 	ready(f.coordinator(), f.operator("op-1"), f.probe("web-1", tree(t, nil)), dead)
-	eventually(t, "db-1 has published", func() bool { return len(f.stored("FL_SNAPSHOTS", "snapshots.db-1.host.os")) > 0 })
-	dead.kill()
-	eventually(t, "db-1 is silent", func() bool {
+	box.Eventually(t, "db-1 has published", func() bool { return len(f.stored("FL_SNAPSHOTS", "snapshots.db-1.host.os")) > 0 })
+	dead.Kill()
+	box.Eventually(t, "db-1 is silent", func() bool {
 		a := fleetlens(t, "nodes", "--json", "--server", f.url)
 		return strings.Contains(a.stdout, `"silent"`)
 	})
@@ -48,7 +50,7 @@ func TestNATSAwayInTheMiddleOfAnInvestigationLosesNothing(t *testing.T) {
 	g.await(t)
 
 	f.nats.Stop()
-	probe.says("NATS is away")
+	probe.Says("NATS is away")
 	away := time.Now()
 	close(g.open) // the model answers while NATS is away
 	wait := time.NewTimer(2500 * time.Millisecond)
@@ -78,7 +80,7 @@ func TestNATSAwayInTheMiddleOfAnInvestigationLosesNothing(t *testing.T) {
 	}
 	f.checkOnce(r.InvestigationID)
 	// What the probe saw meanwhile has come.
-	eventually(t, "the snapshots of the time without NATS are stored", func() bool {
+	box.Eventually(t, "the snapshots of the time without NATS are stored", func() bool {
 		for _, s := range decodeAll[struct {
 			At time.Time `json:"captured_at"`
 		}](t, f.stored("FL_SNAPSHOTS", "snapshots.web-1.host.os")) {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/missing"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // Capabilities of the unit in deploy/systemd, by their numbers (linux/capability.h).
@@ -37,24 +39,11 @@ func (f *fleet) runAs(node string, uid uint32, capabilities ...uintptr) {
 		f.t.Fatal(err)
 	}
 	copied := filepath.Join(dir, "probe")
-	copyProgram(f.t, copied, program(f.t, "probe"))
-	var said output
+	copyProgram(f.t, copied, built.Program(f.t, "cmd/probe"))
 	c := exec.Command(copied, "--server", f.url, "--node", node, "--interval", "1s", "--http", "")
-	c.Env, c.Dir, c.Stderr = cleanEnv(), dir, &said
-	c.SysProcAttr = &syscall.SysProcAttr{
-		Credential: &syscall.Credential{Uid: uid, Gid: uid}, AmbientCaps: capabilities, Setpgid: true, Pdeathsig: syscall.SIGKILL,
-	}
-	if err := c.Start(); err != nil {
-		f.t.Fatal(err)
-	}
-	f.t.Cleanup(func() {
-		_ = c.Process.Kill()
-		_ = c.Wait()
-		if f.t.Failed() {
-			f.t.Logf("%s:\n%s", node, tail(&said))
-		}
-	})
-	eventually(f.t, node+" watches", func() bool { return strings.Contains(said.String(), "probe watches") })
+	c.Env, c.Dir = box.CleanEnv(), dir
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}, AmbientCaps: capabilities}
+	box.Start(f.t, node, c).Says("probe watches")
 }
 
 func copyProgram(t *testing.T, to, from string) {

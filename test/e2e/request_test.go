@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 func TestGarbageIsSetAsideAndTheCoordinatorGoesOn(t *testing.T) {
@@ -42,7 +44,7 @@ func TestGarbageIsSetAsideAndTheCoordinatorGoesOn(t *testing.T) {
 			if err := f.nc.Publish("investigate.request", []byte(tt.body)); err != nil {
 				t.Fatal(err)
 			}
-			got := decode[deadLetter](t, next(t, letters, patience).Data)
+			got := decode[deadLetter](t, next(t, letters, box.Patience).Data)
 			if got.Subject != "investigate.request" || got.Stream != "FL_REQUESTS" || !strings.Contains(got.Reason, tt.reason) {
 				t.Errorf("the dead letter is %.300s: %q, want %q in it", got.Subject, got.Reason, tt.reason)
 			}
@@ -52,7 +54,7 @@ func TestGarbageIsSetAsideAndTheCoordinatorGoesOn(t *testing.T) {
 
 			// The same, by a client that waits for the answer.
 			asked := time.Now()
-			m, err := f.nc.Request("investigate.run", []byte(tt.body), patience)
+			m, err := f.nc.Request("investigate.run", []byte(tt.body), box.Patience)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,11 +82,11 @@ func TestGarbageIsSetAsideAndTheCoordinatorGoesOn(t *testing.T) {
 		})
 	}
 	select {
-	case <-coordinator.ended:
+	case <-coordinator.Ended:
 		t.Error("the coordinator ended")
 	default:
 	}
-	eventually(t, "no request is left", func() bool { return f.count("FL_REQUESTS") == 0 })
+	box.Eventually(t, "no request is left", func() bool { return f.count("FL_REQUESTS") == 0 })
 }
 
 func TestAProgramAsksAndIsAnswered(t *testing.T) {
@@ -129,7 +131,7 @@ func TestAProgramAsksAndIsAnswered(t *testing.T) {
 		{"cancel of an unknown one", "investigate.cancel", `{"id":"nobody"}`, "404", "nobody"},
 		{"cancel of one that has ended", "investigate.cancel", `{"id":"ticket-7"}`, "409", "done"},
 	} {
-		m, err := f.nc.Request(tt.subject, []byte(tt.body), patience)
+		m, err := f.nc.Request(tt.subject, []byte(tt.body), box.Patience)
 		if err != nil || m.Header.Get("Nats-Service-Error-Code") != tt.code || !strings.Contains(m.Header.Get("Nats-Service-Error"), tt.says) {
 			t.Errorf("%s: %v %v", tt.name, m, err)
 		}
@@ -164,7 +166,7 @@ func TestARequestWithoutWorkersFailsAndSaysSo(t *testing.T) {
 }
 
 // hanging starts a fleet whose operator waits for its model.
-func hanging(t *testing.T) (f *fleet, g *gate, operator *process) {
+func hanging(t *testing.T) (f *fleet, g *gate, operator *box.Process) {
 	f = newFleet(t)
 	g = newGate(1)
 	model := newModel(t, g.before(diligent))
@@ -185,7 +187,7 @@ func TestACancelEndsTheInvestigationAndItsOperators(t *testing.T) {
 	g.await(t)
 	cancelled := time.Now()
 	ask(t, f.nc, "investigate.cancel", `{"id":"ticket-8","reason":"never mind"}`)
-	r := decode[result](t, next(t, answers, patience).Data)
+	r := decode[result](t, next(t, answers, box.Patience).Data)
 	if r.State != "cancelled" || len(r.Insights) != 0 {
 		t.Errorf("got %+v", r)
 	}
@@ -193,14 +195,14 @@ func TestACancelEndsTheInvestigationAndItsOperators(t *testing.T) {
 		t.Errorf("it took %s", d)
 	}
 	var ends []completion
-	eventually(t, "the operator's run ended", func() bool {
+	box.Eventually(t, "the operator's run ended", func() bool {
 		ends = decodeAll[completion](t, f.stored("FL_FINDINGS", "operator.completion.*.ticket-8"))
 		return len(ends) > 0
 	})
 	if len(ends) != 1 || ends[0].Outcome != "cancelled" {
 		t.Errorf("it ended %+v", ends)
 	}
-	eventually(t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
+	box.Eventually(t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
 	if n := f.count("FL_INSIGHTS"); n != 0 {
 		t.Errorf("%d insights", n)
 	}
@@ -219,14 +221,14 @@ func TestTheDeadlineIsKeptWhileTheModelHangs(t *testing.T) {
 		t.Errorf("it was answered after %s", d)
 	}
 	var ends []completion
-	eventually(t, "the operator's run ended", func() bool {
+	box.Eventually(t, "the operator's run ended", func() bool {
 		ends = decodeAll[completion](t, f.stored("FL_FINDINGS", fmt.Sprintf("operator.completion.*.%s", r.InvestigationID)))
 		return len(ends) > 0
 	})
 	if len(ends) != 1 || ends[0].Outcome != "deadline" && ends[0].Outcome != "cancelled" {
 		t.Errorf("the operator's run ended %+v", ends)
 	}
-	eventually(t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
+	box.Eventually(t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
 }
 
 func TestNoInvestigationWaitsLongerThanItsOperators(t *testing.T) {
@@ -240,7 +242,7 @@ func TestNoInvestigationWaitsLongerThanItsOperators(t *testing.T) {
 		if err := f.nc.Publish("investigate.request", fmt.Appendf(nil, `{"reason":"request %d"}`, i)); err != nil {
 			t.Fatal(err)
 		}
-		r := decode[result](t, next(t, finished, 2*patience).Data)
+		r := decode[result](t, next(t, finished, 2*box.Patience).Data)
 		if d := r.EndedAt.Sub(r.StartedAt); r.State != "done" || d > 10*time.Second {
 			t.Fatalf("request %d took %s and ended as %s: %s", i, d, r.State, r.Error)
 		}

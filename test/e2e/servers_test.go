@@ -19,6 +19,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/kubetest"
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // looksInto starts a fleet whose probe looks into a target of the configuration file.
@@ -64,7 +65,7 @@ func TestAnInvestigationNamesTheConsumerThatIsStuck(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(box.Patience) {
 		t.Fatal("the server does not start")
 	}
 	nc, err := nats.Connect(s.ClientURL())
@@ -125,7 +126,7 @@ func TestAnInvestigationNamesTheTargetThatIsDown(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	f := looksInto(t, fmt.Sprintf("  prometheus:\n    metrics: {url: http://%s}\n", at))
-	eventually(t, "Prometheus scrapes", func() bool {
+	box.Eventually(t, "Prometheus scrapes", func() bool {
 		resp, err := http.Get("http://" + at + "/api/v1/targets")
 		if err != nil {
 			return false
@@ -143,7 +144,7 @@ func TestAnInvestigationNamesThePodThatCrashesAndTheRolloutBefore(t *testing.T) 
 	t.Parallel()
 	s := kubetest.New(t, "crashloop")
 	f := looksInto(t, fmt.Sprintf("  kubernetes:\n    prod: {kubeconfig: %q}\n", s.Kubeconfig(t)))
-	eventually(t, "the rollout is a change", func() bool {
+	box.Eventually(t, "the rollout is a change", func() bool {
 		for _, m := range f.stored("FL_EVENTS", "changes.node-1.probe") {
 			if strings.Contains(string(m.Data()), "shop/checkout was rolled out: image") {
 				return true

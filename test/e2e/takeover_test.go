@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // ackWait is short here, so that a takeover is.
@@ -31,7 +33,7 @@ func (f *fleet) checkOnce(id string) {
 	if n := len(f.stored("FL_FINDINGS", "investigations."+id+".finished")); n != 1 {
 		f.t.Errorf("it finished %d times", n)
 	}
-	eventually(f.t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
+	box.Eventually(f.t, "no task and no request is left", func() bool { return f.count("FL_WORK") == 0 && f.count("FL_REQUESTS") == 0 })
 }
 
 // begin asks for an investigation and returns where its result comes.
@@ -57,8 +59,8 @@ func await(t *testing.T, results <-chan result) result {
 	select {
 	case r := <-results:
 		return r
-	case <-time.After(patience):
-		t.Fatalf("no result within %s", patience)
+	case <-time.After(box.Patience):
+		t.Fatalf("no result within %s", box.Patience)
 		return result{}
 	}
 }
@@ -85,7 +87,7 @@ func TestAnotherOperatorEndsTheRunOfOneThatWasKilled(t *testing.T) {
 			g.await(t)
 			second := f.operator("second", "--config", model.config(t))
 			ready(second)
-			first.kill()
+			first.Kill()
 			g.await(t) // the second one asks again for the answer that was in flight
 			close(g.open)
 			r := await(t, results)
@@ -118,7 +120,7 @@ func TestAnOperatorThatWasFrozenLeavesTheRunToItsSuccessor(t *testing.T) {
 	g.await(t)
 	second := f.operator("second", "--config", model.config(t))
 	ready(second)
-	first.signal(syscall.SIGSTOP)
+	first.Signal(syscall.SIGSTOP)
 	g.await(t)
 	close(g.open) // both get the answer, the frozen one finds it when it thaws
 	r := await(t, results)
@@ -126,11 +128,11 @@ func TestAnOperatorThatWasFrozenLeavesTheRunToItsSuccessor(t *testing.T) {
 		t.Fatalf("got %+v", r)
 	}
 	f.checkOnce(r.InvestigationID)
-	first.signal(syscall.SIGCONT)
-	first.says("another worker has it")
+	first.Signal(syscall.SIGCONT)
+	first.Says("another worker has it")
 	f.checkOnce(r.InvestigationID)
 	// It has lost the run, not its place: it takes the next task.
-	second.kill()
+	second.Kill()
 	if r := request(t, f.nc, `{"reason":"and now?"}`); r.State != "done" {
 		t.Errorf("got %+v", r)
 	}
@@ -146,13 +148,13 @@ func TestAnotherCoordinatorEndsTheInvestigationOfOneThatWasKilled(t *testing.T) 
 	ready(first, f.operator("op-1", "--config", model.config(t)), f.probe("web-1", tree(t, memoryFault)))
 	answers := make(chan []byte, 1)
 	go func() {
-		if m, err := f.nc.Request("investigate.run", []byte(`{"reason":"checkout is slow","skills":["os"]}`), patience); err == nil {
+		if m, err := f.nc.Request("investigate.run", []byte(`{"reason":"checkout is slow","skills":["os"]}`), box.Patience); err == nil {
 			answers <- m.Data
 		}
 		close(answers)
 	}()
 	g.await(t)
-	first.kill()
+	first.Kill()
 	ready(f.coordinator("--name", "second"))
 	close(g.open)
 	r := decode[result](t, <-answers)

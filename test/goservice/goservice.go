@@ -8,21 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// Build builds the service into a folder and returns its path.
-func Build(folder string) (string, error) {
-	program := filepath.Join(folder, "leaky")
-	cmd := exec.Command("go", "build", "-o", program, "github.com/fleetlens/fleetlens/test/goservice/leaky")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the service: %w\n%s", err, out)
-	}
-	return program, nil
-}
+	"github.com/fleetlens/fleetlens/test/built"
+)
 
 // A Service is the running program.
 type Service struct {
@@ -33,9 +24,9 @@ type Service struct {
 
 // Start runs the program until the test ends. Without -procs it has one processor,
 // so that its faults leave the others to whatever else is tested.
-func Start(t testing.TB, program string, args ...string) *Service {
+func Start(t testing.TB, args ...string) *Service {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(built.Program(t, "test/goservice/leaky"), args...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,6 @@ package goservice_test
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,25 +12,6 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills/all"
 	"github.com/fleetlens/fleetlens/test/goservice"
 )
-
-// leaky is the path of the service's program.
-var leaky string
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "fleetlens-goservice-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	if leaky, err = goservice.Build(folder); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
 
 // A watched service has all skills on it.
 type watched struct {
@@ -45,7 +24,7 @@ type watched struct {
 // watch starts a service and opens every skill's source of it.
 func watch(t *testing.T, c gopprof.Config, args ...string) *watched {
 	t.Helper()
-	s := goservice.Start(t, leaky, args...)
+	s := goservice.Start(t, args...)
 	c.URL, c.Cache = s.URL, 10*time.Millisecond
 	w := look(t, c)
 	w.Service = s

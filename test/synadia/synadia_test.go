@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fleetlens/fleetlens/internal/missing"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
@@ -42,9 +43,8 @@ func TestTheProtocolsOwnClientAsksAFleet(t *testing.T) {
 	check := filepath.Join(dir, "check.mjs")
 	run("go", "tool", "-modfile=tools.mod", "esbuild", "test/synadia/check.ts", "--bundle", "--platform=node", "--format=esm", "--log-level=warning",
 		"--banner:js=import{createRequire}from'module';const require=createRequire(import.meta.url);", "--outfile="+check)
-	run("go", "build", "-o", filepath.Join(dir, "fleetlens"), "./cmd/fleetlens")
 
-	up := box.Start(t, "fleetlens up", exec.Command(filepath.Join(dir, "fleetlens"), "up", "--node", "web-1", "--http", "", "--ui", "", "--alerts", ""))
+	up := box.Start(t, "fleetlens up", exec.Command(built.Program(t, "cmd/fleetlens"), "up", "--node", "web-1", "--http", "", "--ui", "", "--alerts", ""))
 	url := ""
 	box.Eventually(t, "fleetlens is up", func() bool {
 		url = address.FindString(up.Stdout.String() + up.Stderr.String())

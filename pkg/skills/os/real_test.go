@@ -3,14 +3,12 @@
 package hostos_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -23,6 +21,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	hostos "github.com/fleetlens/fleetlens/pkg/skills/os"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // childEnv tells the test program that it is a process for the tests to find.
@@ -83,39 +82,6 @@ func processorTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// child starts this program to misbehave and returns its pid once it does. say
-// is what it wrote first. The child ends with the test.
-func child(t *testing.T, what string, attr *syscall.SysProcAttr) (pid int, say string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childEnv+"="+what)
-	cmd.SysProcAttr = attr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, "cannot: " + err.Error()
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	say, err = bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the child %q ended: %v", what, err)
-	}
-	return cmd.Process.Pid, strings.TrimSpace(say)
 }
 
 type row struct {
@@ -220,7 +186,7 @@ func TestARealProcessIsFound(t *testing.T) {
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			s := hostos.Skill(host.New(host.Config{}))
-			pid, say := child(t, tt.what, nil)
+			pid, say := box.Child(t, childEnv+"="+tt.what, nil)
 			if say != "ready" {
 				t.Fatal(say)
 			}
@@ -239,7 +205,7 @@ func TestARealProcessThatKeepsACoreBusyIsFound(t *testing.T) {
 	s := hostos.Skill(host.New(host.Config{}))
 	snapshot(t, s)
 	began := time.Now()
-	pid, say := child(t, "cpu", nil) // ready after 1.5 s of processor time
+	pid, say := box.Child(t, childEnv+"="+"cpu", nil) // ready after 1.5 s of processor time
 	if say != "ready" {
 		t.Fatal(say)
 	}
@@ -292,7 +258,7 @@ func TestARealTmpfsThatIsNearlyFullIsFound(t *testing.T) {
 		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	_, say := child(t, "tmpfs", attr)
+	_, say := box.Child(t, childEnv+"="+"tmpfs", attr)
 	if why, ok := strings.CutPrefix(say, "cannot: "); ok {
 		missing.Component(t, "a real full tmpfs", "this machine does not let a test mount one: "+why)
 		return

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/missing"
 	"github.com/fleetlens/fleetlens/pkg/skills"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // growing has a connection that nobody reads and a listener that nobody accepts at,
@@ -126,7 +127,7 @@ func TestOfAnotherMachinesTreeNetlinkIsNotAsked(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	before := listenersOfFirst(t)
-	_, say := child(t, "foreign", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID})
+	_, say := box.Child(t, childEnv+"="+"foreign", &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID})
 	var sc scene
 	if why, found := strings.CutPrefix(say, "cannot: "); found {
 		missing.Component(t, "the tree of another machine", why)

@@ -3,7 +3,6 @@
 package ports_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +23,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/skills"
 	"github.com/fleetlens/fleetlens/pkg/skills/ports"
 	"github.com/fleetlens/fleetlens/pkg/skills/skilltest"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // childEnv tells the test program that it is a process for the tests to find.
@@ -72,7 +72,7 @@ func misbehave(what string) error {
 		if err := becomeNobody(); err != nil {
 			return err
 		}
-	} else if err := loopback(); err != nil {
+	} else if err := box.Loopback(); err != nil {
 		return fmt.Errorf("bring the loopback up: %w", err)
 	}
 	s := ports.Skill(host.New(host.Config{}))
@@ -145,21 +145,6 @@ func openMany() error {
 
 // kept are files that nothing must close before the process ends.
 var kept []*os.File
-
-// loopback brings the loopback interface of a new network namespace up.
-func loopback() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	req, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	req.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, req)
-}
 
 // fillQueue listens with a backlog of 1 and lets two connect, which is as many
 // as the kernel takes in. A third is dropped without a word.
@@ -246,39 +231,6 @@ func mixture() ([]io.Closer, error) {
 	return hold, nil
 }
 
-// child starts this program to misbehave and returns the first line it writes.
-// It ends with the test.
-func child(t *testing.T, what string, attr *syscall.SysProcAttr) (pid int, say string) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childEnv+"="+what)
-	cmd.SysProcAttr = attr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, "cannot: " + err.Error()
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-	})
-	say, err = bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the child %q ended: %v", what, err)
-	}
-	return cmd.Process.Pid, strings.TrimSpace(say)
-}
-
 // stage plays a scene in a network of its own; ok is false where this machine
 // does not let a test make one.
 func stage(t *testing.T, what string) (sc scene, ok bool) {
@@ -289,7 +241,7 @@ func stage(t *testing.T, what string) (sc scene, ok bool) {
 		attr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
 	}
-	_, say := child(t, what, attr)
+	_, say := box.Child(t, childEnv+"="+what, attr)
 	if why, ok := strings.CutPrefix(say, "cannot: "); ok {
 		missing.Component(t, "a real "+what, "this machine does not let a test make a network namespace: "+why)
 		return sc, false
@@ -341,7 +293,7 @@ func TestTheRealHostKeepsThePromises(t *testing.T) {
 }
 
 func TestWithoutPrivilegeItSaysWhatIsHiddenAndHowToGrantIt(t *testing.T) {
-	_, say := child(t, "unprivileged", nil)
+	_, say := box.Child(t, childEnv+"="+"unprivileged", nil)
 	if why, ok := strings.CutPrefix(say, "cannot: "); ok {
 		missing.Component(t, "a process that may not be looked at", why)
 		return
@@ -423,7 +375,7 @@ func TestRealSocketsOfBothFamiliesAreFound(t *testing.T) {
 }
 
 func TestARealProcessWithManyDescriptorsIsFound(t *testing.T) {
-	pid, say := child(t, "fds", nil)
+	pid, say := box.Child(t, childEnv+"="+"fds", nil)
 	if say != "ready" {
 		t.Fatal(say)
 	}

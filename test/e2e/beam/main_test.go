@@ -4,10 +4,7 @@ package beam
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -16,22 +13,9 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
-
-var programs string
-
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	var err error
-	if programs, err = os.MkdirTemp("", "fleetlens-beam-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(programs) }()
-	return m.Run()
-}
 
 // A fleet is NATS, a coordinator and an operator, for all incidents, and what the probes
 // have published.
@@ -45,11 +29,6 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	cmd := exec.Command("go", "build", "-o", programs, "./cmd/...")
-	cmd.Dir = "../../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the programs: %v\n%s", err, out)
-	}
 	server, err := natsd.Start(natsd.Options{StoreDir: t.TempDir(), Host: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +51,7 @@ func newFleet(t *testing.T) *fleet {
 // start runs one of our programs until the test ends, and waits until it is ready.
 func (f *fleet) start(t *testing.T, program, ready string, args ...string) {
 	t.Helper()
-	p := box.Start(t, program, exec.Command(filepath.Join(programs, program), append([]string{"--server", f.url, "--http", ""}, args...)...))
+	p := box.Start(t, program, exec.Command(built.Program(t, "cmd/"+program), append([]string{"--server", f.url, "--http", ""}, args...)...))
 	p.Says(ready)
 }
 
@@ -108,7 +87,7 @@ func (f *fleet) investigate(t *testing.T, node, reason string) (r protocol.Resul
 	for _, s := range asked {
 		args = append(args, "--skill", s)
 	}
-	p := box.Start(t, "fleetlens", exec.Command(filepath.Join(programs, "fleetlens"), args...))
+	p := box.Start(t, "fleetlens", exec.Command(built.Program(t, "cmd/fleetlens"), args...))
 	<-p.Ended
 	raw = p.Stdout.String()
 	if err := json.Unmarshal([]byte(raw), &r); err != nil {

@@ -62,7 +62,7 @@ func (o *Output) String() string {
 // A Process is a program that runs.
 type Process struct {
 	t              testing.TB
-	name           string
+	Name           string
 	Cmd            *exec.Cmd
 	Stdout, Stderr Output
 	Ended          chan struct{}
@@ -71,7 +71,7 @@ type Process struct {
 // Start runs a program until the test ends; what it wrote is shown when the test fails.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
-	p := &Process{t: t, name: name, Cmd: cmd, Ended: make(chan struct{})}
+	p := &Process{t: t, Name: name, Cmd: cmd, Ended: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.Stdout, &p.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	if cmd.Env == nil {
@@ -116,6 +116,17 @@ func CleanEnv() []string {
 	return append(env, "NO_COLOR=1")
 }
 
+// Signal sends a signal to the process and all it started; to none where it has ended.
+func (p *Process) Signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := syscall.Kill(-p.Cmd.Process.Pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+		p.t.Errorf("signal %v to %s: %v", s, p.Name, err)
+	}
+}
+
+// Interrupt tells the process to stop, as a terminal does.
+func (p *Process) Interrupt() { p.Signal(syscall.SIGINT) }
+
 // Kill ends the process and all it started, if it still runs, and waits for its end.
 func (p *Process) Kill() {
 	select {
@@ -123,22 +134,31 @@ func (p *Process) Kill() {
 		return
 	default:
 	}
-	if err := syscall.Kill(-p.Cmd.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		p.t.Errorf("kill %s: %v", p.name, err)
-	}
+	p.Signal(syscall.SIGKILL)
 	<-p.Ended
+}
+
+// Wait waits for the end of the process and returns its exit code.
+func (p *Process) Wait() int {
+	p.t.Helper()
+	select {
+	case <-p.Ended:
+	case <-time.After(2 * Patience):
+		p.t.Fatalf("%s did not end", p.Name)
+	}
+	return p.Cmd.ProcessState.ExitCode()
 }
 
 // Says waits until the process has written a text to its standard error.
 func (p *Process) Says(text string) {
 	p.t.Helper()
-	Eventually(p.t, p.name+" says "+text, func() bool {
+	Eventually(p.t, p.Name+" says "+text, func() bool {
 		if strings.Contains(p.Stderr.String(), text) {
 			return true
 		}
 		select {
 		case <-p.Ended:
-			p.t.Fatalf("%s ended before it said %q", p.name, text)
+			p.t.Fatalf("%s ended before it said %q", p.Name, text)
 		default:
 		}
 		return false

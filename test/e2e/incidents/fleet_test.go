@@ -15,6 +15,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
@@ -54,7 +55,7 @@ func newFleet(t *testing.T) *fleet {
 		t.Fatal(err)
 	}
 	run := func(name string, args ...string) *box.Process {
-		return box.Start(t, name, exec.Command(program(t, name), append([]string{"--server", f.url, "--http", ""}, args...)...))
+		return box.Start(t, name, exec.Command(built.Program(t, "cmd/"+name), append([]string{"--server", f.url, "--http", ""}, args...)...))
 	}
 	coordinator, operator := run("coordinator", thresholds...), run("operator", append(thresholds, "--name", "op-1")...)
 	coordinator.Says("coordinator takes requests")
@@ -119,10 +120,10 @@ func (f *fleet) probe(t *testing.T, node string, s *scene) {
 	}
 	args := append([]string{"--node", node, "--interval", "1s", "--heartbeat", "300ms", "--http", "", "--config", config}, s.args...)
 	if s.box != nil {
-		s.box.Probe(t, f.url, program(t, "probe"), args)
+		s.box.Probe(t, f.url, built.Program(t, "cmd/probe"), args)
 		return
 	}
-	p := box.Start(t, "probe "+node, exec.Command(program(t, "probe"), append(args, "--server", f.url)...))
+	p := box.Start(t, "probe "+node, exec.Command(built.Program(t, "cmd/probe"), append(args, "--server", f.url)...))
 	p.Says("probe watches")
 }
 
@@ -133,7 +134,7 @@ func (f *fleet) investigate(t *testing.T, node, reason string, skills []string) 
 	for _, s := range skills {
 		args = append(args, "--skill", s)
 	}
-	p := box.Start(t, "fleetlens", exec.Command(program(t, "fleetlens"), args...))
+	p := box.Start(t, "fleetlens", exec.Command(built.Program(t, "cmd/fleetlens"), args...))
 	<-p.Ended
 	if err := json.Unmarshal([]byte(p.Stdout.String()), &r); err != nil {
 		t.Fatalf("fleetlens investigate ended with %d: %v\n%s\n%s", p.Cmd.ProcessState.ExitCode(), err, &p.Stdout, &p.Stderr)

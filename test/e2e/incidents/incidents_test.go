@@ -152,9 +152,6 @@ var lanes = map[string][]incident{
 }
 
 func TestIncidents(t *testing.T) {
-	if err := build(); err != nil {
-		t.Fatal(err)
-	}
 	f := newFleet(t)
 	var mu sync.Mutex
 	var table []outcome

@@ -24,7 +24,7 @@ type planted struct {
 // serving returns how an incident of a Go service is planted.
 func serving(faults []planted, until func(*fleet, string) bool, cause ...string) func(*testing.T) *scene {
 	return func(t *testing.T) *scene {
-		s := goservice.Start(t, filepath.Join(tempDir, "leaky"))
+		s := goservice.Start(t)
 		for _, f := range faults {
 			s.Plant(f.fault, f.n)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/pod"
 )
 
@@ -55,7 +56,7 @@ func compose(t *testing.T, env map[string]string) map[string]service {
 // may be replaced by others.
 func (s service) pod(t *testing.T, name string, replaced map[string]string) started {
 	t.Helper()
-	p := pod.Pod{Name: name, Programs: programs(t), Command: s.Command, Writable: s.Tmpfs, User: 65532}
+	p := pod.Pod{Name: name, Programs: built.Programs(t), Command: s.Command, Writable: s.Tmpfs, User: 65532}
 	if strings.HasPrefix(s.Image, "nats:") { // its entry point is the server, and its user root
 		p.Command, p.User = append([]string{"nats-server"}, s.Command...), 0
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 	"github.com/fleetlens/fleetlens/test/e2e/pod"
 )
@@ -31,37 +32,7 @@ const repo = "../../.."
 
 func TestMain(m *testing.M) {
 	pod.Play()
-	code := m.Run()
-	_ = os.RemoveAll(bin.dir)
-	os.Exit(code)
-}
-
-var bin struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
-// programs returns the folder of our programs.
-func programs(t *testing.T) string {
-	t.Helper()
-	bin.once.Do(func() {
-		if bin.dir, bin.err = os.MkdirTemp("", "fleetlens-manifests-"); bin.err != nil {
-			return
-		}
-		if bin.err = os.Chmod(bin.dir, 0o755); bin.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", bin.dir, "./cmd/...")
-		cmd.Dir = repo
-		if out, err := cmd.CombinedOutput(); err != nil {
-			bin.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if bin.err != nil {
-		t.Fatal(bin.err)
-	}
-	return bin.dir
+	os.Exit(m.Run())
 }
 
 // started is a pod with where it says that it is ready: at a path of a port, or, with
@@ -350,7 +321,7 @@ func folderOf(t *testing.T, user int, files map[string]string) string {
 // creds runs `fleetlens creds`.
 func creds(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs(t), "fleetlens"), append([]string{"creds", "--dir", dir}, args...)...)
+	cmd := exec.CommandContext(t.Context(), built.Program(t, "cmd/fleetlens"), append([]string{"creds", "--dir", dir}, args...)...)
 	cmd.Env = box.CleanEnv()
 	var errs strings.Builder
 	cmd.Stderr = &errs

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/pod"
 )
 
@@ -157,7 +158,7 @@ func (c *cluster) pod(o object, name, node, folder string) started {
 	c.t.Helper()
 	spec := o.Spec.Template.Spec
 	ct := spec.Containers[0]
-	p := pod.Pod{Name: name, Programs: programs(c.t), Command: append(ct.Command, ct.Args...), User: spec.SecurityContext.RunAsUser}
+	p := pod.Pod{Name: name, Programs: built.Programs(c.t), Command: append(ct.Command, ct.Args...), User: spec.SecurityContext.RunAsUser}
 	env := map[string]string{}
 	for _, e := range ct.Env {
 		value := e.Value

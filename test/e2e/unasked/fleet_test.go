@@ -18,35 +18,14 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus/natsd"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/test/built"
 	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
-var programs string
-
 func TestMain(m *testing.M) {
 	box.Play(act)
-	os.Exit(run(m))
+	os.Exit(m.Run())
 }
-
-func run(m *testing.M) int {
-	var err error
-	if programs, err = os.MkdirTemp("", "fleetlens-unasked-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(programs) }()
-	return m.Run()
-}
-
-// build makes the programs once.
-var build = sync.OnceValue(func() error {
-	cmd := exec.Command("go", "build", "-o", programs, "./cmd/...")
-	cmd.Dir = "../../.."
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the programs: %w\n%s", err, out)
-	}
-	return nil
-})
 
 // A fleet is NATS, who works on it, and all that was said on it without a question.
 type fleet struct {
@@ -63,9 +42,6 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	if err := build(); err != nil {
-		t.Fatal(err)
-	}
 	server, err := natsd.Start(natsd.Options{StoreDir: t.TempDir(), Host: "127.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +94,7 @@ func hear[T any](f *fleet, nc *nats.Conn, subject string, take func(T)) {
 
 func (f *fleet) run(name, ready string, args ...string) *box.Process {
 	f.t.Helper()
-	p := box.Start(f.t, name, exec.Command(filepath.Join(programs, name), append([]string{"--server", f.url, "--http", ""}, args...)...))
+	p := box.Start(f.t, name, exec.Command(built.Program(f.t, "cmd/"+name), append([]string{"--server", f.url, "--http", ""}, args...)...))
 	p.Says(ready)
 	return p
 }
@@ -149,7 +125,7 @@ func (f *fleet) probe(node string, b *box.Box) {
 		f.t.Fatal(err)
 	}
 	args := []string{"--node", node, "--interval", "1s", "--heartbeat", "1s", "--http", "", "--config", config, "--state", f.t.TempDir()}
-	b.Probe(f.t, f.url, filepath.Join(programs, "probe"), args)
+	b.Probe(f.t, f.url, built.Program(f.t, "cmd/probe"), args)
 }
 
 // asked returns the investigations that were asked for of a node.
