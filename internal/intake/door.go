@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 )
 
 // A door answers POST at each format's path. What it refuses with 5xx may be sent
@@ -48,7 +49,7 @@ func (d *door) handler() http.Handler {
 
 func (d *door) take(w http.ResponseWriter, r *http.Request, f format) {
 	secrets := d.secrets[f.name]
-	if len(secrets) == 0 && d.token != "" && !same(r.Header.Get("Authorization"), "Bearer "+d.token) {
+	if len(secrets) == 0 && d.token != "" && !endpoint.Bears(r, d.token) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		refuse(w, http.StatusUnauthorized, "give the token of --alerts-token-file: Authorization: Bearer …")
 		return
@@ -94,8 +95,6 @@ func (d *door) take(w http.ResponseWriter, r *http.Request, f format) {
 	}
 	answer(w, http.StatusOK, map[string]any{"accepted": len(report.Alerts) + len(report.Changes)})
 }
-
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func refuse(w http.ResponseWriter, code int, why string) {
 	answer(w, code, map[string]any{"error": why})

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 )
 
 // DefaultAddr is where reports are taken unless somebody names another address.
@@ -62,38 +64,17 @@ func (c *Config) Validate() error {
 	if c.Addr == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return fmt.Errorf("--alerts %q: it is host:port, such as %s: %w", c.Addr, DefaultAddr, err)
-	}
-	var errs []error
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) && c.TokenFile == "" {
-		errs = append(errs, fmt.Errorf("--alerts %s can be reached from other machines: give --alerts-token-file, or listen on 127.0.0.1", c.Addr))
-	}
+	errs := []error{endpoint.CheckAddress("--alerts", c.Addr, DefaultAddr, "--alerts-token-file", c.TokenFile != "")}
 	if c.Rate <= 0 {
 		errs = append(errs, fmt.Errorf("--alerts-rate %v: it must be more than 0", c.Rate))
 	}
-	_, err = c.token()
+	_, err := c.token()
 	_, fault := c.secrets()
 	return errors.Join(append(errs, err, fault)...)
 }
 
-// minToken is how short a token may be.
-const minToken = 16
-
 func (c *Config) token() (string, error) {
-	if c.TokenFile == "" {
-		return "", nil
-	}
-	raw, err := os.ReadFile(c.TokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--alerts-token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(raw))
-	if len(token) < minToken {
-		return "", fmt.Errorf("--alerts-token-file %s: the token has %d characters (at least %d)", c.TokenFile, len(token), minToken)
-	}
-	return token, nil
+	return endpoint.TokenFile("--alerts-token-file", c.TokenFile)
 }
 
 // secrets reads the secrets of each source that signs.
@@ -161,15 +142,8 @@ func (c *Config) Serve(ctx context.Context, log *slog.Logger, store Store) (addr
 	d := newDoor(token, secrets, c.Rate, log, store)
 	s := &http.Server{
 		Handler: d.handler(), ReadHeaderTimeout: readWithin, ReadTimeout: readWithin, WriteTimeout: readWithin + storeWithin,
-		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("alerts are no longer taken", "err", err)
-		}
-	}()
 	log.Info("takes alerts and changes", "addr", l.Addr().String(), "paths", Prefix+"FORMAT", "formats", strings.Join(names(), " "))
-	return l.Addr().String(), func() { _ = s.Close(); <-ended }, nil
+	return l.Addr().String(), endpoint.Serve(l, s, log, "alerts and changes of other systems"), nil
 }

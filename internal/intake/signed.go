@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 )
 
 // maxSignatures bounds how many signatures of one request are tried.
@@ -38,7 +40,7 @@ func hexSigned(header, prefix string) func([]string, request) error {
 // tokenGiven compares a header with the secret.
 func tokenGiven(header string) func([]string, request) error {
 	return func(secrets []string, r request) error {
-		if slices.ContainsFunc(secrets, func(secret string) bool { return same(r.header.Get(header), secret) }) {
+		if slices.ContainsFunc(secrets, func(secret string) bool { return endpoint.Equal(r.header.Get(header), secret) }) {
 			return nil
 		}
 		return fmt.Errorf("%s is no secret of secret_envs", header)

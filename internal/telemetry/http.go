@@ -2,19 +2,18 @@ package telemetry
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 )
 
 // HTTP says where a process serves /metrics, /healthz and /readyz.
@@ -37,43 +36,11 @@ func (h *HTTP) Validate() error {
 	if h.Addr == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(h.Addr)
-	if err != nil {
-		return fmt.Errorf("--http %q: it is host:port, such as 127.0.0.1:4231: %w", h.Addr, err)
-	}
-	var errs []error
-	if !loopback(host) && h.TokenFile == "" {
-		errs = append(errs, fmt.Errorf("--http %s can be reached from other machines: give --http-token-file, or listen on 127.0.0.1", h.Addr))
-	}
-	if h.TokenFile != "" {
-		_, err := h.token()
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	_, err := h.token()
+	return errors.Join(endpoint.CheckAddress("--http", h.Addr, "127.0.0.1:4231", "--http-token-file", h.TokenFile != ""), err)
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// minToken is how short a token may be.
-const minToken = 16
-
-func (h *HTTP) token() (string, error) {
-	if h.TokenFile == "" {
-		return "", nil
-	}
-	raw, err := os.ReadFile(h.TokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--http-token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(raw))
-	if len(token) < minToken {
-		return "", fmt.Errorf("--http-token-file %s: the token has %d characters (at least %d)", h.TokenFile, len(token), minToken)
-	}
-	return token, nil
-}
+func (h *HTTP) token() (string, error) { return endpoint.TokenFile("--http-token-file", h.TokenFile) }
 
 // Limits of the server: it answers small questions of few.
 const (
@@ -105,17 +72,10 @@ func (h *HTTP) Serve(ctx context.Context, t *Telemetry, health *Health, log *slo
 	}
 	s := &http.Server{
 		Handler: t.Handler(health, token), ReadHeaderTimeout: readWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin,
-		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("/metrics and /readyz are gone", "err", err)
-		}
-	}()
 	log.Info("serves /metrics, /healthz and /readyz", "addr", l.Addr().String())
-	return func() { _ = s.Close(); <-ended }, nil
+	return endpoint.Serve(l, s, log, "/metrics and /readyz"), nil
 }
 
 // Handler answers /metrics, to whoever knows the token when there is one, and
@@ -148,9 +108,8 @@ func authorised(token string, next http.Handler) http.Handler {
 	if token == "" {
 		return next
 	}
-	want := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+		if !endpoint.Bears(r, token) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			say(w, http.StatusUnauthorized, "give the token of --http-token-file: Authorization: Bearer …")
 			return

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -12,19 +11,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 )
-
-// minToken is how short a token may be, in characters.
-const minToken = 16
-
-// checkToken returns a token without the space around it. from says where it was given.
-func checkToken(from, token string) (string, error) {
-	token = strings.TrimSpace(token)
-	if len(token) < minToken {
-		return "", fmt.Errorf("%s: the token has %d characters (at least %d)", from, len(token), minToken)
-	}
-	return token, nil
-}
 
 func newToken() string {
 	b := make([]byte, 24)
@@ -97,13 +86,11 @@ func (f *front) known(host string) bool {
 
 func (f *front) signedIn(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return equal(token, f.token)
+		return endpoint.Equal(token, f.token)
 	}
 	c, err := r.Cookie(f.cookie)
-	return err == nil && equal(c.Value, session(f.token))
+	return err == nil && endpoint.Equal(c.Value, session(f.token))
 }
-
-func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // signIn takes the token and gives a cookie that scripts cannot read.
 func (f *front) signIn(w http.ResponseWriter, r *http.Request) {
@@ -114,7 +101,7 @@ func (f *front) signIn(w http.ResponseWriter, r *http.Request) {
 		f.answer(w, r, nil, failure{http.StatusBadRequest, `send {"token":"…"}`})
 		return
 	}
-	if !equal(in.Token, f.token) {
+	if !endpoint.Equal(in.Token, f.token) {
 		f.answer(w, r, nil, failure{http.StatusUnauthorized, "the token is wrong: open the address that the server printed"})
 		return
 	}

@@ -3,15 +3,14 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 
 	"github.com/spf13/pflag"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
+	"github.com/fleetlens/fleetlens/internal/endpoint"
 	"github.com/fleetlens/fleetlens/internal/mcp"
 	"github.com/fleetlens/fleetlens/internal/reading"
 )
@@ -42,16 +41,8 @@ func (c *Config) Validate() error {
 	if c.Listen == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return fmt.Errorf("--ui %q: it is host:port, such as %s: %w", c.Listen, DefaultListen, err)
-	}
-	var errs []error
-	if ip := net.ParseIP(host); c.TokenFrom() == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		errs = append(errs, fmt.Errorf("--ui %s can be reached from other machines: give --ui-token-file or %s, or listen on 127.0.0.1", c.Listen, TokenVariable))
-	}
-	_, err = c.token()
-	return errors.Join(append(errs, err)...)
+	_, err := c.token()
+	return errors.Join(endpoint.CheckAddress("--ui", c.Listen, DefaultListen, "--ui-token-file or "+TokenVariable, c.TokenFrom() != ""), err)
 }
 
 // TokenFrom returns where the token is that people sign in with: a file's name, or
@@ -65,17 +56,10 @@ func (c *Config) TokenFrom() string {
 
 // token returns the token that was given; empty when none was.
 func (c *Config) token() (string, error) {
-	switch c.TokenFrom() {
-	case "":
-		return "", nil
-	case TokenVariable:
-		return checkToken(TokenVariable, os.Getenv(TokenVariable))
+	if c.TokenFrom() == TokenVariable {
+		return endpoint.Token(TokenVariable, os.Getenv(TokenVariable))
 	}
-	raw, err := os.ReadFile(c.TokenFile)
-	if err != nil {
-		return "", fmt.Errorf("--ui-token-file: %w", err)
-	}
-	return checkToken("--ui-token-file "+c.TokenFile, string(raw))
+	return endpoint.TokenFile("--ui-token-file", c.TokenFile)
 }
 
 // agentsPath is where agents ask, over the Model Context Protocol.
