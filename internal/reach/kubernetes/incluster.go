@@ -1,12 +1,10 @@
 package kubernetes
 
 import (
-	"encoding/base64"
 	"errors"
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/fleetlens/fleetlens/internal/reach/httpapi"
 )
@@ -29,8 +27,4 @@ func inCluster(dir string) (way, error) {
 		URL: "https://" + net.JoinHostPort(host, port), TokenFile: filepath.Join(dir, "token"),
 		TLS: httpapi.TLS{CAFile: filepath.Join(dir, "ca.crt")},
 	}}, nil
-}
-
-func decode64(s string) ([]byte, error) {
-	return base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
 }

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -27,13 +28,18 @@ type binary []byte
 
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (b *binary) UnmarshalYAML(n *yaml.Node) error {
-	raw, err := decode64(n.Value)
+	raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), ""))
 	if err != nil {
-		return fmt.Errorf("line %d: it is no base64", n.Line) // the value is a secret
+		return encodingError{n.Line} // the value is a secret
 	}
 	*b = raw
 	return nil
 }
+
+// An encodingError says where a kubeconfig has no base64; it shows nothing of it.
+type encodingError struct{ line int }
+
+func (e encodingError) Error() string { return fmt.Sprintf("line %d: it is no base64", e.line) }
 
 // kubeconfig is what is read of the file of
 // https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/.
@@ -104,8 +110,8 @@ func readKubeconfig(file, context string) (way, error) {
 func parseKubeconfig(text []byte, context, dir string) (way, error) {
 	var k kubeconfig
 	if err := yaml.Unmarshal(text, &k); err != nil {
-		if strings.Contains(err.Error(), "no base64") {
-			return way{}, err
+		if wrong, ok := errors.AsType[encodingError](err); ok {
+			return way{}, wrong
 		}
 		return way{}, errors.New("it is not in the YAML of a kubeconfig") // the cause may show a token
 	}

@@ -26,6 +26,7 @@ var ErrUnavailable = httpapi.ErrUnavailable
 type Cluster struct {
 	cfg     Config
 	account string // the folder of the pod's service account
+	most    int    // things of one list
 
 	mu  sync.Mutex
 	api *httpapi.Client // nil until it is asked
@@ -33,7 +34,7 @@ type Cluster struct {
 }
 
 // New returns a client of the cluster; it reads no file and connects to nothing yet.
-func New(c Config) *Cluster { return &Cluster{cfg: c, account: serviceAccount} }
+func New(c Config) *Cluster { return &Cluster{cfg: c, account: serviceAccount, most: mostRows} }
 
 // Close ends the connection that is kept for further questions.
 func (c *Cluster) Close() {
@@ -82,8 +83,8 @@ func (c *Cluster) client() (*httpapi.Client, error) {
 	return c.api, nil
 }
 
-// mostObject is how many bytes one thing may have. etcd holds less.
-const mostObject = 4 << 20
+// mostVersion is how many bytes the answer at /version may have.
+const mostVersion = 64 << 10
 
 // Version returns the API server's version: "v1.34.2".
 func (c *Cluster) Version(ctx context.Context) (string, error) {
@@ -94,7 +95,7 @@ func (c *Cluster) Version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := api.JSON(ctx, "/version", nil, mostObject, &v); err != nil {
+	if err := api.JSON(ctx, "/version", nil, mostVersion, &v); err != nil {
 		return "", refused(err, Resource{Name: "version"})
 	}
 	if v.Version == "" {

@@ -28,19 +28,20 @@ func open(t *testing.T, s *kubetest.Server, c Config) *Cluster {
 
 func TestAListIsReadPageByPage(t *testing.T) {
 	s := kubetest.New(t, "healthy")
-	s.Many(t, 5000)
+	const pods = 3*pageOf + 1
+	s.Many(t, pods)
 	list, err := open(t, s, Config{}).Pods(t.Context())
-	if err != nil || len(list.Items) != 5000 || list.Partial {
+	if err != nil || len(list.Items) != pods || list.Partial {
 		t.Fatalf("%d pods, partial %v, %v", len(list.Items), list.Partial, err)
 	}
-	if n := len(s.Asked()); n != 5000/pageOf {
+	if n := len(s.Asked()); n != 4 {
 		t.Errorf("it asked %d times", n)
 	}
 	seen := map[string]bool{}
 	for _, p := range list.Items {
 		seen[p.UID] = true
 	}
-	if len(seen) != 5000 {
+	if len(seen) != pods {
 		t.Errorf("%d different pods", len(seen))
 	}
 	for _, a := range s.Asked() {
@@ -51,11 +52,26 @@ func TestAListIsReadPageByPage(t *testing.T) {
 }
 
 func TestAListThatIsTooLongIsCutAndSaysSo(t *testing.T) {
-	s := kubetest.New(t, "healthy")
-	s.Many(t, 600)
-	list, err := listIn[Pod](t.Context(), open(t, s, Config{}), PodResource, "", nil, 300)
-	if err != nil || len(list.Items) != 300 || !list.Partial {
-		t.Errorf("%d pods, partial %v, %v", len(list.Items), list.Partial, err)
+	for _, tt := range []struct {
+		name       string
+		most       int
+		namespaces []string
+		partial    bool
+	}{
+		{"as long as may be", 9, nil, false},
+		{"too long", 8, nil, true},
+		{"of namespaces of which none is too long", 9, []string{"shop", "kube-system"}, false},
+		{"of namespaces of which one is too long", 5, []string{"shop"}, true},
+		{"of namespaces that there is no room for", 6, []string{"shop", "kube-system"}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			k := open(t, kubetest.New(t, "healthy"), Config{Namespaces: tt.namespaces})
+			k.most = tt.most
+			list, err := k.Pods(t.Context())
+			if err != nil || len(list.Items) != tt.most || list.Partial != tt.partial {
+				t.Errorf("%d pods, partial %v, %v", len(list.Items), list.Partial, err)
+			}
+		})
 	}
 }
 
@@ -97,13 +113,13 @@ func TestAListThatExpiresIsReadFromTheBeginningOnce(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := kubetest.New(t, "healthy")
-			s.Many(t, 600)
+			s.Many(t, pageOf+1)
 			s.Fail("pods", expiring(s, tt.times))
 			list, err := open(t, s, Config{}).Pods(t.Context())
 			if (err == nil) != tt.works {
 				t.Fatal(err)
 			}
-			if tt.works && len(list.Items) != 600 {
+			if tt.works && len(list.Items) != pageOf+1 {
 				t.Errorf("%d pods", len(list.Items))
 			}
 			if !tt.works && !strings.Contains(err.Error(), "changes faster than it can be read") {

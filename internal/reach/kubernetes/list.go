@@ -51,13 +51,13 @@ func (r Resource) path(namespace string) string {
 const (
 	pageOf   = 250
 	mostRows = 10_000
-	mostPage = 32 << 20 // bytes
+	mostPage = 32 << 20 // bytes of each
 )
 
 // A List is what was read of a list.
 type List[T any] struct {
 	Items   []T
-	Partial bool // there are more than are taken
+	Partial bool // there are more than are taken, or namespaces that were not come to
 }
 
 // list reads a resource in the namespaces that are looked into, or in one.
@@ -71,9 +71,13 @@ func list[T any](ctx context.Context, c *Cluster, r Resource, namespace string, 
 	}
 	var all List[T]
 	for _, n := range in {
-		part, err := listIn[T](ctx, c, r, n, query, mostRows-len(all.Items))
+		if len(all.Items) >= c.most {
+			all.Partial = true
+			break
+		}
+		part, err := listIn[T](ctx, c, r, n, query, c.most-len(all.Items))
 		if errors.Is(err, errExpired) { // from the beginning, once
-			part, err = listIn[T](ctx, c, r, n, query, mostRows-len(all.Items))
+			part, err = listIn[T](ctx, c, r, n, query, c.most-len(all.Items))
 		}
 		if errors.Is(err, errExpired) {
 			err = fmt.Errorf("kubernetes: %s: %w twice: the cluster changes faster than it can be read; look into fewer namespaces", r.Name, err)
@@ -82,9 +86,7 @@ func list[T any](ctx context.Context, c *Cluster, r Resource, namespace string, 
 			return List[T]{}, err
 		}
 		all.Items = append(all.Items, part.Items...)
-		if all.Partial = all.Partial || part.Partial; len(all.Items) >= mostRows {
-			break
-		}
+		all.Partial = all.Partial || part.Partial
 	}
 	return all, nil
 }
