@@ -56,6 +56,7 @@ const (
 	defaultTimeout = 5 * time.Second
 	longestTimeout = 30 * time.Second
 	longestSecret  = 16 << 10 // bytes of a file with a token or a password
+	longestPEM     = 1 << 20  // bytes of a file with certificates or a key
 )
 
 // Validate names every wrong setting. It shows no password, not even one in the URL.
@@ -125,14 +126,9 @@ func (c Config) authorize(r *http.Request, k Keys) error {
 
 // secret reads what one line of a file says.
 func secret(key, file string) (string, error) {
-	f, err := os.Open(file)
+	b, err := read(key, file, longestSecret)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", key, err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, longestSecret))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", key, err)
+		return "", err
 	}
 	s := strings.TrimSpace(string(b))
 	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
@@ -174,9 +170,22 @@ func either(given []byte, key, file string) ([]byte, error) {
 	if len(given) > 0 || file == "" {
 		return given, nil
 	}
-	b, err := os.ReadFile(file)
+	return read(key, file, longestPEM)
+}
+
+// read reads a file that has at most so many bytes.
+func read(key, file string, most int64) ([]byte, error) {
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	if int64(len(b)) > most {
+		return nil, fmt.Errorf("%s: %s has more than %d bytes: it is another file", key, file, most)
 	}
 	return b, nil
 }

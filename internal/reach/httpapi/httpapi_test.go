@@ -97,6 +97,8 @@ func TestWhoAsksIsShown(t *testing.T) {
 		{"nobody", func(*httpapi.Config) {}, `it answered "401 Unauthorized": give the probe token_file`},
 		{"a wrong token", func(c *httpapi.Config) { c.TokenFile = file(t, "other") }, `it answered "401 Unauthorized"`},
 		{"a token of two lines", func(c *httpapi.Config) { c.TokenFile = file(t, password+"\n"+password) }, "must have one line"},
+		{"a token without an end", func(c *httpapi.Config) { c.TokenFile = "/dev/zero" }, "has more than 16384 bytes"},
+		{"certificates without an end", func(c *httpapi.Config) { c.TLS.CAFile = "/dev/zero" }, "has more than 1048576 bytes"},
 		{"an empty token", func(c *httpapi.Config) { c.TokenFile = file(t, "\n") }, "must have one line"},
 		{"no file", func(c *httpapi.Config) { c.TokenFile = "/nowhere" }, "token_file: open /nowhere"},
 		{"a certificate nobody knows", func(c *httpapi.Config) { c.TLS.CAFile = "" }, "tls.ca_file names who signs"},
