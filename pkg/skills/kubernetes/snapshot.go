@@ -336,6 +336,7 @@ func (l *look) autoscalerFields(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.partial = l.partial || list.Partial
 	limited := 0.0
 	for _, a := range list.Items {
 		if a.Limited() {
