@@ -3,6 +3,7 @@ package sinks
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/url"
 	"strings"
@@ -36,7 +37,7 @@ func (d discord) Send(ctx context.Context, n Note) (Ref, error) {
 	}
 	u, err := url.Parse(d.url)
 	if err != nil {
-		return nil, err
+		return nil, errors.New("the url is none") // the cause quotes it
 	}
 	q := u.Query()
 	q.Set("wait", "true") // else the answer comes before Discord has looked
