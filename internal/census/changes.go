@@ -14,9 +14,6 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// Source is who reports the changes of a census.
-const Source = "probe"
-
 // What changes are called.
 const (
 	whatKernel  = "kernel"  // the machine was started with another kernel
@@ -101,7 +98,7 @@ type look struct {
 // report adds a change. Its id is made of what changed, so that the same change that
 // is found twice is one.
 func (l *look) report(c protocol.Change, id ...string) {
-	c.Node, c.Source = l.cfg.Node, Source
+	c.Node, c.Source = l.cfg.Node, protocol.SourceProbe
 	c.ID = protocol.EffectID(append([]string{"change", c.Node, c.What}, id...)...)
 	c.At = l.within(c.At)
 	l.found = append(l.found, c)

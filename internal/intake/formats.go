@@ -124,15 +124,12 @@ func (f format) report(in request) (Report, error) {
 		if err := c.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("changes[%d]: %w", i, err))
 		}
-		if c.Source == probe {
-			errs = append(errs, fmt.Errorf("changes[%d]: source %q is that of probes: name the system that deploys", i, probe))
+		if c.Source == protocol.SourceProbe {
+			errs = append(errs, fmt.Errorf("changes[%d]: source %q is that of probes: name the system that deploys", i, c.Source))
 		}
 	}
 	return r, errors.Join(errs...)
 }
-
-// probe is the source of what probes saw, which nobody else may say.
-const probe = "probe"
 
 // ours reports whether an alert is our own word, which is no reason to look again.
 func ours(a protocol.Alert) bool {

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// source is who reports the changes, what how they are called.
-	source, what = "probe", "deploy"
+	// what is how the changes are called.
+	what = "deploy"
 	// kept is the name under which the revisions seen last are kept.
 	kept = "rollouts"
 	// before is how long ago a rollout may be that is found by the first look.
@@ -114,7 +114,7 @@ func (w *Watch) compare(cluster string, list []kubernetes.Revision, now time.Tim
 		}
 		c := protocol.Change{
 			ID:   protocol.EffectID("change", w.node, what, cluster, r.Deployment, id),
-			Node: w.node, Target: cluster, Source: source, What: what, At: at, Text: r.Deployment + " was rolled out for the first time",
+			Node: w.node, Target: cluster, Source: protocol.SourceProbe, What: what, At: at, Text: r.Deployment + " was rolled out for the first time",
 		}
 		if i+1 < len(list) && list[i+1].Deployment == r.Deployment {
 			if c.From, c.To = r.Changed(list[i+1]); c.To != "" {
@@ -132,7 +132,7 @@ func (w *Watch) compare(cluster string, list []kubernetes.Revision, now time.Tim
 	if more > 0 {
 		found = append(found, protocol.Change{
 			ID:   protocol.EffectID("change", w.node, what, cluster, "more", now.Format(time.RFC3339Nano)),
-			Node: w.node, Target: cluster, Source: source, What: what, At: now, Text: fmt.Sprintf("%d more Deployments of %s were rolled out", more, cluster),
+			Node: w.node, Target: cluster, Source: protocol.SourceProbe, What: what, At: now, Text: fmt.Sprintf("%d more Deployments of %s were rolled out", more, cluster),
 		})
 	}
 	return found, seen

@@ -37,6 +37,9 @@ func (a Anomaly) Validate() error {
 		required("metric", a.Metric), requiredTime("detected_at", a.DetectedAt))
 }
 
+// SourceProbe is the Source of changes that probes see themselves; nobody else says it.
+const SourceProbe = "probe"
+
 // A Change is something that was done to a node: a deploy, an upgrade, a restart.
 type Change struct {
 	ID     string    `json:"id"`
