@@ -27,23 +27,29 @@ const maxOffered = 200
 // A candidate is a word that a shell offers, and what it is.
 type candidate struct{ word, says string }
 
-// An offer reads candidates, the best first. conn is nil where NATS does not answer. What
-// cannot be read before ctx ends is not offered.
-type offer func(ctx context.Context, conn *bus.Conn) []candidate
+// A reader reads candidates, the best first. What cannot be read before ctx ends is not
+// offered: nobody is there to be told an error.
+type reader func(ctx context.Context, conn *bus.Conn) []candidate
+
+// An offer is what is known without NATS, and what is read where it answers.
+type offer struct {
+	known func() []candidate // nil: nothing is
+	read  reader             // nil: nothing more is
+}
 
 // offers says what is offered as the first word of a command.
 var offers = map[string]offer{
-	"ask": investigationIDs, "tell": investigationIDs, "cancel": investigationIDs,
-	"ack": insightIDs, "feedback": insightIDs, "feedback give": insightIDs, "insights show": insightIDs,
-	"note": func(ctx context.Context, conn *bus.Conn) []candidate {
+	"ask": {read: investigationIDs}, "tell": {read: investigationIDs}, "cancel": {read: investigationIDs},
+	"ack": {read: insightIDs}, "feedback": {read: insightIDs}, "feedback give": {read: insightIDs}, "insights show": {read: insightIDs},
+	"note": {read: func(ctx context.Context, conn *bus.Conn) []candidate {
 		return append(insightIDs(ctx, conn), investigationIDs(ctx, conn)...)
-	},
-	"run show": runIDs, "run replay": runIDs,
-	"skills": skillNames, "call": nodeNames, "creds mint": roleNames, "silence end": silenceIDs,
+	}},
+	"run show": {read: runIDs}, "run replay": {read: runIDs},
+	"skills": {ownSkills, skillsOfProbes}, "call": {read: nodeNames}, "creds mint": {known: roleNames}, "silence end": {read: silenceIDs},
 }
 
 // flagOffers says what is offered as the value of a flag of any command.
-var flagOffers = map[string]offer{"node": nodeNames, "skill": skillNames, "skills": skillNames}
+var flagOffers = map[string]offer{"node": {read: nodeNames}, "skill": {ownSkills, skillsOfProbes}, "skills": {ownSkills, skillsOfProbes}}
 
 // completion has shells offer what there is. Where NATS does not answer they offer what is
 // known without it, and say nothing.
@@ -51,16 +57,16 @@ func (a *app) completion(root *cobra.Command) {
 	var walk func(cmd *cobra.Command)
 	walk = func(cmd *cobra.Command) {
 		path := strings.TrimPrefix(cmd.CommandPath(), root.Name()+" ")
-		read, ok := offers[path]
+		offered, ok := offers[path]
 		if ok {
 			cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 				if len(args) > 0 {
 					return nil, cobra.ShellCompDirectiveNoFileComp
 				}
-				return a.offer(cmd, read, ""), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+				return a.words(cmd, offered, ""), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 			}
 		}
-		for name, read := range flagOffers {
+		for name, offered := range flagOffers {
 			f := cmd.LocalFlags().Lookup(name)
 			if f == nil || path == "up" { // there it names the node that begins
 				continue
@@ -71,7 +77,7 @@ func (a *app) completion(root *cobra.Command) {
 				if several {
 					before = begun[:strings.LastIndex(begun, ",")+1]
 				}
-				return a.offer(cmd, read, before), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+				return a.words(cmd, offered, before), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 			}) // it fails only for a flag that there is not
 		}
 		for _, c := range cmd.Commands() {
@@ -81,16 +87,10 @@ func (a *app) completion(root *cobra.Command) {
 	walk(root)
 }
 
-// offer reads candidates as cobra wants them, each with what stands before it in the same word.
-func (a *app) offer(cmd *cobra.Command, read offer, before string) []string {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
-	defer cancel()
-	conn := a.connected(ctx, cmd)
-	if conn != nil {
-		defer conn.Close()
-	}
+// words returns candidates as cobra wants them, each with what stands before it in the same word.
+func (a *app) words(cmd *cobra.Command, offered offer, before string) []string {
 	var words []string
-	for _, c := range read(ctx, conn) {
+	for _, c := range a.candidates(cmd, offered) {
 		// A shell reads a candidate a line, and would have to quote what else it reads.
 		if c.word != clean(c.word) || strings.ContainsAny(c.word, " \t\"'`$\\;&|<>()*?") || len(words) == maxOffered {
 			continue
@@ -100,18 +100,42 @@ func (a *app) offer(cmd *cobra.Command, read offer, before string) []string {
 	return words
 }
 
+// candidates returns what an offer has, within completeWithin.
+func (a *app) candidates(cmd *cobra.Command, offered offer) (list []candidate) {
+	if offered.known != nil {
+		list = offered.known()
+	}
+	if offered.read == nil {
+		return list
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+	defer cancel()
+	conn := a.connected(ctx, cmd)
+	if conn == nil {
+		return list
+	}
+	defer conn.Close()
+	return append(list, offered.read(ctx, conn)...)
+}
+
 // connected returns a connection, nil when there is none in time.
 func (a *app) connected(ctx context.Context, cmd *cobra.Command) *bus.Conn {
 	if proc.Load(cmd.Flags(), "", nil) != nil || a.nats.Validate() != nil {
 		return nil
 	}
-	dialled := make(chan *bus.Conn, 1)
+	dialled := make(chan *bus.Conn)
 	go func() {
 		conn, err := bus.Dial(ctx, a.nats, "fleetlens", slog.New(slog.DiscardHandler))
 		if err != nil {
 			conn = nil
 		}
-		dialled <- conn
+		select {
+		case dialled <- conn:
+		case <-ctx.Done(): // nobody waits for it
+			if conn != nil {
+				conn.Close()
+			}
+		}
 	}()
 	select {
 	case conn := <-dialled:
@@ -122,10 +146,7 @@ func (a *app) connected(ctx context.Context, cmd *cobra.Command) *bus.Conn {
 }
 
 func nodeNames(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	if conn == nil {
-		return nil
-	}
-	nodes, _, _ := reading.Nodes(ctx, conn, nil) // nobody is there to be told an error
+	nodes, _, _ := reading.Nodes(ctx, conn, nil)
 	for _, n := range nodes {
 		says := []string{n.State}
 		for _, k := range slices.Sorted(maps.Keys(n.Labels)) {
@@ -136,15 +157,19 @@ func nodeNames(ctx context.Context, conn *bus.Conn) (list []candidate) {
 	return list
 }
 
-// skillNames are those of this program, and those that probes bring themselves.
-func skillNames(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	known := map[string]bool{}
+// ownSkills are those of this program.
+func ownSkills() (list []candidate) {
 	for _, s := range all.Skills(all.Options{}) {
-		known[s.Name] = true
 		list = append(list, candidate{s.Name, s.Title})
 	}
-	if conn == nil {
-		return list
+	return list
+}
+
+// skillsOfProbes are those that probes bring themselves.
+func skillsOfProbes(ctx context.Context, conn *bus.Conn) (list []candidate) {
+	known := map[string]bool{}
+	for _, s := range ownSkills() {
+		known[s.word] = true
 	}
 	nodes, _, _ := reading.Nodes(ctx, conn, nil)
 	for _, n := range nodes {
@@ -159,9 +184,6 @@ func skillNames(ctx context.Context, conn *bus.Conn) (list []candidate) {
 }
 
 func insightIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	if conn == nil {
-		return nil
-	}
 	insights, _, _ := reading.Insights(ctx, conn)
 	for _, i := range slices.Backward(insights) {
 		list = append(list, candidate{i.ID, string(i.Severity) + ": " + i.Summary})
@@ -170,9 +192,6 @@ func insightIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
 }
 
 func investigationIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	if conn == nil {
-		return nil
-	}
 	ids, _ := reading.Investigations(ctx, conn)
 	for _, id := range slices.Backward(ids) {
 		list = append(list, candidate{id, "investigation"})
@@ -181,9 +200,6 @@ func investigationIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
 }
 
 func runIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	if conn == nil {
-		return nil
-	}
 	runs, _ := reading.Runs(ctx, conn)
 	for _, r := range slices.Backward(runs) {
 		who := "coordinator"
@@ -196,9 +212,6 @@ func runIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
 }
 
 func silenceIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
-	if conn == nil {
-		return nil
-	}
 	silences, _, _ := reading.Silences(ctx, conn)
 	for _, s := range slices.Backward(silences) {
 		list = append(list, candidate{s.ID, s.Reason})
@@ -206,7 +219,7 @@ func silenceIDs(ctx context.Context, conn *bus.Conn) (list []candidate) {
 	return list
 }
 
-func roleNames(context.Context, *bus.Conn) (list []candidate) {
+func roleNames() (list []candidate) {
 	for _, r := range bus.Roles() {
 		list = append(list, candidate{r.Name, r.Doc})
 	}
