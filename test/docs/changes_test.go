@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/topology"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -41,34 +40,18 @@ func TestTheChangeThatADeliverySystemPublishesIsOne(t *testing.T) {
 	}
 }
 
-var given = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-
 func TestTheTopologyOfTheDocumentIsOne(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/explanation/changes-and-topology.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := given.FindSubmatch(text)
-	if m == nil {
-		t.Fatal("it has none")
-	}
-	list, err := topology.Parse("fleet.yaml", m[1])
+	list, err := topology.Parse("fleet.yaml", []byte(blocksOf(t, "docs/explanation/changes-and-topology.md", "yaml", 1)[0]))
 	if err != nil || len(list) != 3 {
 		t.Errorf("got %+v, %v", list, err)
 	}
 }
 
 func TestFilesToWatchStandInTheConfigurationFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "probe.yaml")
-	if err := os.WriteFile(file, []byte("watch-file: [/etc/nginx/*.conf, /etc/app.yaml]\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := watch.New()
 	fs := pflag.NewFlagSet("probe", pflag.ContinueOnError)
 	s.Flags(fs)
-	if err := proc.Load(fs, file, s.Sections()); err != nil {
-		t.Fatal(err)
-	}
+	configure(t, fs, s, "watch-file: [/etc/nginx/*.conf, /etc/app.yaml]\n")
 	if len(s.Files) != 2 || s.Files[1] != "/etc/app.yaml" {
 		t.Errorf("got %q", s.Files)
 	}

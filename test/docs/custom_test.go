@@ -22,6 +22,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/test/built"
+	"github.com/fleetlens/fleetlens/test/e2e/box"
 )
 
 // The skill of docs/examples/skills goes all the way: read by a probe, announced,
@@ -119,29 +120,14 @@ func TestTheProbeOfTheDocumentsIsBuiltOutsideAndAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { cancel(); _ = probe.Wait() }()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		raw, err := conn.Request(t.Context(), protocol.ProbeSubject("mx-1", "call"), protocol.Call{Callback: "mail_oldest", Args: []any{1}})
-		if err == nil {
-			if !strings.Contains(string(raw), `"id":"msg1"`) || strings.Contains(string(raw), "msg0") {
-				t.Errorf("it answers %s", raw)
-			}
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	var raw []byte
+	box.Eventually(t, "the probe answers", func() bool {
+		raw, err = conn.Request(t.Context(), protocol.ProbeSubject("mx-1", "call"), protocol.Call{Callback: "mail_oldest", Args: []any{1}})
+		return err == nil
+	})
+	if !strings.Contains(string(raw), `"id":"msg1"`) || strings.Contains(string(raw), "msg0") {
+		t.Errorf("it answers %s", raw)
 	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repo, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
 }
 
 func TestTheConfigurationOfTheDocumentsIsTaken(t *testing.T) {

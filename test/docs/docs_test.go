@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
+	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/test/built"
 )
 
@@ -30,6 +33,28 @@ func TestTheFirstCommandGivesAnInsight(t *testing.T) {
 	}
 	if result.State != "done" || len(result.Insights) < 1 {
 		t.Errorf("state %q with %d insights", result.State, len(result.Insights))
+	}
+}
+
+// read returns a file of the repository.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(repo, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// configure has settings read a text as the configuration file of a program.
+func configure(t *testing.T, flags *pflag.FlagSet, settings interface{ Sections() map[string]any }, text string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), flags.Name()+".yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := proc.Load(flags, file, settings.Sections()); err != nil {
+		t.Fatal(err)
 	}
 }
 

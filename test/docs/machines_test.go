@@ -4,10 +4,8 @@ package docs_test
 
 import (
 	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,27 +19,23 @@ import (
 	"github.com/fleetlens/fleetlens/test/built"
 )
 
-var configured = regexp.MustCompile("(?s)```json\n(.*?)```")
-
 // What the document has a client run is a server, and has the tools that it names.
 func TestTheServerOfTheDocumentAnswers(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repo, "docs/how-to/machines-that-ask.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	const page = "docs/how-to/machines-that-ask.md"
+	text := read(t, page)
 	var servers []struct {
 		Command, URL string
 		Args         []string
 	}
-	for _, m := range configured.FindAllSubmatch(text, -1) {
+	for _, config := range blocksOf(t, page, "json", 2) {
 		var c struct {
 			Servers map[string]struct {
 				Command, URL string
 				Args         []string
 			} `json:"mcpServers"`
 		}
-		if err := json.Unmarshal(m[1], &c); err != nil {
-			t.Fatalf("%v: %s", err, m[1])
+		if err := json.Unmarshal([]byte(config), &c); err != nil {
+			t.Fatalf("%v: %s", err, config)
 		}
 		servers = append(servers, c.Servers["fleetlens"])
 	}
@@ -65,7 +59,7 @@ func TestTheServerOfTheDocumentAnswers(t *testing.T) {
 		t.Fatalf("got %+v, %v", list, err)
 	}
 	for _, tool := range list.Tools {
-		if !strings.Contains(string(text), "`"+tool.Name+"`") {
+		if !strings.Contains(text, "`"+tool.Name+"`") {
 			t.Errorf("the document lacks %s", tool.Name)
 		}
 	}
@@ -75,7 +69,7 @@ func TestTheServerOfTheDocumentAnswers(t *testing.T) {
 	for _, subject := range []string{
 		protocol.AgentSubject(protocol.AgentPrompt, agentproto.DefaultFleet), "agents.hb.fleetlens.FLEET.coordinator",
 	} {
-		if !strings.Contains(string(text), subject) {
+		if !strings.Contains(text, subject) {
 			t.Errorf("the document lacks %s", subject)
 		}
 	}

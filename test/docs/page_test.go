@@ -39,6 +39,21 @@ func parse(text string) []block {
 	return out
 }
 
+// blocksOf returns the texts of a page's blocks of one kind, of which there are n.
+func blocksOf(t *testing.T, page, kind string, n int) []string {
+	t.Helper()
+	var out []string
+	for _, b := range parse(read(t, page)) {
+		if b.kind == kind {
+			out = append(out, b.text)
+		}
+	}
+	if len(out) != n {
+		t.Fatalf("%s has %d blocks of %s, want %d", page, len(out), kind, n)
+	}
+	return out
+}
+
 // named is the first line of a block that is a file: its name as a comment.
 var named = regexp.MustCompile(`^(?:#|//) ([\w./-]+\.(?:ya?ml|json|conf|go|env))\n`)
 

@@ -3,6 +3,7 @@
 package docs_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ func run(name string, args ...string) error {
 func natsCommand(args []string) error {
 	fs := pflag.NewFlagSet("nats", pflag.ContinueOnError)
 	fs.SetInterspersed(true)
-	url := fs.StringP("server", "s", cmpOr(os.Getenv("NATS_URL"), nats.DefaultURL), "")
+	url := fs.StringP("server", "s", cmp.Or(os.Getenv("NATS_URL"), nats.DefaultURL), "")
 	creds := fs.String("creds", "", "")
 	inbox := fs.String("inbox-prefix", "", "")
 	timeout := fs.Duration("timeout", 5*time.Second, "")
@@ -108,13 +109,6 @@ func natsCommand(args []string) error {
 		return stream(nc, args[1:])
 	}
 	return fmt.Errorf("nats %s: the pages may use pub, req, sub, stream, plugins register", args[0])
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func request(nc *nats.Conn, msg *nats.Msg, timeout time.Duration, untilEmpty bool) error {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,7 +18,6 @@ import (
 	"github.com/fleetlens/fleetlens/internal/detect"
 	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/operator"
-	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/programs/watch"
 	"github.com/fleetlens/fleetlens/internal/telemetry"
 	"github.com/fleetlens/fleetlens/internal/triage"
@@ -32,19 +29,6 @@ import (
 )
 
 const triagePage = "docs/explanation/anomalies-and-triage.md"
-
-// yamlOf returns the YAML blocks of the page.
-func yamlOf(t *testing.T) []string {
-	t.Helper()
-	var out []string
-	for _, m := range given.FindAllStringSubmatch(read(t, triagePage), -1) {
-		out = append(out, m[1])
-	}
-	if len(out) != 2 {
-		t.Fatalf("the page has %d YAML blocks, want the probe's and Alertmanager's", len(out))
-	}
-	return out
-}
 
 // tableOf returns the rows of the page whose first cell is a key or an option, by it.
 func tableOf(t *testing.T) map[string][]string {
@@ -66,16 +50,10 @@ func tableOf(t *testing.T) map[string][]string {
 // settings reads a probe's configuration.
 func settings(t *testing.T, text string) detect.Options {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "probe.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	s := watch.New()
 	fs := pflag.NewFlagSet("probe", pflag.ContinueOnError)
 	s.Flags(fs)
-	if err := proc.Load(fs, file, s.Sections()); err != nil {
-		t.Fatal(err)
-	}
+	configure(t, fs, s, text)
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +77,7 @@ func settings(t *testing.T, text string) detect.Options {
 }
 
 func TestTheDetectorsSettingsOfThePageAreTaken(t *testing.T) {
-	if o := settings(t, yamlOf(t)[0]); o.ZThreshold != 3.5 {
+	if o := settings(t, blocksOf(t, triagePage, "yaml", 2)[0]); o.ZThreshold != 3.5 {
 		t.Errorf("the example is read as %+v", o)
 	}
 	rows := tableOf(t)
@@ -220,7 +198,7 @@ func TestAlertmanagersConfigurationOfThePageLeadsToTheCoordinator(t *testing.T) 
 			} `yaml:"webhook_configs"`
 		} `yaml:"receivers"`
 	}
-	if err := yaml.Unmarshal([]byte(yamlOf(t)[1]), &cfg); err != nil {
+	if err := yaml.Unmarshal([]byte(blocksOf(t, triagePage, "yaml", 2)[1]), &cfg); err != nil {
 		t.Fatal(err)
 	}
 	if len(cfg.Receivers) != 1 || cfg.Receivers[0].Name != cfg.Route.Receiver || len(cfg.Receivers[0].Webhooks) != 1 {
