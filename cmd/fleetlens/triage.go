@@ -82,7 +82,7 @@ func (p printer) triage(t coordinator.Triage, notes printer) {
 
 func groupState(g *triage.Group) string {
 	switch {
-	case g.Resolved():
+	case g.Resolved(), g.Over():
 		return "resolved"
 	case g.State != "":
 		return string(g.State)

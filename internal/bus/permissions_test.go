@@ -191,6 +191,7 @@ var subjectRules = []struct{ subject, publish, subscribe string }{
 	{"investigations.i.progress", "operator coordinator", "coordinator client viewer"},
 	{"investigations.i.finished", "coordinator", "coordinator client viewer"},
 	{"insights.critical.causal.i", "coordinator", "client viewer"},
+	{"resolutions.group-1", "coordinator", "client viewer"},
 	{"journal.coordinator.r", "coordinator", ""},
 	{"journal.operator.r", "operator coordinator", ""},
 	{"journal.>", "-", ""},
@@ -290,7 +291,7 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 // gatewayRules is the gateway's column of apiRules, which is empty but for these.
 var gatewayRules = map[string]string{
 	"STREAM.INFO/":                   "NODES INSIGHTS EVENTS KV_fl_sinks",
-	"STREAM.MSG.GET/":                "KV_fl_sinks",
+	"STREAM.MSG.GET/":                "INSIGHTS KV_fl_sinks",
 	"DIRECT.GET/":                    "NODES",
 	"DIRECT.GET/.a.b.c":              "NODES",
 	"CONSUMER.INFO/.operator_os":     "INSIGHTS",

@@ -105,10 +105,10 @@ func Watched(skill string) Consumer {
 	}
 }
 
-// Sink returns the durable by which gateways share the insights for one sink. What was
-// concluded before the sink was set up is not sent.
+// Sink returns the durable by which gateways share the insights for one sink, and what
+// becomes of them, in order. What was concluded before the sink was set up is not sent.
 func Sink(name string) Consumer {
-	return Consumer{Stream: Insights, Name: "sink_" + protocol.Token(name), Filter: insightsFilter, AckWait: ackWait, New: true}
+	return Consumer{Stream: Insights, Name: "sink_" + protocol.Token(name), Filter: ">", AckWait: ackWait, New: true}
 }
 
 const insightsFilter = "insights.>"
@@ -161,8 +161,8 @@ func Streams() []Stream {
 			Consumers: []Consumer{TriageFindings},
 		},
 		{
-			Name: Insights, Doc: "Conclusions: coordinators write, downstream reads.",
-			Subjects: []string{"insights.*.*.*"}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: effectWindow, Direct: true,
+			Name: Insights, Doc: "Conclusions, and that what they are about is over: coordinators write, downstream reads.",
+			Subjects: []string{"insights.*.*.*", "resolutions.*"}, MaxAge: 30 * day, MaxBytes: 256 * mib, Duplicates: effectWindow, Direct: true,
 		},
 		{
 			Name: Journal, Doc: "Runs: an agent writes its own; whoever resumes, replays or shows it reads.",

@@ -71,7 +71,7 @@ func Roles() []Role {
 		protocol.AnomalySubject(protocol.Any, protocol.Any, protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any), protocol.AlertSubject(protocol.Any),
 		protocol.NotificationSubject(protocol.Any, protocol.Any, protocol.Any), protocol.CompletionSubject(protocol.Any, protocol.Any),
 		protocol.StateSubject(protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
-		protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.DeadLetterSubject(protocol.Any), protocol.PeopleSubject(protocol.Any, protocol.Any),
+		protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.ResolutionSubject(protocol.Any), protocol.DeadLetterSubject(protocol.Any), protocol.PeopleSubject(protocol.Any, protocol.Any),
 		protocol.AgentSubject(protocol.AgentBeat, protocol.Any), plainInbox,
 	}, inbox)
 	return []Role{
@@ -105,7 +105,8 @@ func Roles() []Role {
 			Doc:  "Applies the table of streams, takes requests, gives tasks, publishes insights, answers people.",
 			Publish: concat([]string{
 				protocol.RequestSubject, protocol.TaskSubject(protocol.Any), "schedule.>", protocol.ServesSubject(protocol.Any),
-				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.InvestigationSubject(protocol.Any, protocol.Any),
+				protocol.InsightSubject(protocol.Any, protocol.Any, protocol.Any), protocol.ResolutionSubject(protocol.Any),
+				protocol.InvestigationSubject(protocol.Any, protocol.Any),
 				protocol.JournalSubject(protocol.CoordinatorAgent, protocol.Any), protocol.JournalSubject(protocol.OperatorAgent, protocol.Any),
 				protocol.DeadLetterSubject(protocol.Any), protocol.CancelledSubject(protocol.Any),
 				protocol.AlertSubject(protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any),
@@ -130,7 +131,7 @@ func Roles() []Role {
 			Publish: concat([]string{
 				keySubject(SentBucket, ">"), protocol.DeadLetterSubject(protocol.Any),
 				protocol.AlertSubject(protocol.Any), protocol.ChangeSubject(protocol.Any, protocol.Any),
-			}, takes(Insights), directGet(Nodes), api("STREAM.MSG.GET", Sent), api("STREAM.INFO", Insights, Nodes, Sent, Events)),
+			}, takes(Insights), directGet(Nodes), api("STREAM.MSG.GET", Sent, Insights), api("STREAM.INFO", Insights, Nodes, Sent, Events)),
 			NotPublish: ofProbes,
 			Subscribe:  inbox,
 		},

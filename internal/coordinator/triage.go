@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,6 +114,13 @@ func (d *desk) load(ctx context.Context) error {
 	d.board.Remember(ended, time.Now())
 	d.ledger = ledger
 	d.changed, d.saved, d.silent, d.since = map[string]*triage.Group{}, make(chan struct{}), map[string]time.Time{}, time.Now()
+	for _, g := range slices.Concat(kept, ended) {
+		for alert := range g.Firing {
+			if node, ok := strings.CutPrefix(alert, silenceOf); ok { // it may report again by now
+				d.silent[node] = g.Earliest
+			}
+		}
+	}
 	return nil
 }
 
@@ -155,9 +163,7 @@ func (d *desk) take(ctx context.Context, batch []bus.Msg) error {
 func (d *desk) add(ctx context.Context, r report) {
 	s := r.Signal
 	if r.Over {
-		if g := d.board.Resolve(s.Alert, time.Now().UTC()); g != nil {
-			d.changed[g.ID] = g
-		}
+		d.resolve(s.Alert)
 		return
 	}
 	if by := triage.SilencedBy(d.silenced, s, d.fleet.labelsOf(s.Node), time.Now()); by != "" {
@@ -176,6 +182,13 @@ func (d *desk) add(ctx context.Context, r report) {
 	}
 	if verdict == triage.Opened {
 		d.log.Info("group opened", "group", g.ID, "about", s.Key, "node", s.Node)
+	}
+}
+
+// resolve notes that an alert is over. The caller holds the lock.
+func (d *desk) resolve(alert string) {
+	for _, g := range d.board.Resolve(alert, time.Now().UTC()) {
+		d.changed[g.ID] = g
 	}
 }
 
@@ -206,6 +219,9 @@ func (d *desk) tick(ctx context.Context) error {
 		}
 		d.mu.Unlock()
 		if err := d.save(ctx); err != nil {
+			return err
+		}
+		if err := d.tell(ctx); err != nil {
 			return err
 		}
 	}
@@ -352,10 +368,8 @@ func appendNew(list []string, s string) []string {
 func (d *desk) follow(ctx context.Context) error {
 	d.mu.Lock()
 	var open []string
-	for _, g := range d.board.Groups() {
-		if !g.AskedAt.IsZero() && g.State == "" {
-			open = append(open, g.ID)
-		}
+	for _, g := range d.board.Unknown() {
+		open = append(open, g.ID)
 	}
 	d.mu.Unlock()
 	for _, id := range open {
@@ -372,7 +386,7 @@ func (d *desk) follow(ctx context.Context) error {
 			continue
 		}
 		d.mu.Lock()
-		for _, g := range d.board.Groups() {
+		for _, g := range d.board.Unknown() {
 			if g.ID == id {
 				g.State = result.State
 				for _, i := range result.Insights {
@@ -382,6 +396,34 @@ func (d *desk) follow(ctx context.Context) error {
 			}
 		}
 		d.mu.Unlock()
+	}
+	return nil
+}
+
+// tell says downstream that groups are over, or go on again. That they turned is kept
+// already: whoever leads after this coordinator tells it again, by the same id.
+func (d *desk) tell(ctx context.Context) error {
+	d.mu.Lock()
+	var list []protocol.Resolution
+	turns := map[*triage.Group]int{}
+	for _, g := range d.board.Untold() {
+		turns[g] = g.Turns
+		if len(g.Insights) > 0 { // else there is nothing that it could follow
+			list = append(list, g.Resolution())
+		}
+	}
+	d.mu.Unlock()
+	for _, r := range list {
+		if _, err := d.conn.PublishOnce(ctx, bus.Insights, bus.Outgoing{Subject: protocol.ResolutionSubject(r.Group), Body: r, ID: r.ID, At: r.At}); err != nil {
+			return err
+		}
+		d.log.Info("a group turned", "group", r.Group, "state", r.State, "why", r.Why)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for g, n := range turns {
+		g.Told = n
+		d.changed[g.ID] = g
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ const (
 	silentNode    = "heartbeat"
 )
 
+// silenceOf and a node's name is the same when the node falls silent and when it reports again.
+const silenceOf = "silence of "
+
 // A report is a signal, or that the alert which was one is over.
 type report struct {
 	triage.Signal
@@ -185,11 +188,12 @@ func (d *desk) listen(ctx context.Context, now time.Time) {
 	fell, back := d.fleet.fellSilent(now, d.since, d.least, stale, d.silent)
 	for _, name := range back {
 		delete(d.silent, name)
+		d.resolve(silenceOf + name)
 	}
 	for _, n := range fell {
 		d.silent[n.name] = n.last
 		d.add(ctx, report{Signal: triage.Signal{
-			Kind: triage.Silence, Key: silentNode + ".silent", Node: n.name, At: n.last, Strength: strength(protocol.SeverityCritical, 0),
+			Kind: triage.Silence, Key: silentNode + ".silent", Alert: silenceOf + n.name, Node: n.name, At: n.last, Strength: strength(protocol.SeverityCritical, 0),
 			Note: protocol.Notification{
 				ID: protocol.EffectID("silent", n.name, n.last.UTC().Format(time.RFC3339Nano)), RunID: "heartbeat." + n.name, Operator: silentNode, Node: n.name,
 				Target: "host", AnomalyType: "silent", Severity: protocol.SeverityCritical, Verified: true, DetectedAt: now, Since: n.last, Origin: protocol.OriginSilence,

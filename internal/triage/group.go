@@ -25,6 +25,11 @@ type Group struct {
 	Uncounted  bool            `json:"uncounted,omitempty"`  // more of them fire than are remembered
 	ResolvedAt time.Time       `json:"resolved_at,omitzero"` // when the last of its alerts ended
 
+	Turns    int       `json:"turns,omitempty"` // how often it was over, or went on again; odd: it is over
+	Told     int       `json:"told,omitempty"`  // of the turns, those that were told downstream
+	TurnedAt time.Time `json:"turned_at,omitzero"`
+	Why      string    `json:"why,omitempty"` // it turned
+
 	Keys     []string          `json:"keys"` // what it is about
 	Topics   []string          `json:"topics,omitempty"`
 	Nodes    map[string]uint32 `json:"nodes"` // with a bit for each key

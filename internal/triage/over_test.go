@@ -1,6 +1,7 @@
 package triage_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func investigated(nodes ...string) (*triage.Board, *triage.Group) {
 func TestAGroupEndsWithItsAlerts(t *testing.T) {
 	b, g := investigated("a", "b")
 	at := t0.Add(time.Minute)
-	if got := b.Resolve("slow on a", at); got != g || !g.ResolvedAt.IsZero() || len(b.Sweep(at)) > 0 {
+	if got := b.Resolve("slow on a", at); !slices.Equal(got, []*triage.Group{g}) || !g.ResolvedAt.IsZero() || len(b.Sweep(at)) > 0 {
 		t.Fatalf("one of two alerts is over: %+v", g)
 	}
 	if b.Resolve("slow on nowhere", at) != nil {
@@ -98,7 +99,126 @@ func TestAGroupThatEndedBeforeItsAlertsIsResolvedWithThem(t *testing.T) {
 	}
 	next := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{}) // of another coordinator
 	next.Remember([]*triage.Group{g}, ended)
-	if got := next.Resolve("slow on a", ended.Add(time.Hour)); got != g || !g.Resolved() {
+	if got := next.Resolve("slow on a", ended.Add(time.Hour)); !slices.Equal(got, []*triage.Group{g}) || !g.Resolved() {
 		t.Errorf("its alert is over: %+v", g)
+	}
+}
+
+func TestWhenAGroupIsOver(t *testing.T) {
+	const minute = time.Minute
+	watch, odd, silent := signal(triage.Watch, "os.cpu", "a"), signal(triage.Anomaly, "os.cpu", "a"), signal(triage.Silence, "heartbeat.silent", "a")
+	silent.Alert = "silence of a"
+	type over struct {
+		after time.Duration
+		alert string
+	}
+	const never = -1
+	for _, tt := range []struct {
+		name  string
+		in    []at
+		ends  []over
+		state protocol.ResultState
+		from  time.Duration // when it is over, after t0
+		why   string
+	}{
+		{"a check that is crossed no more", []at{{0, watch}, {5 * minute, watch}}, nil, protocol.ResultDone, 5 * minute, "nothing of it was reported for 15m0s"},
+		{"one whose investigation failed", []at{{0, watch}}, nil, protocol.ResultFailed, 0, "nothing of it was reported for 15m0s"},
+		{"an anomaly is told once, which tells nothing of its end", []at{{0, odd}}, nil, protocol.ResultDone, never, ""},
+		{"an alert that still fires", []at{{0, fires("a")}}, nil, protocol.ResultDone, never, ""},
+		{"an alert that is over", []at{{0, fires("a")}}, []over{{7 * minute, "slow on a"}}, protocol.ResultDone, 7 * minute, "all that it was about was reported as over"},
+		{"an alert that is over long after the group was quiet", []at{{0, fires("a")}}, []over{{70 * minute, "slow on a"}}, protocol.ResultDone, 70 * minute, "all that it was about was reported as over"},
+		{"a node that reports again", []at{{0, silent}}, []over{{3 * minute, "silence of a"}}, protocol.ResultDone, 3 * minute, "all that it was about was reported as over"},
+		{"a node that is silent still", []at{{0, silent}}, nil, protocol.ResultDone, never, ""},
+		{"an investigation that nobody heard the end of", []at{{0, watch}}, nil, "", never, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+			var g *triage.Group
+			var turned []protocol.Resolution
+			for after := time.Duration(0); after < 3*time.Hour; after += minute {
+				now := t0.Add(after)
+				for _, s := range tt.in {
+					if s.after == after {
+						g, _ = b.Add(s.Signal, now)
+					}
+				}
+				if after == minute {
+					b.Ask(g, now)
+					g.State = tt.state
+				}
+				for _, e := range tt.ends {
+					if e.after == after {
+						b.Resolve(e.alert, now)
+					}
+				}
+				b.Sweep(now)
+				for _, u := range b.Untold() {
+					turned = append(turned, u.Resolution())
+					u.Told = u.Turns
+				}
+			}
+			if tt.from == never {
+				if len(turned) > 0 || g.Over() {
+					t.Fatalf("it turned: %+v", turned)
+				}
+				return
+			}
+			if len(turned) != 1 || turned[0].State != protocol.Resolved || turned[0].At.Sub(t0) != tt.from || turned[0].Why != tt.why || !turned[0].Since.Equal(t0) {
+				t.Errorf("%+v", turned)
+			}
+		})
+	}
+}
+
+func TestAGroupThatLastsTooLongIsOverWithTheOneThatFollowsIt(t *testing.T) {
+	b := triage.NewBoard(triage.DefaultOptions(), nil, nil, neighbours{})
+	watch := signal(triage.Watch, "os.cpu", "a")
+	var over []string
+	ids := map[string]bool{}
+	for after := time.Duration(0); after < 10*time.Hour; after += 5 * time.Minute {
+		now := t0.Add(after)
+		if after <= 5*time.Hour {
+			watch.Note.ID = after.String()
+			g, _ := b.Add(watch, now)
+			if ids[g.ID] = true; g.AskedAt.IsZero() {
+				b.Ask(g, now)
+				g.State = protocol.ResultDone
+			}
+		}
+		b.Sweep(now)
+		for _, g := range b.Untold() {
+			if g.Told = g.Turns; after <= 5*time.Hour {
+				t.Errorf("after %s, while it goes on, it is over", after)
+			}
+			over = append(over, g.ID)
+		}
+	}
+	if len(ids) != 2 || len(over) != 2 {
+		t.Errorf("%d groups, over are %v", len(ids), over)
+	}
+}
+
+func TestAGroupThatComesAndGoesTurnsEachTime(t *testing.T) {
+	b, g := investigated("a")
+	var states []string
+	ids := map[string]bool{}
+	for n := range 4 {
+		now := t0.Add(time.Duration(n+1) * time.Minute)
+		if n%2 == 0 {
+			b.Resolve("slow on a", now)
+		} else {
+			b.Add(fires("a"), now)
+		}
+		b.Sweep(now)
+		for _, u := range b.Untold() {
+			r := u.Resolution()
+			states, ids[r.ID], u.Told = append(states, r.State), true, u.Turns
+			if !r.At.Equal(now) || u != g {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+	if want := []string{protocol.Resolved, protocol.Reopened, protocol.Resolved, protocol.Reopened}; !slices.Equal(states, want) || len(ids) != len(want) {
+		t.Errorf("%v, ids %v", states, ids)
 	}
 }

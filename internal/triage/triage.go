@@ -37,7 +37,9 @@ type Signal struct {
 	Topic string
 	Quiet bool   // it joins a group, and opens none
 	From  string // the investigation that found it; empty: none did
-	Alert string // of an alert that fires what is the same when it ends; else empty
+	// Alert is the same when what was reported is reported as over: the identity of an
+	// alert, or of a node's silence; else empty.
+	Alert string
 	Note  protocol.Notification
 }
 
@@ -262,11 +264,11 @@ func (b *Board) Ask(g *Group, now time.Time) (model bool, why string) {
 	return g.Limited == "", g.Limited
 }
 
-// Sweep takes the groups off the board that have ended, and returns them, made small. One
-// whose investigation failed ends after Cooldown too: what goes on is asked about anew.
-// One that is about alerts alone ends when they are over.
+// Sweep takes the groups off the board that have ended, made small, and returns them and
+// those that turned out to be over. One whose investigation failed ends after Cooldown too:
+// what goes on is asked about anew. One that is about alerts alone ends when they are over.
 func (b *Board) Sweep(now time.Time) []*Group {
-	var over []*Group
+	var closed []*Group
 	b.groups = slices.DeleteFunc(b.groups, func(g *Group) bool {
 		lasts := b.Repeat
 		if g.State == protocol.ResultFailed {
@@ -276,10 +278,15 @@ func (b *Board) Sweep(now time.Time) []*Group {
 		if ended {
 			g.ClosedAt = now
 			g.shrink()
-			over = append(over, g)
+			closed = append(closed, g)
 		}
 		return ended
 	})
-	b.Remember(over, now)
-	return over
+	b.Remember(closed, now)
+	for _, g := range b.settle(now) {
+		if !slices.Contains(closed, g) {
+			closed = append(closed, g)
+		}
+	}
+	return closed
 }

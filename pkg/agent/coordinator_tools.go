@@ -247,7 +247,7 @@ func (c *CoordinatorTools) insight(ctx context.Context, call Call, a insightArgs
 		return Outcome{Effect: concluded{Refused: true}}, problem
 	}
 	i := protocol.Insight{
-		ID: call.EffectID("insight"), InvestigationID: c.state.Subject.InvestigationID, NotificationIDs: a.NotificationIDs,
+		ID: call.EffectID("insight"), InvestigationID: c.state.Subject.InvestigationID, Group: c.state.Subject.Request.Group, NotificationIDs: a.NotificationIDs,
 		SupportingIDs: a.SupportingIDs, CorrelationType: a.CorrelationType, Severity: a.Severity, Summary: a.Summary,
 		MatchedObservations: a.MatchedObservations, RootCauseHypothesis: a.RootCauseHypothesis, Confidence: a.Confidence,
 		Evidence: evidence, Figures: figures, Chain: a.Chain, RuledOut: c.state.RuledOut(), NotChecked: c.state.Unchecked(),

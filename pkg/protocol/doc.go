@@ -14,7 +14,7 @@
 //	WORK         Task, and Requests for later      coordinators → operators, coordinators
 //	FINDINGS     Notification, Completion, State,
 //	             Accepted, Progress, Result        operators, coordinators → anyone
-//	INSIGHTS     Insight                           coordinators → downstream
+//	INSIGHTS     Insight, Resolution               coordinators → downstream
 //	JOURNAL      Record                            an agent → itself, replay, people
 //	PEOPLE       Feedback, Ack, Note, Silence      people → triage
 //	DEADLETTERS  DeadLetter                        whatever gave up → people

@@ -90,6 +90,7 @@ func TestMain(m *testing.M) {
 	decoder[protocol.Progress]()
 	decoder[protocol.Record]()
 	decoder[protocol.Request]()
+	decoder[protocol.Resolution]()
 	decoder[protocol.Result]()
 	decoder[protocol.Silence]()
 	decoder[protocol.Snapshot]()

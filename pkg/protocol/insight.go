@@ -1,6 +1,9 @@
 package protocol
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // A Correlation says how the notifications of an insight belong together.
 type Correlation string
@@ -30,6 +33,7 @@ const RulesModel = "rules (no LLM used)"
 type Insight struct {
 	ID                  string      `json:"id"`
 	InvestigationID     string      `json:"investigation_id"`
+	Group               string      `json:"group,omitempty"` // of triage, that was asked about
 	NotificationIDs     []string    `json:"notification_ids"`
 	SupportingIDs       []string    `json:"supporting_ids"`
 	CorrelationType     Correlation `json:"correlation_type"`
@@ -63,6 +67,10 @@ type ChainLink struct {
 	Role     string    `json:"role"` // change, effect or symptom
 	Evidence string    `json:"evidence,omitempty"`
 }
+
+// Thread is the same for all insights that belong together: those of one group of triage,
+// or else of one investigation. A Resolution's Group is that of its insights.
+func (i Insight) Thread() string { return cmp.Or(i.Group, i.InvestigationID) }
 
 // MessageType implements Message.
 func (Insight) MessageType() string { return "insight" }

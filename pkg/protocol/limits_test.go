@@ -13,7 +13,7 @@ import (
 var padding = map[string]string{
 	"accepted": "Coordinator", "ack": "By", "alert": "Name", "anomaly": "Metric", "call": "Callback", "call_reply": "Error", "change": "Text",
 	"completion": "Error", "deadletter": "Reason", "feedback": "Comment", "heartbeat": "Version", "insight": "Summary", "links": "Node", "note": "Text",
-	"notification": "Observation", "operator_state": "Reason", "progress": "Text", "record": "Worker", "request": "Reason", "result": "Error",
+	"notification": "Observation", "operator_state": "Reason", "progress": "Text", "record": "Worker", "request": "Reason", "resolution": "Why", "result": "Error",
 	"silence": "Reason", "snapshot": "Kind", "ask": "Text", "ask_part": "Summary", "ask_reply": "Summary", "task": "Reason", "told": "Text", "words": "Prompt",
 }
 

@@ -48,6 +48,7 @@ var limits = map[string]int{
 	"progress":       16 << 10,
 	"record":         768 << 10,
 	"request":        256 << 10,
+	"resolution":     16 << 10,
 	"result":         768 << 10,
 	"silence":        16 << 10,
 	"snapshot":       64 << 10,
@@ -63,7 +64,7 @@ func Limit(messageType string) int { return limits[messageType] }
 func Types() []Message {
 	return []Message{
 		Accepted{}, Ack{}, Alert{}, Anomaly{}, Ask{}, AskPart{}, AskReply{}, Call{}, CallReply{}, Change{}, Completion{}, DeadLetter{}, Feedback{},
-		Heartbeat{}, Insight{}, Links{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Result{}, Silence{},
+		Heartbeat{}, Insight{}, Links{}, Note{}, Notification{}, State{}, Progress{}, Record{}, Request{}, Resolution{}, Result{}, Silence{},
 		Snapshot{}, Task{}, Told{}, Words{},
 	}
 }

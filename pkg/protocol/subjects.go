@@ -161,6 +161,9 @@ func InsightSubject(severity, correlation, investigation string) string {
 	return subject("insights", token(severity), token(correlation), token(investigation))
 }
 
+// ResolutionSubject is where it is told that what a group of triage is about is over.
+func ResolutionSubject(group string) string { return subject("resolutions", token(group)) }
+
 // Kinds of agent, the second token of a journal's subject.
 const (
 	CoordinatorAgent = "coordinator"
