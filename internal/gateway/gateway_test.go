@@ -133,7 +133,17 @@ func start(t *testing.T, c *bus.Conn, cfg Config) (stop func()) {
 
 func webhook(t *testing.T, f *farSide) sinks.Config {
 	t.Helper()
+	withSecret(t)
+	return signed(f)
+}
+
+// withSecret sets the secret of signed.
+func withSecret(t *testing.T) {
+	t.Helper()
 	t.Setenv("SINK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+}
+
+func signed(f *farSide) sinks.Config {
 	return sinks.Config{Type: "webhook", URL: f.URL, SecretEnvs: []string{"SINK_SECRET"}, Private: true}
 }
 
@@ -165,30 +175,45 @@ func (h hooked) Send(ctx context.Context, n sinks.Note) (sinks.Ref, error) {
 // on. Nothing is lost; a repeat carries the same key, or says that it may be one.
 func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 	const repeat = "maybe a repeat"
+	withSecret(t)
 	for _, tt := range []struct {
 		step  string
 		posts int
-		marks int // of them, in a chat
+		marks int // of them, where the far side has no key
 	}{
 		{"before it stored what it was about to do", 1, 0},
 		{"before it sent", 1, 1},
 		{"after it sent", 2, 1},
 		{"after it stored what it had done", 1, 0},
 	} {
-		for _, kind := range []string{"webhook", "chat"} {
+		for _, kind := range []string{"webhook", "chat", "e-mail", "webhook, that it is over", "chat, that it is over"} {
 			t.Run(tt.step+", "+kind, func(t *testing.T) {
+				t.Parallel() // it waits for the server most of the time
 				server := natstest.Run(t)
 				conn, f := natstest.Setup(t, server, "test"), newFarSide(t)
 				cfg := chat(f)
-				if kind == "webhook" {
-					cfg = webhook(t, f)
+				keyed := strings.HasPrefix(kind, "webhook")
+				switch {
+				case keyed:
+					cfg = signed(f)
+				case kind == "e-mail":
+					cfg = sinks.Config{Type: "email", URL: newMailServer(t, f), From: "fleetlens@example.com", To: []string{"ops@example.com"}}
 				}
+				follows := true
+				cfg.Resolved = &follows
 				con := bus.Sink("team")
 				con.AckWait = 300 * time.Millisecond
 				if err := conn.EnsureConsumer(t.Context(), con); err != nil {
 					t.Fatal(err)
 				}
 				publish(t, conn, insight("c1", "i1"))
+				if strings.HasSuffix(kind, "over") {
+					stop := start(t, conn, Config{Sinks: map[string]sinks.Config{"team": cfg}})
+					settled(t, conn, "team")
+					stop()
+					turn(t, conn, 1, "i1", "c1")
+				}
+				before := len(f.got())
 
 				victim := natstest.Dial(t, server, "victim")
 				dies := func(step string) func() {
@@ -216,7 +241,7 @@ func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 
 				start(t, conn, Config{Sinks: map[string]sinks.Config{"team": cfg}})
 				settled(t, conn, "team")
-				posts := f.got()
+				posts := f.got()[before:]
 				marks, keys := 0, map[string]bool{}
 				for _, p := range posts {
 					keys[p.id] = true
@@ -225,7 +250,7 @@ func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 					}
 				}
 				want := tt.marks
-				if kind == "webhook" { // which has the key instead
+				if keyed { // it has the key instead
 					want = 0
 				}
 				if len(posts) != tt.posts || marks != want || len(keys) != 1 {

@@ -9,9 +9,7 @@ import (
 	"time"
 
 	"github.com/fleetlens/fleetlens/internal/bus"
-	"github.com/fleetlens/fleetlens/internal/gateway/message"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
-	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
 // An outlet is one sink at work in one gateway.
@@ -44,19 +42,20 @@ const (
 
 var errResting = errors.New("the far side asked to be left alone")
 
-// handle takes one insight to the sink. What is to be done is stored before it is done
-// and what became of it after: whoever goes on after a kill knows which of them it was.
+// handle takes one insight to the sink, or what became of some.
 func (o *outlet) handle(ctx context.Context, d *bus.Delivery) error {
-	insight, err := protocol.Decode[protocol.Insight](d.Data)
-	if err != nil {
-		return bus.Permanent(fmt.Errorf("sink %s: %w", o.name, err))
-	}
-	wanted, err := o.cfg.Wants(insight, func(node string) (map[string]string, error) { return o.labels(ctx, node) })
-	if err != nil || !wanted {
+	n, err := o.note(ctx, d)
+	if err != nil || n == nil {
 		return err
 	}
+	return o.deliver(ctx, *n, d.Sequence)
+}
+
+// deliver takes a note to the sink. What is to be done is stored before it is done and what
+// became of it after: whoever goes on after a kill knows which of them it was.
+func (o *outlet) deliver(ctx context.Context, n sinks.Note, sequence uint64) error {
 	var done delivery
-	revision, err := o.conn.ReadKey(ctx, bus.SentBucket, o.deliveryKey(insight), &done)
+	revision, err := o.conn.ReadKey(ctx, bus.SentBucket, o.deliveryKey(n.ID()), &done)
 	if err != nil {
 		return err
 	}
@@ -67,38 +66,40 @@ func (o *outlet) handle(ctx context.Context, d *bus.Delivery) error {
 		return bus.Permanent(errors.New(done.Error))
 	}
 	if err := o.turn(ctx); err != nil {
+		if done.State == "" && errors.Is(err, errResting) { // what follows it waits for it
+			done.State, done.Sequence = stateWaiting, sequence
+			_, writeErr := o.write(ctx, n.ID(), done, revision)
+			err = errors.Join(err, writeErr)
+		}
 		return err
 	}
-	thread, err := o.thread(ctx, insight)
-	if err != nil {
+	if n.Thread, err = o.thread(ctx, n); err != nil {
 		return err
 	}
-	note := sinks.Note{
-		Insight: insight, Body: d.Data, Envelope: envelope(d.Msg, insight), Message: message.Of(insight, o.ui), At: o.now(),
-		Again: done.State == stateSending || done.Unknown, Ref: done.Ref, Thread: thread,
-	}
-	done.begin(o.by, note.At, note.Again)
-	if revision, err = o.write(ctx, insight, done, revision); err != nil {
+	n.At, n.Again, n.Ref = o.now(), done.State == stateSending || done.Unknown, done.Ref
+	done.Sequence = sequence
+	done.begin(o.by, n.At, n.Again)
+	if revision, err = o.write(ctx, n.ID(), done, revision); err != nil {
 		return err
 	}
 	// A gateway that stops ends what it is sending: else the next one could not know.
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendWithin)
 	defer cancel()
-	ref, sendErr := o.Send(sending, note)
+	ref, sendErr := o.Send(sending, n)
 	if len(ref) > 0 {
 		done.Ref = ref
 	}
 	verdict := o.judge(&done, sendErr)
-	if thread == nil && len(ref) > 0 {
-		if err := o.keepThread(sending, insight, ref); err != nil {
+	if n.Thread == nil && n.Turn == nil && len(ref) > 0 {
+		if err := o.keepThread(sending, n.Insight, ref); err != nil {
 			return err
 		}
 	}
-	if _, err := o.write(context.WithoutCancel(ctx), insight, done, revision); err != nil {
+	if _, err := o.write(context.WithoutCancel(ctx), n.ID(), done, revision); err != nil {
 		return err
 	}
 	if sendErr == nil {
-		o.log.Info("sent", "insight", insight.ID, "tries", done.Tries, "again", note.Again)
+		o.log.Info("sent", "id", n.ID(), "tries", done.Tries, "again", n.Again)
 	}
 	return verdict
 }
@@ -173,30 +174,4 @@ func (o *outlet) turn(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// labels returns the labels that a node has now; none of one that is not known.
-func (o *outlet) labels(ctx context.Context, node string) (map[string]string, error) {
-	m, err := o.conn.LastDirect(ctx, bus.Nodes, protocol.NodeSubject(node))
-	if errors.Is(err, bus.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	beat, err := protocol.Decode[protocol.Heartbeat](m.Data)
-	if err != nil {
-		o.log.Warn("a heartbeat cannot be read", "node", node, "err", err)
-	}
-	return beat.Labels, nil
-}
-
-// envelope returns that of the message, or one that stands for it: whoever published
-// with `nats pub` gave none.
-func envelope(m bus.Msg, i protocol.Insight) protocol.Envelope {
-	e, err := protocol.ParseEnvelope(m.Header)
-	if err != nil || e.ID == "" {
-		return protocol.NewEnvelope(i, i.ID, "gateway", i.CreatedAt)
-	}
-	return e
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 )
 
-// alertFor is how long an insight fires. Nothing says when its cause is gone.
+// alertFor is how long an insight fires of which nobody says that it is over.
 const alertFor = 4 * time.Hour
 
 // alertmanager posts to the API v2 of Alertmanager (its openapi.yaml, postAlerts). The
@@ -32,20 +32,43 @@ var alertLimits = message.Limits{Title: 1024, More: 4096, Hypothesis: 4096, Fact
 
 // Send implements Sink.
 func (a alertmanager) Send(ctx context.Context, n Note) (Ref, error) {
-	m, i := n.Message.Cut(alertLimits), n.Insight
+	m := n.Message.Cut(alertLimits)
+	if n.Turn == nil {
+		return nil, a.post(ctx, []postableAlert{postable(n.Insight, m, n.Insight.CreatedAt, n.Insight.CreatedAt.Add(alertFor))})
+	}
+	var alerts []postableAlert
+	for _, i := range n.Told {
+		from, to := n.Turn.At, n.Turn.At.Add(alertFor)
+		if n.over() { // perhaps before it was concluded: what ends before it begins is refused
+			from, to = i.CreatedAt, i.CreatedAt.Add(time.Second)
+			if n.Turn.At.After(to) {
+				to = n.Turn.At
+			}
+		}
+		alerts = append(alerts, postable(i, m, from, to))
+	}
+	return nil, a.post(ctx, alerts)
+}
+
+func (a alertmanager) post(ctx context.Context, alerts []postableAlert) error {
+	_, err := a.client.postJSON(ctx, a.url+"/api/v2/alerts", bearer(a.token), alerts)
+	return err
+}
+
+// postable is the alert of an insight, which fires from one time to another.
+func postable(i protocol.Insight, m message.Message, from, to time.Time) postableAlert {
 	alert := postableAlert{
 		Labels: map[string]string{
 			"alertname": protocol.InsightAlert, "insight": i.ID, "severity": string(i.Severity), "correlation_type": string(i.CorrelationType),
 			"confidence": string(i.Confidence), "grounded": strconv.FormatBool(i.HypothesisGrounded),
 		},
 		Annotations: map[string]string{"summary": m.Headline, "description": paragraphs(m)},
-		StartsAt:    i.CreatedAt.UTC(), EndsAt: i.CreatedAt.UTC().Add(alertFor),
+		StartsAt:    from.UTC(), EndsAt: to.UTC(),
 	}
 	if len(m.Links) > 0 {
 		alert.GeneratorURL = m.Links[0].URL
 	}
-	_, err := a.client.postJSON(ctx, a.url+"/api/v2/alerts", bearer(a.token), []postableAlert{alert})
-	return nil, err
+	return alert
 }
 
 // paragraphs is a message without its headline, as plain text.

@@ -25,12 +25,31 @@ var discordLimits = message.Limits{Title: 256, More: 900, Hypothesis: 700, Facts
 
 var colours = map[string]int{string(protocol.SeverityCritical): 0xd93025, string(protocol.SeverityWarning): 0xf29900, string(protocol.SeverityInfo): 0x1a73e8}
 
+// over is the colour of what is over.
+const over = 0x1e8e3e
+
+// since is when what the note says happened.
+func (n Note) since() time.Time {
+	if n.Turn != nil {
+		return n.Turn.At
+	}
+	return n.Insight.CreatedAt
+}
+
+// colour is that of the severity.
+func (n Note) colour() int {
+	if n.over() {
+		return over
+	}
+	return colours[string(n.Insight.Severity)]
+}
+
 // Send implements Sink.
 func (d discord) Send(ctx context.Context, n Note) (Ref, error) {
 	m := n.said().Cut(discordLimits)
 	embed := map[string]any{
-		"title": markdownEscape(m.Title()), "description": markdown(m), "color": colours[string(n.Insight.Severity)],
-		"timestamp": n.Insight.CreatedAt.UTC().Format(time.RFC3339),
+		"title": markdownEscape(m.Title()), "description": markdown(m), "color": n.colour(),
+		"timestamp": n.since().UTC().Format(time.RFC3339),
 	}
 	if len(m.Links) > 0 {
 		embed["url"] = m.Links[0].URL

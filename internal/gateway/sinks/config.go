@@ -30,6 +30,10 @@ type Config struct {
 	To []string `yaml:"to"`
 	// Private lets a webhook go to private addresses.
 	Private bool `yaml:"private"`
+	// Resolved says whether it is sent that what an insight is about is over, or goes on again. The default is true where the far side has a thread or a state for it: of webhook, alertmanager, pagerduty, slack with a token, email, github and jira.
+	Resolved *bool `yaml:"resolved"`
+	// Close lets github close its issue when what it is about is over, and open it again.
+	Close bool `yaml:"close"`
 	// When says which insights are sent.
 	When When `yaml:"when"`
 }
@@ -48,6 +52,7 @@ type kind struct {
 	name                         string
 	url, token, secrets, channel use
 	private                      bool
+	follows                      bool // it is sent what becomes of insights unless it is said otherwise
 	mail                         bool // it has from and to, and an SMTP server
 	check                        func(c Config) error
 	open                         func(s settings) (Sink, error)
@@ -59,6 +64,7 @@ type settings struct {
 	url, token, channel string
 	from                string
 	to                  []string
+	close               bool
 	secrets             []string
 	client              *client
 }
@@ -78,6 +84,15 @@ func kindOf(name string) (kind, error) {
 func (c Config) Validate() error {
 	_, err := c.Open()
 	return err
+}
+
+// Follows reports whether the sink is sent what becomes of the insights that it was sent.
+func (c Config) Follows() bool {
+	if c.Resolved != nil {
+		return *c.Resolved
+	}
+	k, err := kindOf(c.Type)
+	return err == nil && (k.follows || c.Type == "slack" && c.TokenEnv != "")
 }
 
 // Open returns the sink. It connects to nothing yet.
@@ -109,13 +124,19 @@ func (c Config) Open() (Opened, error) {
 	if c.Private && !k.private {
 		fault("private means nothing to a sink of type %s", k.name)
 	}
+	if c.Close && k.name != "github" {
+		fault("close means nothing to a sink of type %s", k.name)
+	}
+	if c.Close && !c.Follows() {
+		fault("close needs to know when it is over: leave resolved: false out")
+	}
 	if c.URL != "" && c.URLEnv != "" {
 		fault("url and url_env are both given; one is enough")
 	}
 	if len(c.SecretEnvs) > 2 {
 		fault("secret_envs has %d names: one, or two while they are changed", len(c.SecretEnvs))
 	}
-	s := settings{url: c.URL, channel: c.Channel, from: c.From, to: c.To}
+	s := settings{url: c.URL, channel: c.Channel, from: c.From, to: c.To, close: c.Close}
 	read := func(key, name string) string {
 		v := strings.TrimSpace(os.Getenv(name))
 		if name != "" && v == "" {

@@ -25,7 +25,7 @@ import (
 )
 
 // email hands mails to an SMTP server (RFC 5321): text and HTML, without images. All
-// insights of an investigation refer to one message that was never sent, so that mail
+// that belong together refer to one message that was never sent, so that mail
 // programs show them as one thread.
 type email struct {
 	settings
@@ -203,7 +203,7 @@ func (e *email) compose(n Note) (*gomail.Msg, error) {
 	if facts := shown(m); len(facts) > 0 {
 		lists = slices.Insert(lists, 0, list{"Facts", facts})
 	}
-	if err := emailTemplate.Execute(&page, map[string]any{"M": m, "Lists": lists, "Colour": fmt.Sprintf("#%06x", colours[string(n.Insight.Severity)])}); err != nil {
+	if err := emailTemplate.Execute(&page, map[string]any{"M": m, "Lists": lists, "Colour": fmt.Sprintf("#%06x", n.colour())}); err != nil {
 		return nil, err
 	}
 	for _, part := range []string{m.Title(), m.More, m.Hypothesis} {
@@ -231,10 +231,14 @@ func (e *email) compose(n Note) (*gomail.Msg, error) {
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	id := func(kind, id string) string { return protocol.Token(id) + "." + kind + ".fleetlens@" + domain }
-	thread := "<" + id("investigation", n.Insight.InvestigationID) + ">"
+	thread := "<" + id("investigation", n.Insight.Thread()) + ">"
+	kind := "insight"
+	if n.Turn != nil {
+		kind = n.Turn.MessageType()
+	}
 	out.Subject(m.Title())
 	out.SetDateWithValue(n.At)
-	out.SetMessageIDWithValue(id("insight", n.Insight.ID))
+	out.SetMessageIDWithValue(id(kind, n.ID()))
 	out.SetGenHeader(gomail.HeaderReferences, thread)
 	out.SetGenHeader(gomail.HeaderInReplyTo, thread)
 	out.SetGenHeader("List-Id", "Fleetlens insights <insights.fleetlens."+domain+">")

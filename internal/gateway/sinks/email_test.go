@@ -224,8 +224,12 @@ func TestAMailIsWhatItsGoldenFileSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Again, first.Ref = true, ref
-	if _, err := sink.Send(t.Context(), first); err != nil {
-		t.Fatal(err)
+	over := turned(t, protocol.Resolved, first.Insight)
+	over.Thread = ref
+	for _, n := range []sinks.Note{first, over} {
+		if _, err := sink.Send(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got := strings.ReplaceAll(strings.Join(s.taken(), "\n"), "\r\n", "\n")
 	file := filepath.Join("testdata", "email.eml")

@@ -40,7 +40,7 @@ func newFarSide(t *testing.T, kind string) *farSide {
 }
 
 func (f *farSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost { // a probe on this machine may look at who listens
+	if r.Method != http.MethodPost && r.Method != http.MethodPatch { // a probe on this machine may look at who listens
 		http.NotFound(w, r)
 		return
 	}
@@ -57,15 +57,18 @@ func (f *farSide) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.answers = f.answers[1:]
 		return
 	}
-	body := map[string]any{}
-	var list []map[string]any
-	if json.Unmarshal(raw, &list) == nil && len(list) == 1 {
-		body = list[0]
-	} else if err := json.Unmarshal(raw, &body); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	var list []map[string]any // of alertmanager
+	if json.Unmarshal(raw, &list) != nil {
+		list = []map[string]any{{}}
+		if err := json.Unmarshal(raw, &list[0]); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 	}
-	if f.check != nil {
+	for _, body := range list {
+		if f.check == nil || r.Method == http.MethodPatch {
+			break
+		}
 		if err := f.check(r.URL.Path, body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -127,6 +130,9 @@ func atMost(what string, n, most int) error {
 var checks = map[string]func(path string, body map[string]any) error{
 	"slack-webhook": slackLimits, "slack-bot": slackLimits,
 	"pagerduty": func(_ string, b map[string]any) error {
+		if b["event_action"] == "resolve" { // which needs no more than the keys
+			return firstOf(atMost("fields", len(b), 3), atMost("dedup_key", runes(b, "dedup_key"), 255))
+		}
 		if n := runes(b, "payload", "summary"); n == 0 || n > 1024 {
 			return fmt.Errorf("summary: %d", n)
 		}
@@ -281,5 +287,25 @@ func note(t *testing.T, i protocol.Insight) sinks.Note {
 	}
 	return sinks.Note{
 		Insight: i, Body: body, Envelope: protocol.NewEnvelope(i, i.ID, "coordinator/one two", i.CreatedAt), Message: message.Of(i, "https://fleet.example"), At: noon,
+	}
+}
+
+// turned is a note that says that insights are over, or go on again.
+func turned(t *testing.T, state string, told ...protocol.Insight) sinks.Note {
+	t.Helper()
+	r := protocol.Resolution{
+		ID: "3c9d1e0f7a6b5c4d", Group: told[0].Thread(), State: state, Why: "all that it was about was reported as over", Since: noon.Add(-4 * time.Minute), At: noon.Add(10 * time.Minute),
+	}
+	for _, i := range told {
+		r.Insights = append(r.Insights, i.ID)
+	}
+	body, err := protocol.Encode(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := told[len(told)-1]
+	return sinks.Note{
+		Insight: last, Told: told, Turn: &r, Body: body, Envelope: protocol.NewEnvelope(r, r.ID, "coordinator/one two", r.At), At: r.At,
+		Message: message.Turn(r, last, "https://fleet.example"), Now: message.Turned(r, last, "https://fleet.example"),
 	}
 }

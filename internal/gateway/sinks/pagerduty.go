@@ -14,8 +14,8 @@ import (
 const pagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
 
 // pagerDuty triggers alerts by the Events API v2 (developer.pagerduty.com, "Send an
-// alert event"). The key is the investigation: its insights are one alert, and so are
-// repeats.
+// alert event"), and resolves them. The key is what insights share that belong together:
+// they are one alert, and so are repeats.
 type pagerDuty struct{ settings }
 
 func openPagerDuty(s settings) (Sink, error) {
@@ -30,13 +30,14 @@ func openPagerDuty(s settings) (Sink, error) {
 var pagerDutyLimits = message.Limits{Title: 1024, More: 4096, Hypothesis: 4096, Facts: 16 << 10, Lines: 100, Context: 1024, Rest: 8192}
 
 type pagerDutyEvent struct {
-	RoutingKey string           `json:"routing_key"`
-	Action     string           `json:"event_action"`
-	DedupKey   string           `json:"dedup_key"`
-	Payload    pagerDutyPayload `json:"payload"`
-	Links      []pagerDutyLink  `json:"links,omitempty"`
-	Client     string           `json:"client"`
-	ClientURL  string           `json:"client_url,omitempty"`
+	RoutingKey string `json:"routing_key"`
+	Action     string `json:"event_action"`
+	DedupKey   string `json:"dedup_key"`
+	// Payload is there unless the action is to resolve.
+	Payload   *pagerDutyPayload `json:"payload,omitempty"`
+	Links     []pagerDutyLink   `json:"links,omitempty"`
+	Client    string            `json:"client,omitempty"`
+	ClientURL string            `json:"client_url,omitempty"`
 }
 
 type pagerDutyPayload struct {
@@ -58,11 +59,16 @@ type pagerDutyLink struct {
 // Send implements Sink.
 func (p pagerDuty) Send(ctx context.Context, n Note) (Ref, error) {
 	m, i := n.Message.Cut(pagerDutyLimits), n.Insight
+	key := protocol.InsightKey + protocol.Token(i.Thread())
+	if n.over() {
+		_, err := p.client.postJSON(ctx, p.url, nil, pagerDutyEvent{RoutingKey: p.token, Action: "resolve", DedupKey: key})
+		return nil, err
+	}
 	e := pagerDutyEvent{
-		RoutingKey: p.token, Action: "trigger", DedupKey: protocol.InsightKey + protocol.Token(i.InvestigationID), Client: "Fleetlens",
-		Payload: pagerDutyPayload{
+		RoutingKey: p.token, Action: "trigger", DedupKey: key, Client: "Fleetlens",
+		Payload: &pagerDutyPayload{
 			Summary: m.Title(), Source: source(i), Severity: string(i.Severity), Timestamp: i.CreatedAt.UTC().Format(time.RFC3339),
-			Component: message.Cut(message.Clean(strings.Join(i.Skills, ", ")), maxName, nil), Group: i.InvestigationID, Class: string(i.CorrelationType),
+			Component: message.Cut(message.Clean(strings.Join(i.Skills, ", ")), maxName, nil), Group: i.Thread(), Class: string(i.CorrelationType),
 			Details: map[string]any{"facts": m.Facts, "context": m.Context},
 		},
 	}

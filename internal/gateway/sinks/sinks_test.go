@@ -37,8 +37,12 @@ func TestEachSinkSendsWhatItsGoldenFileSays(t *testing.T) {
 				return i
 			}())
 			second.Again, second.Thread = true, ref
-			if _, err := s.Send(t.Context(), second); err != nil {
-				t.Fatal(err)
+			over := turned(t, protocol.Resolved, first.Insight, second.Insight)
+			over.Thread = ref
+			for _, n := range []sinks.Note{second, over} {
+				if _, err := s.Send(t.Context(), n); err != nil {
+					t.Fatal(err)
+				}
 			}
 			got := strings.Join(f.seen(), "\n")
 			file := filepath.Join("testdata", kind+".http")

@@ -142,9 +142,10 @@ func (s slackWebhook) Send(ctx context.Context, n Note) (Ref, error) {
 	return nil, err
 }
 
-// slackBot posts as a bot: the first insight of an investigation is a message with its
-// details in a thread, others go into that thread, and one that supersedes changes the
-// first message to itself.
+// slackBot posts as a bot: the first insight of those that belong together is a message with
+// its details in a thread, others go into that thread, and one that supersedes changes the
+// first message to itself. What becomes of them goes into the thread, and into the headline
+// of the first message.
 type slackBot struct{ settings }
 
 // Keys of a slackBot's Ref. The ts is Slack's id of a message in a channel.
@@ -172,6 +173,9 @@ func (s slackBot) Send(ctx context.Context, n Note) (Ref, error) {
 		return err
 	}
 	text := slackEscape(m.Title())
+	if n.Thread == nil && n.Turn != nil {
+		return nil, nil // what it could follow is gone
+	}
 	if n.Thread == nil {
 		if err := post(slackTS, "chat.postMessage", slackMessage{Channel: s.channel, Text: text, Blocks: slackBlocks(m)}); err != nil {
 			return ref, err
@@ -182,8 +186,11 @@ func (s slackBot) Send(ctx context.Context, n Note) (Ref, error) {
 		return ref, nil
 	}
 	channel, root := n.Thread[slackChannel], n.Thread[slackTS]
-	if n.Insight.Supersedes != "" {
+	if n.Insight.Supersedes != "" || n.Turn != nil {
 		now := n.Message.Cut(slackLimits) // a change that is repeated changes nothing
+		if n.Turn != nil {
+			now = n.Now.Cut(slackLimits)
+		}
 		err := post(slackChanged, "chat.update", slackMessage{Channel: channel, TS: root, Text: slackEscape(now.Title()), Blocks: slackBlocks(now)})
 		if _, again := errors.AsType[*Failure](err); again || ctx.Err() != nil {
 			return ref, err

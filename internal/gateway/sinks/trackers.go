@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -32,6 +33,9 @@ func (g grafana) Send(ctx context.Context, n Note) (Ref, error) {
 			from = link.At
 		}
 	}
+	if n.Turn != nil {
+		from, to = n.Turn.Since, n.Turn.At
+	}
 	text := html.EscapeString(m.Title() + "\n\n" + paragraphs(m)) // it is shown as HTML
 	_, err := g.client.postJSON(ctx, g.url+"/api/annotations", bearer(g.token), map[string]any{
 		"time": from.UnixMilli(), "timeEnd": to.UnixMilli(), "text": text,
@@ -40,8 +44,8 @@ func (g grafana) Send(ctx context.Context, n Note) (Ref, error) {
 	return nil, err
 }
 
-// github opens an issue for an investigation (docs.github.com/rest/issues); its further
-// insights are comments.
+// github opens an issue for what belongs together (docs.github.com/rest/issues); further
+// insights, and what becomes of them, are comments.
 type github struct{ settings }
 
 var repository = regexp.MustCompile(`^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$`)
@@ -67,9 +71,10 @@ func (g github) Send(ctx context.Context, n Note) (Ref, error) {
 	header.Set("X-GitHub-Api-Version", "2022-11-28")
 	issues := g.url + "/repos/" + g.channel + "/issues"
 	if n.Thread != nil {
-		_, err := g.client.postJSON(ctx, issues+"/"+url.PathEscape(n.Thread["number"])+"/comments", header,
-			map[string]any{"body": "**" + markdownEscape(m.Title()) + "**\n\n" + markdown(m)})
-		return nil, err
+		return g.comment(ctx, n, m, issues+"/"+url.PathEscape(n.Thread["number"]), header)
+	}
+	if n.Turn != nil {
+		return nil, nil // what it could follow is gone
 	}
 	raw, err := g.client.postJSON(ctx, issues, header, map[string]any{"title": m.Title(), "body": markdown(m)})
 	if err != nil {
@@ -84,8 +89,37 @@ func (g github) Send(ctx context.Context, n Note) (Ref, error) {
 	return Ref{"number": strconv.Itoa(answer.Number)}, nil
 }
 
-// jira opens an issue for an investigation by the REST API, version 2
-// (developer.atlassian.com, "Create issue"); its further insights are comments.
+// githubComment is the key of a github's Ref that says that the comment is there.
+const githubComment = "comment"
+
+// comment comments on an issue, and closes it or opens it again where that is wanted.
+func (g github) comment(ctx context.Context, n Note, m message.Message, issue string, header http.Header) (Ref, error) {
+	ref := Ref{}
+	maps.Copy(ref, n.Ref)
+	if ref[githubComment] == "" {
+		if _, err := g.client.postJSON(ctx, issue+"/comments", header, map[string]any{"body": "**" + markdownEscape(m.Title()) + "**\n\n" + markdown(m)}); err != nil {
+			return nil, err
+		}
+		ref[githubComment] = "made"
+	}
+	if n.Turn == nil || !g.close {
+		return ref, nil
+	}
+	state := map[string]string{"state": "open", "state_reason": "reopened"}
+	if n.over() {
+		state = map[string]string{"state": "closed", "state_reason": "completed"}
+	}
+	body, err := encode(state)
+	if err != nil {
+		return ref, err
+	}
+	_, err = g.client.send(ctx, http.MethodPatch, issue, header, body)
+	return ref, err
+}
+
+// jira opens an issue for what belongs together by the REST API, version 2
+// (developer.atlassian.com, "Create issue"); further insights, and what
+// becomes of them, are comments.
 type jira struct {
 	settings
 	header http.Header
@@ -133,6 +167,9 @@ func (j jira) Send(ctx context.Context, n Note) (Ref, error) {
 		_, err := j.client.postJSON(ctx, issues+"/"+url.PathEscape(n.Thread["key"])+"/comment", j.header,
 			map[string]any{"body": "*" + wikiEscape(m.Title()) + "*\n\n" + text})
 		return nil, err
+	}
+	if n.Turn != nil {
+		return nil, nil // what it could follow is gone
 	}
 	raw, err := j.client.postJSON(ctx, issues, j.header, map[string]any{"fields": map[string]any{
 		"project": map[string]string{"key": j.channel}, "issuetype": map[string]string{"name": "Task"},
