@@ -80,7 +80,7 @@ that sign name their secrets in the file:
 			}
 			defer conn.Close()
 			o.Health.Need("NATS", proc.Connected(conn))
-			return gateway.Run(ctx, cfg, gateway.Deps{Log: o.Log, Bus: conn, Ready: o.Health.Begun})
+			return gateway.Run(ctx, cfg, gateway.Deps{Log: o.Log, Bus: conn, Telemetry: o.Providers, Ready: o.Health.Begun})
 		})
 	}
 	cmd.AddCommand(&cobra.Command{

@@ -165,7 +165,7 @@ func (o Options) launch(ctx context.Context, g *errgroup.Group, ready *sync.Wait
 	if len(o.Gateway.Sinks) > 0 {
 		ready.Add(1)
 		if err := start("gateway", func(c *bus.Conn) error {
-			return gateway.Run(ctx, o.Gateway, gateway.Deps{Log: o.Log, Bus: c, Ready: ready.Done})
+			return gateway.Run(ctx, o.Gateway, gateway.Deps{Log: o.Log, Bus: c, Telemetry: o.Telemetry, Ready: ready.Done})
 		}); err != nil {
 			return err
 		}

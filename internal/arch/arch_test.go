@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"internal/operator/...":    {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/proc"},
 	"internal/coordinator/...": {"pkg/...", "internal/bus", "internal/journal", "internal/llm/...", "internal/correlate", "internal/triage", "internal/intake", "internal/topology", "internal/proc", "internal/similar", "internal/agentproto"},
 
-	"internal/gateway":         {"pkg/protocol", "internal/bus", "internal/intake", "internal/gateway/message", "internal/gateway/sinks"},
+	"internal/gateway":         {"pkg/protocol", "pkg/signals", "internal/bus", "internal/intake", "internal/gateway/message", "internal/gateway/sinks"},
 	"internal/gateway/message": {"pkg/protocol"},
 	"internal/gateway/sinks":   {"pkg/protocol", "internal/gateway/message"},
 

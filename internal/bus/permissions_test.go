@@ -272,7 +272,7 @@ var apiRules = []struct{ verb, probe, operator, coordinator, reader string }{
 	{"CONSUMER.INFO/.operator_os", "", "WORK SNAPSHOTS", "all", "WORK REQUESTS"},
 	{"CONSUMER.MSG.NEXT/.operator_os", "", "WORK SNAPSHOTS", "streams", ""},
 	{"CONSUMER.NAMES/", "", "", "all", ""},
-	{"CONSUMER.LIST/", "", "", "all", ""},
+	{"CONSUMER.LIST/", "", "", "all", "INSIGHTS"},
 	{"CONSUMER.PAUSE/.operator_os", "", "", "", ""},
 	{"CONSUMER.RESET/.operator_os", "", "", "", ""},
 	{"CONSUMER.UNPIN/.operator_os", "", "", "", ""},

@@ -108,10 +108,13 @@ func Watched(skill string) Consumer {
 // Sink returns the durable by which gateways share the insights for one sink, and what
 // becomes of them, in order. What was concluded before the sink was set up is not sent.
 func Sink(name string) Consumer {
-	return Consumer{Stream: Insights, Name: "sink_" + protocol.Token(name), Filter: ">", AckWait: ackWait, New: true}
+	return Consumer{Stream: Insights, Name: sinkPrefix + protocol.Token(name), Filter: ">", AckWait: ackWait, New: true}
 }
 
-const insightsFilter = "insights.>"
+const (
+	insightsFilter = "insights.>"
+	sinkPrefix     = "sink_"
+)
 
 // triageAckWait is short: what a coordinator took and did not finish is soon with
 // the one that stands in for it.

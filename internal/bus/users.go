@@ -65,6 +65,7 @@ func Roles() []Role {
 		directGet(published()...), api("STREAM.MSG.GET", Journal, People, State), api("STREAM.INFO", names()...), api("STREAM.NAMES"), api("STREAM.LIST"),
 		[]string{protocol.ProbeSubject(protocol.Any, "words")}, // what a skill's fields mean
 		api("CONSUMER.INFO", Work+".*", Intake+".*"),           // how much work waits, and whether anybody takes it
+		api("CONSUMER.LIST", Insights),                         // and how sinks keep up
 	)
 	watches := concat([]string{
 		protocol.NodeSubject(protocol.Any), protocol.LinksSubject(protocol.Any), protocol.SnapshotSubject(protocol.Any, protocol.Any, protocol.Any),

@@ -20,6 +20,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
 	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // Config is a gateway's configuration.
@@ -77,9 +78,11 @@ func (c *Config) Idle() error {
 
 // Deps is what a gateway works with.
 type Deps struct {
-	Log   *slog.Logger
-	Bus   *bus.Conn
-	Ready func() // when set, is called once insights are taken
+	Log *slog.Logger
+	Bus *bus.Conn
+	// Telemetry takes metrics; zero: none are taken.
+	Telemetry signals.Providers
+	Ready     func() // when set, is called once insights are taken
 }
 
 // setupWithin is how long a gateway tries to make its durables. One that may not waits
@@ -99,6 +102,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		return err
 	}
 	defer stopAlerts()
+	tells := newTells(deps.Telemetry)
 	by := "gateway-" + protocol.NewID()[:8]
 	g, ctx := errgroup.WithContext(ctx)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
@@ -114,9 +118,10 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		}
 		o := &outlet{
 			name: name, cfg: cfg.Sinks[name], Opened: opened, ui: cfg.UI, by: by, conn: deps.Bus,
-			log: deps.Log.With("sink", name), now: time.Now,
+			log: deps.Log.With("sink", name), tells: tells, now: time.Now,
 		}
 		g.Go(func() error { return deps.Bus.Consume(ctx, 1, []bus.Consumer{bus.Sink(name)}, o.handle) })
+		g.Go(func() error { tells.watch(ctx, deps.Bus, name); return context.Cause(ctx) })
 	}
 	deps.Log.Info("gateway sends insights", "sinks", slices.Sorted(maps.Keys(cfg.Sinks)))
 	if deps.Ready != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/fleetlens/fleetlens/internal/bus/natstest"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
+	"github.com/fleetlens/fleetlens/pkg/signals"
 )
 
 // A farSide takes what is posted, and says first what it is told to say.
@@ -229,7 +230,7 @@ func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 					t.Fatal(err)
 				}
 				opened.Sink = hooked{opened.Sink, dies("before it sent"), dies("after it sent")}
-				o := &outlet{name: "team", cfg: cfg, Opened: opened, by: "victim", conn: victim, log: natstest.Log(t), now: time.Now}
+				o := &outlet{name: "team", cfg: cfg, Opened: opened, by: "victim", conn: victim, log: natstest.Log(t), tells: newTells(signals.Providers{}), now: time.Now}
 				ctx, stop := context.WithCancel(t.Context())
 				_ = victim.Consume(ctx, 1, []bus.Consumer{con}, func(ctx context.Context, d *bus.Delivery) error {
 					defer stop()

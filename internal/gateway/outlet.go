@@ -21,7 +21,8 @@ type outlet struct {
 	by   string // this gateway
 	conn *bus.Conn
 	log  *slog.Logger
-	now  func() time.Time
+	tells
+	now func() time.Time
 
 	mu   sync.Mutex
 	rest time.Time // until when the far side is left alone
@@ -90,6 +91,7 @@ func (o *outlet) deliver(ctx context.Context, n sinks.Note, sequence uint64) err
 		done.Ref = ref
 	}
 	verdict := o.judge(&done, sendErr)
+	o.attempted(sending, o.name, done.State)
 	if n.Thread == nil && n.Turn == nil && len(ref) > 0 {
 		if err := o.keepThread(sending, n.Insight, ref); err != nil {
 			return err

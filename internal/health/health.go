@@ -38,6 +38,7 @@ type Check struct {
 const (
 	work    = "work"
 	letters = "dead letters"
+	sinks   = "sinks"
 	nodes   = "nodes"
 )
 
@@ -46,6 +47,8 @@ const (
 	fullWarning, fullCritical = 80, 95 // percent of a stream
 	mostWaiting               = 100    // messages of a queue that somebody works on
 	freshLetter               = 24 * time.Hour
+	soonSent                  = 15 * time.Minute // by when a sink has what it is to be sent
+	soonTaken                 = 2 * time.Minute  // by when a gateway takes it
 )
 
 // Judge holds a state against the limits, the worst first.
@@ -62,6 +65,9 @@ func Judge(s State, now time.Time) []Check {
 	}
 	if len(s.Queues) == 0 && !s.unread(work) {
 		checks = append(checks, Check{Name: work, Verdict: Healthy, Says: "nothing waits"})
+	}
+	for _, k := range s.Sinks {
+		checks = append(checks, k.check(s.Letters, now))
 	}
 	if !s.unread(letters) {
 		checks = append(checks, s.judgeLetters(now))
@@ -136,6 +142,31 @@ func (q Queue) check() Check {
 		c.Verdict, c.Says, c.Fix = Warning, workers, "one more: "+q.Start
 	default:
 		c.Says = workers
+	}
+	return c
+}
+
+func (k Sink) check(letters []protocol.DeadLetter, now time.Time) Check {
+	waits := now.Sub(k.Oldest)
+	c := Check{Name: "sink " + k.Name, Verdict: Healthy, Says: "nothing waits", Limit: age(soonSent) + " until it is sent"}
+	if k.Oldest.IsZero() {
+		waits = 0
+	} else {
+		c.Says = fmt.Sprintf("%d to be sent, the oldest since %s", k.Waiting+k.Working, age(waits))
+	}
+	if k.Free == 0 && waits > soonTaken {
+		c.Verdict, c.Says, c.Fix = Critical, c.Says+"; no gateway sends", "fleetlens gateway --config FILE, with this sink in it; or, if it is gone for good, nats consumer rm "+bus.Insights+" "+bus.Sink(k.Name).Name
+		return c
+	}
+	if waits > soonSent {
+		c.Verdict, c.Fix = Warning, "the gateway's log says what the far side answers; fleetlens gateway test "+k.Name
+		return c
+	}
+	for _, l := range letters {
+		if now.Sub(l.At) < freshLetter && l.Stream == bus.Insights && strings.Contains(l.Reason, "sink "+k.Name+": ") {
+			c.Verdict, c.Fix = Warning, "mend what the reason says; fleetlens gateway test "+k.Name
+			c.Says = fmt.Sprintf("given up %s ago: %s", age(now.Sub(l.At)), l.Reason)
+		}
 	}
 	return c
 }

@@ -38,6 +38,15 @@ func letter(ago time.Duration) health.State {
 
 func TestJudge(t *testing.T) {
 	silent := func(all int, names ...string) health.State { return health.State{Nodes: all, Silent: names} }
+	sink := func(waiting, working, free int, ago time.Duration, letters ...protocol.DeadLetter) health.State {
+		s := health.Sink{SinkState: bus.SinkState{Name: "team", ConsumerState: bus.ConsumerState{Waiting: waiting, Working: working, Free: free}}}
+		if ago > 0 {
+			s.Oldest = noon.Add(-ago)
+		}
+		return health.State{Sinks: []health.Sink{s}, Letters: letters}
+	}
+	refused := protocol.DeadLetter{Stream: bus.Insights, Reason: "sink team: POST https://hooks.example/…: 404 Not Found", At: noon.Add(-time.Hour)}
+	const tooLate = "15m until it is sent"
 	denied := fmt.Errorf("consumer: %w", &bus.DeniedError{})
 	for _, tt := range []struct {
 		name  string
@@ -74,6 +83,21 @@ func TestJudge(t *testing.T) {
 		}},
 		{"who may not ask about workers", queue(7, 0, 0, 0, denied), "skill ports", health.Check{
 			Verdict: health.Unknown, Says: "7 waiting or worked on; who works is not told to this role", Limit: "100 waiting", Fix: "fleetlens creds mint viewer NAME",
+		}},
+		{"a sink that has everything", sink(0, 0, 1, 0), "sink team", health.Check{Verdict: health.Healthy, Says: "nothing waits", Limit: tooLate}},
+		{"one that is being sent to", sink(0, 1, 0, 30*time.Second), "sink team", health.Check{Verdict: health.Healthy, Says: "1 to be sent, the oldest since a moment", Limit: tooLate}},
+		{"one that nobody sends to", sink(3, 0, 0, 5*time.Minute), "sink team", health.Check{
+			Verdict: health.Critical, Says: "3 to be sent, the oldest since 5m; no gateway sends", Limit: tooLate,
+			Fix: "fleetlens gateway --config FILE, with this sink in it; or, if it is gone for good, nats consumer rm FL_INSIGHTS sink_team",
+		}},
+		{"one whose far side is away", sink(3, 1, 1, 20*time.Minute), "sink team", health.Check{
+			Verdict: health.Warning, Says: "4 to be sent, the oldest since 20m", Limit: tooLate, Fix: "the gateway's log says what the far side answers; fleetlens gateway test team",
+		}},
+		{"one whose far side refuses", sink(0, 0, 1, 0, refused), "sink team", health.Check{
+			Verdict: health.Warning, Says: "given up 1h0m ago: " + refused.Reason, Limit: tooLate, Fix: "mend what the reason says; fleetlens gateway test team",
+		}},
+		{"what another sink refused is not its own", sink(0, 0, 1, 0, protocol.DeadLetter{Stream: bus.Insights, Reason: "sink teams: no", At: noon}), "sink team", health.Check{
+			Verdict: health.Healthy, Says: "nothing waits", Limit: tooLate,
 		}},
 		{"no dead letter", health.State{}, "dead letters", health.Check{Verdict: health.Healthy, Says: "everything could be handled", Limit: "none in a day"}},
 		{"a dead letter of today", letter(75 * time.Minute), "dead letters", health.Check{
@@ -149,7 +173,18 @@ func TestReadOfRealStreams(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	if _, err := conn.Setup(t.Context(), bus.SetupOptions{Sinks: []string{"on-call"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"c1", "c2"} {
+		publish(protocol.InsightSubject("info", "temporal", id), protocol.Insight{
+			ID: id, InvestigationID: id, CorrelationType: protocol.Temporal, Severity: protocol.SeverityInfo, Summary: "s", Grounding: "g", Confidence: protocol.Low, CreatedAt: time.Now(), Model: "m",
+		})
+	}
 	s := health.Read(t.Context(), conn)
+	if len(s.Sinks) != 1 || s.Sinks[0].Name != "on-call" || s.Sinks[0].Waiting != 2 || time.Since(s.Sinks[0].Oldest) > time.Minute {
+		t.Errorf("%+v", s.Sinks)
+	}
 	if len(s.Streams) != len(bus.Streams()) || s.Streams[0].Holds.Messages != 1 || s.Streams[0].Holds.MaxBytes != s.Streams[0].Row.MaxBytes || s.Nodes != 1 || len(s.Silent)+len(s.Unread) > 0 {
 		t.Errorf("streams %+v, %d nodes, silent %v, not read %v", s.Streams, s.Nodes, s.Silent, s.Unread)
 	}

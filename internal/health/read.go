@@ -17,7 +17,8 @@ import (
 type State struct {
 	Streams []Stream
 	Queues  []Queue // those that hold work
-	Dead    int     // letters there are
+	Sinks   []Sink
+	Dead    int // letters there are
 	Letters []protocol.DeadLetter
 	Nodes   int
 	Silent  []string // nodes that missed their beats, by name
@@ -41,6 +42,12 @@ type Queue struct {
 	Err error // why only Held is known
 }
 
+// A Sink is how gateways keep up with one sink.
+type Sink struct {
+	bus.SinkState
+	Oldest time.Time // when the oldest of what is still to be sent was stored; zero: nothing is
+}
+
 // An Unread is what could not be read.
 type Unread struct {
 	Name string // of the check
@@ -58,6 +65,7 @@ func Read(ctx context.Context, conn *bus.Conn) State {
 		s.Streams = append(s.Streams, Stream{row, state, err})
 	}
 	s.note(work, s.readQueues(ctx, conn))
+	s.note(sinks, s.readSinks(ctx, conn))
 	s.note(letters, s.readLetters(ctx, conn))
 	s.note(nodes, s.readNodes(ctx, conn))
 	var err error
@@ -90,6 +98,27 @@ func (s *State) readQueues(ctx context.Context, conn *bus.Conn) error {
 			}
 			s.Queues = append(s.Queues, queue)
 		}
+	}
+	return nil
+}
+
+func (s *State) readSinks(ctx context.Context, conn *bus.Conn) error {
+	list, err := conn.Sinks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, state := range list {
+		sink := Sink{SinkState: state}
+		if state.Waiting+state.Working > 0 {
+			for m, err := range conn.Range(ctx, bus.Insights, ">", state.Settled+1) {
+				if err != nil {
+					return err
+				}
+				sink.Oldest = m.Time
+				break
+			}
+		}
+		s.Sinks = append(s.Sinks, sink)
 	}
 	return nil
 }

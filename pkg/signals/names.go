@@ -100,6 +100,10 @@ const (
 	Escalations        Metric = "fleetlens.probe.detector.escalations"
 	Baselines          Metric = "fleetlens.probe.detector.baselines"
 
+	SinkSent     Metric = "fleetlens.sink.sent"
+	SinkFailures Metric = "fleetlens.sink.failures"
+	SinkPending  Metric = "fleetlens.sink.pending"
+
 	BusInFlight     Metric = "fleetlens.bus.deliveries.in_flight"
 	BusDeliveries   Metric = "fleetlens.bus.deliveries"
 	BusRedeliveries Metric = "fleetlens.bus.redeliveries"
@@ -191,4 +195,5 @@ const (
 	LabelVerdict     attribute.Key = "verdict"
 	LabelStream      attribute.Key = "stream"
 	LabelConnection  attribute.Key = "connection"
+	LabelSink        attribute.Key = "sink"
 )

@@ -246,6 +246,14 @@ var table = []Signal{
 	},
 	{Name: string(Dropped), Kind: KindCounter, Unit: "{message}", Doc: "Messages dropped because NATS was away for too long."},
 
+	// Metrics of gateways.
+	{Name: string(SinkSent), Kind: KindCounter, Unit: "{message}", Attrs: keys(LabelSink), Doc: "Insights, and what became of them, that a sink took."},
+	{
+		Name: string(SinkFailures), Kind: KindCounter, Unit: "{attempt}", Attrs: keys(LabelSink, LabelResult),
+		Doc: "Attempts that failed. The result is `again` (another follows) or `given_up` (it is a dead letter).",
+	},
+	{Name: string(SinkPending), Kind: KindGauge, Unit: "{message}", Attrs: keys(LabelSink), Doc: "What is still to be sent to a sink, by any gateway, as of a few seconds ago."},
+
 	// Metrics of every process.
 	{Name: string(BusInFlight), Kind: KindGauge, Unit: "{message}", Attrs: keys(LabelConsumer), Doc: "Requests or tasks being worked on."},
 	{
