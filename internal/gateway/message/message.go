@@ -22,6 +22,9 @@ type Message struct {
 	Facts      []string // each begins with Found or NotFound
 	Context    string   // how far it can be trusted, who says so, what it cost
 	Links      []Link
+	// Replies are the links by which a person looks at the facts, says that he looks after
+	// it, or that it is not quite right. The page asks before it says anything.
+	Replies    []Link
 	Chain      []string // from the change to the symptom
 	RuledOut   []string
 	NotChecked []string
@@ -32,6 +35,11 @@ type Message struct {
 
 // A Link is an address with what it is called.
 type Link struct{ Text, URL string }
+
+// page is the address of something in the web UI.
+func page(ui, kind, id string) string {
+	return strings.TrimSuffix(ui, "/") + "/" + kind + "/" + url.PathEscape(id)
+}
 
 // How lines begin: what is a fact and what is none is said in words and signs.
 const (
@@ -54,11 +62,12 @@ func Of(i protocol.Insight, ui string) Message {
 		m.Chain = append(m.Chain, Clean(fmt.Sprintf("%s %s, %s: %s", c.At.UTC().Format("15:04:05"), c.Node, c.Role, c.What)))
 	}
 	if ui != "" {
-		base := strings.TrimSuffix(ui, "/")
 		m.Links = []Link{
-			{"Open the insight", base + "/insights/" + url.PathEscape(i.ID)},
-			{"How it was found", base + "/investigations/" + url.PathEscape(i.InvestigationID)},
+			{"Open the insight", page(ui, "insights", i.ID)},
+			{"How it was found", page(ui, "investigations", i.InvestigationID)},
 		}
+		at := m.Links[0].URL
+		m.Replies = []Link{{"Evidence", at + "#facts"}, {"Acknowledge", at + "?ack"}, {"Not quite", at + "?feedback=not_quite"}}
 	}
 	return m
 }

@@ -46,6 +46,10 @@ func TestAnInsightIsSaidInFiveParts(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	replies := []message.Link{{"Evidence", "https://fleet.example/insights/c1f09a#facts"}, {"Acknowledge", "https://fleet.example/insights/c1f09a?ack"}, {"Not quite", "https://fleet.example/insights/c1f09a?feedback=not_quite"}}
+	if diff := cmp.Diff(replies, m.Replies); diff != "" {
+		t.Error(diff)
+	}
 	if m.Shown() != "" {
 		t.Errorf("all facts are there, and it says %q", m.Shown())
 	}

@@ -89,9 +89,13 @@ func slackBlocks(m message.Message) []slackBlock {
 		blocks = append(blocks, slackSection(slackEscape(strings.Join(lines, "\n"))))
 	}
 	blocks = append(blocks, slackBlock{Type: "context", Elements: []any{slackMarkup(slackEscape(m.Context))}})
-	if len(m.Links) > 0 {
+	buttons := m.Links
+	if len(m.Replies) > 0 {
+		buttons = append(m.Links[:1:1], m.Replies...)
+	}
+	if len(buttons) > 0 {
 		links := slackBlock{Type: "actions"}
-		for _, l := range m.Links {
+		for _, l := range buttons {
 			links.Elements = append(links.Elements, slackButton{"button", slackText{Type: "plain_text", Text: l.Text}, l.URL})
 		}
 		blocks = append(blocks, links)

@@ -87,6 +87,31 @@ test("14: feedback survives a reload, is seen by others, and a double click is o
   await other.context().close();
 });
 
+test("a link of a message opens what a person was about to say, and says nothing by itself", async () => {
+  await publish(insight({ id: "from-slack", investigation_id: "inv-slack" }));
+  const page = await open("/insights/from-slack?ack"), posts = [];
+  page.on("dialog", (d) => d.accept("ann"));
+  page.on("request", (r) => r.method() === "POST" && posts.push(new URL(r.url()).pathname));
+  const form = page.getByRole("form", { name: "From a message" });
+  await form.getByText("Do you look after this?").waitFor();
+  await page.getByRole("button", { name: "Acknowledge", exact: true }).waitFor(); // nobody does yet
+  assert.deepEqual(posts, []);
+  await form.getByRole("button", { name: "Yes, acknowledge" }).click();
+  await page.getByText("ann looks after it").waitFor();
+  assert.equal(new URL(page.url()).search, "");
+  await page.goto(page.url() + "?feedback=not_quite");
+  await form.getByLabel("Not quite. What was the cause? (if you know)").fill("the backup of db-1");
+  assert.equal(posts.length, 1);
+  await form.getByRole("button", { name: "Say “Not quite”" }).click();
+  await page.getByText("Not quite: the backup of db-1").waitFor();
+  assert.equal(await form.count(), 0);
+  await page.goto(page.url() + "?feedback=nonsense");
+  await page.getByText("Not quite: the backup of db-1").waitFor();
+  assert.equal(await form.count(), 0);
+  assert.equal(posts.length, 2);
+  await page.context().close();
+});
+
 test("30: hostile text is shown as text, on every page and at any length that a message may have", async () => {
   const evil = '<img src=x onerror="window.owned=1"> [x](javascript:alert(1)) ![](http://evil.example/x.png) \u202Egnp.exe ';
   const long = evil + "x".repeat(100_000); // a finding has 128 KiB at most, an insight 256

@@ -8,7 +8,7 @@ import { Timeline } from "./timeline";
 import { FollowUp } from "./followup";
 import { byWhom, severityOf } from "./insights";
 import { Where } from "./radius";
-import { to } from "./router";
+import { place, set, to } from "./router";
 import { mayWrite, reader, why } from "./me";
 import { Similar } from "./similar";
 import type { Evidence, Insight, InsightView, Notification, Said, Usage } from "./types";
@@ -29,7 +29,9 @@ export function Whole({ v, changed }: { v: InsightView; changed: () => void }) {
   const figures = [...list(i.figures), ...list(v.facts).flatMap((f) => list(f.figures))];
   const found = figures.filter((f) => f.found).length;
   const verified = figures.length > 0 && found === figures.length;
+  useEffect(() => { if (place.value.hash === "facts") document.getElementById("facts")?.scrollIntoView(); }, []);
   return <>
+    {!exported && <Asked id={i.id} said={v.said} changed={changed} />}
     {v.superseded_by && <p class="banner">A later conclusion takes its place: <Link href={to("insights", v.superseded_by)}>{v.superseded_by}</Link></p>}
     <ul class="chips">
       <li><Mark of={severityOf(i)} /></li>
@@ -97,6 +99,24 @@ function Actions({ of, said, changed }: { of: Insight; said: Said; changed: () =
     <Menu of={of} /> <Copy text={location.origin + to("insights", of.id)} what="the link">Copy link</Copy>
     {acks.length === 0 && <Needs />}
   </>;
+}
+
+/** Asked is what a link from a chat leads to: it says what a person was about to say, who says it here. */
+function Asked({ id, said, changed }: { id: string; said: Said; changed: () => void }) {
+  const [comment, write] = useState(""), [wrong, fail] = useState<Problem>(), { query } = place.value, acks = list(said.acks);
+  const verdict = verdicts.find(([v]) => v === query.get("feedback"));
+  if (!query.has("ack") && !verdict) return null;
+  const leave = () => { set("ack", ""); set("feedback", ""); };
+  const say = (e: Event) => {
+    e.preventDefault();
+    void (verdict ? post("/feedback", { id, by: who(), verdict: verdict[0], comment }) : post("/acks", { id, by: who() })).then(() => { leave(); changed(); }, fail);
+  };
+  return <form class="banner asked" aria-label="From a message" onSubmit={say}>
+    {wrong && <Wrong problem={wrong} />}
+    {verdict ? <label class="wide">{verdict[1]}. What was the cause? (if you know) <input value={comment} onInput={(e) => write(e.currentTarget.value)} disabled={reader.value} /></label>
+      : <p>{acks.length > 0 ? acks[acks.length - 1]!.by + " looks after this already. Do you, too?" : "Do you look after this?"}</p>}
+    <div class="buttons"><button type="submit" disabled={!mayWrite.value} title={why.value}>{verdict ? "Say “" + verdict[1] + "”" : "Yes, acknowledge"}</button> <button type="button" onClick={leave}>Leave it</button></div><Needs />
+  </form>;
 }
 
 /** Menu has what one can take along. */
