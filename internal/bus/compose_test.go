@@ -13,6 +13,7 @@ import (
 
 	"github.com/fleetlens/fleetlens/internal/bus"
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
+	"github.com/fleetlens/fleetlens/internal/intake"
 	"github.com/fleetlens/fleetlens/internal/proc"
 	"github.com/fleetlens/fleetlens/internal/web"
 )
@@ -161,6 +162,25 @@ func TestCompose(t *testing.T) {
 			t.Errorf("its token is %s", token)
 		}
 		t.Setenv(web.TokenVariable, "a token that is long enough")
+		if err := c.Validate(); err != nil {
+			t.Errorf("it would not start: %v", err)
+		}
+	})
+	t.Run("the gateway takes alerts on loopback, from who has the token of .env", func(t *testing.T) {
+		gw := file.Services["gateway"]
+		at := slices.Index(gw.Command, "--alerts")
+		if at < 0 || !slices.Contains(gw.Ports, "127.0.0.1:4234:4234") {
+			t.Fatalf("command %v, published %v", gw.Command, gw.Ports)
+		}
+		if token := gw.Environment[intake.TokenVariable]; !strings.HasPrefix(token, "${"+intake.TokenVariable+":?") {
+			t.Errorf("its token is %s", token)
+		}
+		c := intake.DefaultConfig()
+		c.Addr = gw.Command[at+1]
+		if err := c.Validate(); err == nil || !strings.HasSuffix(c.Addr, ":4234") {
+			t.Errorf("without a token it would listen on %s", c.Addr)
+		}
+		t.Setenv(intake.TokenVariable, "a token that is long enough")
 		if err := c.Validate(); err != nil {
 			t.Errorf("it would not start: %v", err)
 		}

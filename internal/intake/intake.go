@@ -24,10 +24,13 @@ import (
 // DefaultAddr is where reports are taken unless somebody names another address.
 const DefaultAddr = "127.0.0.1:4234"
 
+// TokenVariable is the environment variable with the token, where there is no file: in a container.
+const TokenVariable = "FLEETLENS_ALERTS_TOKEN"
+
 // Config says where reports are taken, and who may give them.
 type Config struct {
 	Addr      string            // host:port; empty: nowhere
-	TokenFile string            // with the bearer token that senders give; empty: none
+	TokenFile string            // with the bearer token that senders give; empty: it is in TokenVariable, or there is none
 	Rate      float64           // requests a second; a burst may have ten times as many
 	Sources   map[string]Source // by format: those that sign what they send
 
@@ -46,8 +49,8 @@ func DefaultConfig() Config { return Config{Addr: DefaultAddr, Rate: 20} }
 // Flags declares the flags.
 func (c *Config) Flags(fs *pflag.FlagSet) {
 	c.flags = fs
-	fs.StringVar(&c.Addr, "alerts", c.Addr, "`address` at which alerts and changes of other systems are taken (paths "+strings.Join(Paths(), ", ")+"); empty: none. One that is not of this machine alone needs --alerts-token-file")
-	fs.StringVar(&c.TokenFile, "alerts-token-file", c.TokenFile, "`file` with the bearer token that senders give who sign nothing")
+	fs.StringVar(&c.Addr, "alerts", c.Addr, "`address` at which alerts and changes of other systems are taken (paths "+strings.Join(Paths(), ", ")+"); empty: none. One that is not of this machine alone needs a token of --alerts-token-file or "+TokenVariable)
+	fs.StringVar(&c.TokenFile, "alerts-token-file", c.TokenFile, "`file` with the bearer token that senders give who sign nothing (default: "+TokenVariable+" of the environment)")
 	fs.Float64Var(&c.Rate, "alerts-rate", c.Rate, "requests a second that are taken; the rest is answered with 503, and whoever tries again comes again")
 }
 
@@ -64,16 +67,20 @@ func (c *Config) Validate() error {
 	if c.Addr == "" {
 		return nil
 	}
-	errs := []error{endpoint.CheckAddress("--alerts", c.Addr, DefaultAddr, "--alerts-token-file", c.TokenFile != "")}
+	token, err := c.token()
+	given := err != nil || token != ""
+	errs := []error{endpoint.CheckAddress("--alerts", c.Addr, DefaultAddr, "--alerts-token-file or "+TokenVariable, given)}
 	if c.Rate <= 0 {
 		errs = append(errs, fmt.Errorf("--alerts-rate %v: it must be more than 0", c.Rate))
 	}
-	_, err := c.token()
 	_, fault := c.secrets()
 	return errors.Join(append(errs, err, fault)...)
 }
 
 func (c *Config) token() (string, error) {
+	if text := os.Getenv(TokenVariable); c.TokenFile == "" && text != "" {
+		return endpoint.Token(TokenVariable, text)
+	}
 	return endpoint.TokenFile("--alerts-token-file", c.TokenFile)
 }
 

@@ -102,6 +102,13 @@ func TestSettingsThatAreWrongAreNamed(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
+	for token, want := range map[string]string{"a token of the environment": "", "short": TokenVariable + ": the token has 5 characters (at least 16)"} {
+		t.Setenv(TokenVariable, token)
+		c := Config{Addr: "0.0.0.0:4234", Rate: 1}
+		if err := c.Validate(); (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", token, err, want)
+		}
+	}
 }
 
 func TestItServesOverHTTP(t *testing.T) {

@@ -164,6 +164,30 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
+func TestAGatewayWithoutSinksTakesAlerts(t *testing.T) {
+	runs := func(set ...string) string {
+		var out string
+		list, _ := objects(t, rendered(t, set...))
+		for _, o := range list {
+			for _, c := range o.Spec.Template.Spec.Containers {
+				if c.Name == "gateway" {
+					out = strings.Join(c.Args, " ")
+				}
+			}
+		}
+		return out
+	}
+	if got := runs(); got != "" {
+		t.Errorf("without sinks and intake it runs with %s", got)
+	}
+	if got := runs("--set", "gateway.intake=true"); !strings.Contains(got, "--alerts=0.0.0.0:4234") || strings.Contains(got, "--config") {
+		t.Errorf("with an intake alone: %q", got)
+	}
+	if got := runs("--set", "gateway.sinks.team.type=slack"); !strings.Contains(got, "--config=") || !strings.Contains(got, "--alerts= ") {
+		t.Errorf("with sinks alone: %q", got)
+	}
+}
+
 // Each command line is checked by the program it is for, which reads its flags before it helps.
 func TestCommandLinesOfTheChartAreReal(t *testing.T) {
 	dir := built.Programs(t)
@@ -267,7 +291,7 @@ func TestEachPodHasTheCredentialsOfItsRoleAlone(t *testing.T) {
 		"cluster-probe": {"fleetlens-cluster-probe", "fleetlens-ca", "fleetlens-tokens"},
 		"operator":      {"fleetlens-operator", "fleetlens-ca", "fleetlens-tokens"},
 		"coordinator":   {"fleetlens-coordinator", "fleetlens-ca", "fleetlens-tokens", "fleetlens-tokens"},
-		"gateway":       {"fleetlens-gateway", "fleetlens-ca", "fleetlens-tokens"},
+		"gateway":       {"fleetlens-gateway", "fleetlens-ca", "fleetlens-tokens", "fleetlens-tokens"},
 		"ui":            {"fleetlens-ui", "fleetlens-ca", "fleetlens-tokens"},
 		"nats":          {"fleetlens-accounts"},
 	}

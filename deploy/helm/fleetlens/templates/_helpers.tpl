@@ -105,3 +105,11 @@ readinessProbe:
   httpGet: {path: /readyz, port: http}
   periodSeconds: 5
 {{- end }}
+
+{{/* The file of the gateway: what it sends, and takes. */}}
+{{- define "fleetlens.gatewayConfig" -}}
+{{- $config := dict }}
+{{- with .Values.gateway.sinks }}{{ $_ := set $config "sinks" . }}{{ end }}
+{{- if and .Values.gateway.intake .Values.gateway.intakes }}{{ $_ := set $config "intakes" .Values.gateway.intakes }}{{ end }}
+{{- toYaml $config }}
+{{- end }}
