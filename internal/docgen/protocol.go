@@ -37,6 +37,7 @@ var routes = []route{
 	{protocol.InvestigationSubject("INVESTIGATION", protocol.PhaseTold), protocol.Told{}, nil},
 	{protocol.InvestigationSubject("INVESTIGATION", protocol.PhaseFinished), protocol.Result{}, nil},
 	{protocol.InsightSubject("SEVERITY", "CORRELATION", "INVESTIGATION"), protocol.Insight{}, nil},
+	{protocol.ResolutionSubject("GROUP"), protocol.Resolution{}, nil},
 	{protocol.JournalSubject(protocol.CoordinatorAgent, "RUN"), protocol.Record{}, nil},
 	{protocol.JournalSubject(protocol.OperatorAgent, "RUN"), protocol.Record{}, nil},
 	{protocol.PeopleSubject("feedback", "ID"), protocol.Feedback{}, nil},
