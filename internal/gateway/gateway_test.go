@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,6 +22,17 @@ import (
 	"github.com/fleetlens/fleetlens/pkg/protocol"
 	"github.com/fleetlens/fleetlens/pkg/signals"
 )
+
+// TestMain sets the secrets of all tests, so that they may run beside each other: most of the
+// time they wait for a server.
+func TestMain(m *testing.M) {
+	for name, secret := range map[string]string{"SINK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "SINK_TOKEN": "xoxb-1"} {
+		if err := os.Setenv(name, secret); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
 
 // A farSide takes what is posted, and says first what it is told to say.
 type farSide struct {
@@ -132,19 +144,7 @@ func start(t *testing.T, c *bus.Conn, cfg Config) (stop func()) {
 	return stop
 }
 
-func webhook(t *testing.T, f *farSide) sinks.Config {
-	t.Helper()
-	withSecret(t)
-	return signed(f)
-}
-
-// withSecret sets the secret of signed.
-func withSecret(t *testing.T) {
-	t.Helper()
-	t.Setenv("SINK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-}
-
-func signed(f *farSide) sinks.Config {
+func webhook(f *farSide) sinks.Config {
 	return sinks.Config{Type: "webhook", URL: f.URL, SecretEnvs: []string{"SINK_SECRET"}, Private: true}
 }
 
@@ -176,7 +176,7 @@ func (h hooked) Send(ctx context.Context, n sinks.Note) (sinks.Ref, error) {
 // on. Nothing is lost; a repeat carries the same key, or says that it may be one.
 func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 	const repeat = "maybe a repeat"
-	withSecret(t)
+	t.Parallel()
 	for _, tt := range []struct {
 		step  string
 		posts int
@@ -189,14 +189,14 @@ func TestAGatewayIsKilledAtEachStep(t *testing.T) {
 	} {
 		for _, kind := range []string{"webhook", "chat", "e-mail", "webhook, that it is over", "chat, that it is over"} {
 			t.Run(tt.step+", "+kind, func(t *testing.T) {
-				t.Parallel() // it waits for the server most of the time
+				t.Parallel()
 				server := natstest.Run(t)
 				conn, f := natstest.Setup(t, server, "test"), newFarSide(t)
 				cfg := chat(f)
 				keyed := strings.HasPrefix(kind, "webhook")
 				switch {
 				case keyed:
-					cfg = signed(f)
+					cfg = webhook(f)
 				case kind == "e-mail":
 					cfg = sinks.Config{Type: "email", URL: newMailServer(t, f), From: "fleetlens@example.com", To: []string{"ops@example.com"}}
 				}
@@ -284,7 +284,7 @@ func TestWhatAGatewayIsSendingWhenItStopsIsNoRepeat(t *testing.T) {
 func TestSeveralGatewaysSendEachInsightOnce(t *testing.T) {
 	server := natstest.Run(t)
 	conn, f := natstest.Setup(t, server, "test"), newFarSide(t)
-	cfg := Config{Sinks: map[string]sinks.Config{"hook": webhook(t, f), "chat": chat(f)}}
+	cfg := Config{Sinks: map[string]sinks.Config{"hook": webhook(f), "chat": chat(f)}}
 	for n := range 3 {
 		start(t, natstest.Dial(t, server, fmt.Sprintf("gateway-%d", n)), cfg)
 	}
@@ -301,8 +301,8 @@ func TestSeveralGatewaysSendEachInsightOnce(t *testing.T) {
 }
 
 func TestTheSecondInsightOfAnInvestigationGoesIntoTheFirstOnesThread(t *testing.T) {
+	t.Parallel()
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
-	t.Setenv("SINK_TOKEN", "xoxb-1")
 	start(t, conn, Config{Sinks: map[string]sinks.Config{"team": {Type: "slack", URL: f.URL, TokenEnv: "SINK_TOKEN", Channel: "C0123456789"}}})
 	publish(t, conn, insight("c1", "i1"))
 	f.await(t, 1)
@@ -325,6 +325,7 @@ func TestTheSecondInsightOfAnInvestigationGoesIntoTheFirstOnesThread(t *testing.
 }
 
 func TestAFarSideThatIsBusyIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
 	f.refuse = []func(http.ResponseWriter){func(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", "1")

@@ -11,6 +11,7 @@ import (
 
 // TestTheGatewaysRoleIsEnough runs it on a server with users, where it may make no durable.
 func TestTheGatewaysRoleIsEnough(t *testing.T) {
+	t.Parallel()
 	as := natstest.Roles(t)
 	coordinator, gateway := as(bus.CoordinatorRole), as(bus.GatewayRole)
 	if _, err := coordinator.Setup(t.Context(), bus.SetupOptions{}); err != nil {

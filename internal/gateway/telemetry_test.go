@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 
@@ -37,5 +38,7 @@ func TestWhatASinkTookAndRefusedIsCounted(t *testing.T) {
 	})
 	told.Conforms(t)
 	cancel()
-	<-ended
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 }

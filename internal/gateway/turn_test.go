@@ -32,7 +32,7 @@ func turn(t *testing.T, c *bus.Conn, n int, group string, insights ...string) {
 
 func TestThatItIsOverGoesIntoTheThreadOfTheGroup(t *testing.T) {
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
-	t.Setenv("SINK_TOKEN", "xoxb-1")
+	t.Parallel()
 	start(t, conn, Config{Sinks: map[string]sinks.Config{"team": {Type: "slack", URL: f.URL, TokenEnv: "SINK_TOKEN", Channel: "C0123456789"}}})
 	publish(t, conn, insight("c1", "g1"))
 	f.await(t, 1)
@@ -67,7 +67,7 @@ func TestThatItIsOverGoesIntoTheThreadOfTheGroup(t *testing.T) {
 
 func TestWhoWasToldNothingHearsOfNoEnd(t *testing.T) {
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
-	severe := webhook(t, f)
+	severe := webhook(f)
 	severe.When.MinSeverity = protocol.SeverityCritical
 	start(t, conn, Config{Sinks: map[string]sinks.Config{"severe": severe, "chat": chat(f)}})
 	publish(t, conn, insight("c1", "g1"))
@@ -81,7 +81,7 @@ func TestWhoWasToldNothingHearsOfNoEnd(t *testing.T) {
 }
 
 func TestTheEndWaitsForTheInsightAndTheLastWordCounts(t *testing.T) {
-	t.Parallel() // it waits for the server most of the time
+	t.Parallel()
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
 	f.refuse = []func(http.ResponseWriter){func(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", "1")
