@@ -204,6 +204,7 @@ export interface Insight {
   evidence: Evidence[] | null;
   figures?: Figure[] | null;
   grounding: string;
+  group?: string;
   hypothesis_grounded: boolean;
   id: string;
   investigation_id: string;
