@@ -97,6 +97,13 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	if err := deps.Bus.Wait(ctx, bus.Insights, bus.Sent, bus.Events); err != nil {
 		return err
 	}
+	opened := map[string]sinks.Opened{}
+	for name, c := range cfg.Sinks {
+		var err error
+		if opened[name], err = c.Open(); err != nil {
+			return fmt.Errorf("sinks.%s: %w", name, err)
+		}
+	}
 	_, stopAlerts, err := cfg.Alerts.Serve(ctx, deps.Log, intake.To(deps.Bus))
 	if err != nil {
 		return err
@@ -106,18 +113,14 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	by := "gateway-" + protocol.NewID()[:8]
 	g, ctx := errgroup.WithContext(ctx)
 	for _, name := range slices.Sorted(maps.Keys(cfg.Sinks)) {
-		opened, err := cfg.Sinks[name].Open()
-		if err != nil {
-			return fmt.Errorf("sinks.%s: %w", name, err)
-		}
 		try, cancel := context.WithTimeout(ctx, setupWithin)
-		err = deps.Bus.EnsureConsumer(try, bus.Sink(name))
+		err := deps.Bus.EnsureConsumer(try, bus.Sink(name))
 		cancel()
 		if err != nil {
 			deps.Log.Info("this user may not make the sink's durable: `fleetlens setup --sink NAME` does", "sink", name, "err", err)
 		}
 		o := &outlet{
-			name: name, cfg: cfg.Sinks[name], Opened: opened, ui: cfg.UI, by: by, conn: deps.Bus,
+			name: name, cfg: cfg.Sinks[name], Opened: opened[name], ui: cfg.UI, by: by, conn: deps.Bus,
 			log: deps.Log.With("sink", name), tells: tells, now: time.Now,
 		}
 		g.Go(func() error { return deps.Bus.Consume(ctx, 1, []bus.Consumer{bus.Sink(name)}, o.handle) })

@@ -93,8 +93,8 @@ func (o *outlet) deliver(ctx context.Context, n sinks.Note, sequence uint64) err
 	verdict := o.judge(&done, sendErr)
 	o.attempted(sending, o.name, done.State)
 	if n.Thread == nil && n.Turn == nil && len(ref) > 0 {
-		if err := o.keepThread(sending, n.Insight, ref); err != nil {
-			return err
+		if err := o.keepThread(sending, n.Insight, ref); err != nil { // it was sent all the same
+			o.log.Warn("what follows does not go into the thread of this", "id", n.ID(), "err", err)
 		}
 	}
 	if _, err := o.write(context.WithoutCancel(ctx), n.ID(), done, revision); err != nil {
