@@ -109,6 +109,9 @@ The exit code is 0 when the far side took it.`,
 				}{args[0], true, ref})
 			}
 			out(cmd).printf("%s took the test message\n", args[0])
+			if lacks := cfg.Sinks[args[0]].Lacks(); lacks != "" {
+				out(cmd).printf("  %s\n", lacks)
+			}
 			return nil
 		},
 	})

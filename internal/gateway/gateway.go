@@ -126,6 +126,11 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 		g.Go(func() error { return deps.Bus.Consume(ctx, 1, []bus.Consumer{bus.Sink(name)}, o.handle) })
 		g.Go(func() error { tells.watch(ctx, deps.Bus, name); return context.Cause(ctx) })
 	}
+	for name, c := range cfg.Sinks {
+		if lacks := c.Lacks(); lacks != "" {
+			deps.Log.Info(lacks, "sink", name)
+		}
+	}
 	deps.Log.Info("gateway sends insights", "sinks", slices.Sorted(maps.Keys(cfg.Sinks)))
 	if deps.Ready != nil {
 		deps.Ready()

@@ -95,6 +95,14 @@ func (c Config) Follows() bool {
 	return err == nil && (k.follows || c.Type == "slack" && c.TokenEnv != "")
 }
 
+// Lacks says what a sink could do with other settings; empty: nothing.
+func (c Config) Lacks() string {
+	if c.Type == "slack" && c.TokenEnv == "" {
+		return "an incoming webhook has no threads and changes nothing that it sent: for these give token_env and channel, a bot's"
+	}
+	return ""
+}
+
 // Open returns the sink. It connects to nothing yet.
 func (c Config) Open() (Opened, error) {
 	k, err := kindOf(c.Type)
