@@ -305,7 +305,7 @@ func TestCommandsThatReadAFleet(t *testing.T) {
 			t.Errorf("the stream is %v", s)
 		}
 	}
-	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "FL_INSIGHTS\tinsights.*.*.*\t") {
+	if a := cli("streams", "--state"); a.code != 0 || !strings.Contains(a.stdout, "FL_INSIGHTS\tinsights.*.*.* resolutions.*\t") {
 		t.Errorf("people read %s", a.stdout)
 	}
 }
