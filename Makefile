@@ -6,8 +6,8 @@ SHELL := /bin/bash
 GO ?= go
 LINT := $(GO) tool -modfile=tools.mod golangci-lint
 FUZZTIME ?= 20s
-# Packages that are tested at a time.
-AT_ONCE ?= 3
+# Packages that are tested at a time: with more than there are cores, tests that run real processes are late.
+AT_ONCE ?= 2
 
 # Tests that miss something of the machine say so in this file; in CI they fail.
 MISSING := $(CURDIR)/.missing
