@@ -128,7 +128,7 @@ func Run(ctx context.Context, cfg Config, deps Deps) error {
 	}
 	for name, c := range cfg.Sinks {
 		if lacks := c.Lacks(); lacks != "" {
-			deps.Log.Info(lacks, "sink", name)
+			deps.Log.Info("a sink could do more", "sink", name, "lacks", lacks)
 		}
 	}
 	deps.Log.Info("gateway sends insights", "sinks", slices.Sorted(maps.Keys(cfg.Sinks)))

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sinksOfTheTest are one of each kind, and the path at which it arrives at the far side.
+// sinksOfTheTest are one of each kind but e-mail, and the path at which it arrives at the far side.
 var sinksOfTheTest = map[string]struct {
 	path   string
 	config map[string]any
@@ -36,7 +36,7 @@ var secretsOfTheSinks = map[string]string{
 	"SLACK_WEBHOOK": "http://far.example/slack", "TEAMS_WEBHOOK": "http://far.example/teams", "DISCORD_WEBHOOK": "http://far.example/discord", "MATTERMOST_WEBHOOK": "http://far.example/mattermost",
 }
 
-// Two coordinators, three operators, ten probes, a gateway with a sink of each kind and
+// Two coordinators, three operators, ten probes, a gateway with eleven sinks and
 // the UI, as the chart renders them: one alert in, one message out per sink.
 func TestOneAlertThroughTheChartsPodsIsOneMessageASink(t *testing.T) {
 	nodes, sick := hosts(t)
