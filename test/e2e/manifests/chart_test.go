@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sinksOfTheTest are one of each kind but e-mail, and the path at which it arrives at the far side.
+// sinksOfTheTest are one of each kind, and the path at which it arrives at the far side.
 var sinksOfTheTest = map[string]struct {
 	path   string
 	config map[string]any
@@ -28,6 +28,7 @@ var sinksOfTheTest = map[string]struct {
 	"mattermost":   {"/mattermost", map[string]any{"type": "mattermost", "url_env": "MATTERMOST_WEBHOOK"}},
 	"grafana":      {"/grafana/api/annotations", map[string]any{"type": "grafana", "url": "http://far.example/grafana", "token_env": "TOKEN"}},
 	"github":       {"/github/repos/acme/ops/issues", map[string]any{"type": "github", "url": "http://far.example/github", "token_env": "TOKEN", "channel": "acme/ops"}},
+	"mail":         {"mail", map[string]any{"type": "email", "url": "smtp://localhost:2525", "from": "fleetlens@example.com", "to": []string{"ops@example.com"}}},
 	"jira":         {"/jira/rest/api/2/issue", map[string]any{"type": "jira", "url": "http://far.example/jira", "token_env": "USER_TOKEN", "channel": "OPS"}},
 }
 
@@ -36,7 +37,7 @@ var secretsOfTheSinks = map[string]string{
 	"SLACK_WEBHOOK": "http://far.example/slack", "TEAMS_WEBHOOK": "http://far.example/teams", "DISCORD_WEBHOOK": "http://far.example/discord", "MATTERMOST_WEBHOOK": "http://far.example/mattermost",
 }
 
-// Two coordinators, three operators, ten probes, a gateway with eleven sinks and
+// Two coordinators, three operators, ten probes, a gateway with a sink of each kind and
 // the UI, as the chart renders them: one alert in, one message out per sink.
 func TestOneAlertThroughTheChartsPodsIsOneMessageASink(t *testing.T) {
 	nodes, sick := hosts(t)

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,6 +64,12 @@ func newFleet(t *testing.T, natsAddress string) *fleet {
 	server := &http.Server{Handler: http.HandlerFunc(f.far), ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
+	mail, err := net.Listen("unix", f.socket("mail"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mail.Close() })
+	go f.postOffice(mail)
 	return f
 }
 
@@ -78,6 +85,42 @@ func (f *fleet) far(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"ok":true,"channel":"C0123456789","ts":"1773480000.000001","id":"41","number":17,"key":"OPS-24","status":"success","dedup_key":"x"}`)
+}
+
+// postOffice takes mails as RFC 5321 says, and answers each command with yes.
+func (f *fleet) postOffice(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer func() { _ = conn.Close() }()
+			in := textproto.NewConn(conn)
+			_ = in.PrintfLine("220 mail")
+			for {
+				line, err := in.ReadLine()
+				if err != nil {
+					return
+				}
+				switch strings.ToUpper(line) {
+				case "DATA":
+					_ = in.PrintfLine("354 go on")
+					body, err := in.ReadDotBytes()
+					if err != nil {
+						return
+					}
+					f.mu.Lock()
+					f.got["mail"] = append(f.got["mail"], string(body))
+					f.mu.Unlock()
+				case "QUIT":
+					_ = in.PrintfLine("221 bye")
+					return
+				}
+				_ = in.PrintfLine("250 yes")
+			}
+		}()
+	}
 }
 
 // sent returns how often each path was sent something.
@@ -96,7 +139,7 @@ func (f *fleet) start(all ...started) bool {
 	f.t.Helper()
 	var running []*box.Process
 	for i, s := range all {
-		s.Reaches = map[string]string{f.nats: f.socket("nats"), "far.example:80": f.socket("far")}
+		s.Reaches = map[string]string{f.nats: f.socket("nats"), "far.example:80": f.socket("far"), "localhost:2525": f.socket("mail")}
 		if s.Command[0] == "nats-server" {
 			s.Reaches = nil
 		}
