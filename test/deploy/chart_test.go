@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -281,6 +282,37 @@ func TestTheClusterIsOnlyReadFrom(t *testing.T) {
 	}
 	if rules == 0 {
 		t.Error("there are no rules")
+	}
+}
+
+// The cluster's probe may what the page of its skill says, no more and no less, and is
+// told to look into the cluster, also where its configuration has other keys.
+func TestTheClusterProbeLooksIntoTheClusterWithTheRightsOfThePage(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repo, "docs/how-to/kubernetes.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, ok := strings.Cut(string(page), "```yaml\napiVersion: rbac")
+	if !ok {
+		t.Fatal("the page has no ClusterRole")
+	}
+	block, _, _ = strings.Cut("apiVersion: rbac"+block, "```")
+	want, _ := objects(t, block)
+	list, _ := objects(t, rendered(t, "-f", allValues))
+	var rules, config any
+	for _, o := range list {
+		if o.Kind == "ClusterRole" {
+			rules = o.Rules
+		}
+		if o.Kind == "ConfigMap" && o.component() == "cluster-probe" {
+			config = o.Data["config.yaml"]
+		}
+	}
+	if diff := cmp.Diff(any(want[0].Rules), rules); diff != "" {
+		t.Errorf("the rights (-page +chart):\n%s", diff)
+	}
+	if text, _ := config.(string); !strings.Contains(text, "kubernetes:\n    cluster: {}") || !strings.Contains(text, "role: kubernetes") {
+		t.Errorf("its configuration is %v", config)
 	}
 }
 
