@@ -324,13 +324,18 @@ func TestTheSecondInsightOfAnInvestigationGoesIntoTheFirstOnesThread(t *testing.
 	}
 }
 
+// busy has the next request come again a second later.
+func (f *farSide) busy(status int) {
+	f.refuse = []func(http.ResponseWriter){func(w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(status)
+	}}
+}
+
 func TestAFarSideThatIsBusyIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
-	f.refuse = []func(http.ResponseWriter){func(w http.ResponseWriter) {
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusTooManyRequests)
-	}}
+	f.busy(http.StatusTooManyRequests)
 	start(t, conn, Config{Sinks: map[string]sinks.Config{"team": chat(f)}})
 	publish(t, conn, insight("c1", "i1"))
 	publish(t, conn, insight("c2", "i2"))

@@ -83,10 +83,7 @@ func TestWhoWasToldNothingHearsOfNoEnd(t *testing.T) {
 func TestTheEndWaitsForTheInsightAndTheLastWordCounts(t *testing.T) {
 	t.Parallel()
 	conn, f := natstest.Setup(t, natstest.Run(t), "test"), newFarSide(t)
-	f.refuse = []func(http.ResponseWriter){func(w http.ResponseWriter) {
-		w.Header().Set("Retry-After", "1")
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}}
+	f.busy(http.StatusServiceUnavailable)
 	follows := true
 	cfg := chat(f)
 	cfg.Resolved = &follows

@@ -15,14 +15,10 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/mail"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/fleetlens/fleetlens/internal/gateway/sinks"
 	"github.com/fleetlens/fleetlens/pkg/protocol"
@@ -232,19 +228,7 @@ func TestAMailIsWhatItsGoldenFileSays(t *testing.T) {
 		}
 	}
 	got := strings.ReplaceAll(strings.Join(s.taken(), "\n"), "\r\n", "\n")
-	file := filepath.Join("testdata", "email.eml")
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-update writes it): %s", file, diff)
-	}
+	compare(t, "email.eml", got)
 	a, b := parsed(t, s.taken()[0]), parsed(t, s.taken()[1])
 	if a.header.Get("Message-Id") != b.header.Get("Message-Id") || strings.Contains(a.subject, "repeat") || !strings.Contains(b.subject, "maybe a repeat") {
 		t.Errorf("%s %q and, repeated, %s %q", a.header.Get("Message-Id"), a.subject, b.header.Get("Message-Id"), b.subject)

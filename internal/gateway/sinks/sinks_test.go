@@ -21,6 +21,24 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// compare holds what was sent against a golden file.
+func compare(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-update writes it): %s", file, diff)
+	}
+}
+
 func TestEachSinkSendsWhatItsGoldenFileSays(t *testing.T) {
 	for _, kind := range allKinds {
 		t.Run(kind, func(t *testing.T) {
@@ -45,19 +63,7 @@ func TestEachSinkSendsWhatItsGoldenFileSays(t *testing.T) {
 				}
 			}
 			got := strings.Join(f.seen(), "\n")
-			file := filepath.Join("testdata", kind+".http")
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("%s (-update writes it): %s", file, diff)
-			}
+			compare(t, kind+".http", got)
 		})
 	}
 }
